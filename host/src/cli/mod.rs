@@ -1,0 +1,74 @@
+//! The command line: one module per subcommand, each with its `Args` and its `run`.
+//!
+//! Modules below this one speak in typed errors; here they become one sentence on standard error
+//! and a non-zero exit code.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod boards;
+mod doctor;
+mod emulate;
+mod eval;
+mod export;
+mod fetch;
+mod inspect;
+mod sample;
+#[cfg(feature = "train")]
+mod train;
+
+/// Train a character LSTM on your own text and let a microcontroller write with it.
+#[derive(Debug, Parser)]
+#[command(name = "host", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a model on a text and export it for a board
+    #[cfg(feature = "train")]
+    Train(train::Args),
+    /// Turn the float weights of a run into a model image
+    Export(export::Args),
+    /// Measure how well a model predicts a text, with the board's own arithmetic
+    Eval(eval::Args),
+    /// Print the exact text that a board would print
+    Sample(sample::Args),
+    /// Show what is inside a model image and which boards it fits
+    Inspect(inspect::Args),
+    /// List the supported boards
+    Boards(boards::Args),
+    /// Build the firmware, boot it in an emulator and join its serial console
+    Emulate(emulate::Args),
+    /// Download and check the standard corpus
+    Fetch(fetch::Args),
+    /// Say what is installed, what is missing and how to mend it
+    Doctor(doctor::Args),
+}
+
+/// Parses the command line and runs it.
+#[must_use]
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        #[cfg(feature = "train")]
+        Command::Train(args) => train::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Sample(args) => sample::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Boards(args) => boards::run(&args),
+        Command::Emulate(args) => emulate::run(&args),
+        Command::Fetch(args) => fetch::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

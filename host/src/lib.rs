@@ -1,0 +1,15 @@
+//! The PC side of Inkling: from a text to trained weights, to a model image, to a board.
+//!
+//! The flow, in the order of the modules: [`corpus`] turns a text into symbols, `train` (feature
+//! `train`) turns symbols into float weights, [`quantize`] folds and rounds them, [`image`] writes
+//! the file that `firmware::image` reads, and [`device`] brings it to an emulated or real board.
+//! [`cli`] is the command line over all of it.
+
+pub mod cli;
+pub mod corpus;
+pub mod device;
+pub mod image;
+pub mod paths;
+pub mod quantize;
+#[cfg(feature = "train")]
+pub mod train;

@@ -1,0 +1,5 @@
+//! The `host` command: see `host --help`.
+
+fn main() -> std::process::ExitCode {
+    host::cli::main()
+}
