@@ -1,1 +1,32 @@
+//! The Inkling engine: turns a model image into text with integers only.
+//!
+//! Principles:
+//!
+//! - **One definition of every bit.** [`kernels::portable`] and the scalar code beside it are the
+//!   reference; every other kernel equals it, so the PC predicts what a board prints.
+//! - **Nothing can fail after [`image::Model::parse`].** It checks the whole image once; behind it there
+//!   is no allocation, no panic, no floating point per character, and memory is known when compiling.
+//! - **Weights stay where they are.** The image is read in place, in the order it is stored.
+//! - **Everything that can be folded is folded at export**: embedding, input weights and biases are one
+//!   table row per symbol; scales are one multiplier per row.
+//!
+//! The flow: [`image`] → [`lstm`] (with [`kernels`], [`activation`], [`fixed`]) → [`sampler`] →
+//! [`generator`] → [`session`] (with [`console`]) → the serial port of a [`board`].
+#![cfg_attr(not(test), no_std)]
 
+#[cfg(target_endian = "big")]
+compile_error!("model images are used in place and are little-endian");
+
+pub mod activation;
+pub mod alphabet;
+pub mod board;
+pub mod console;
+pub mod fixed;
+pub mod generator;
+pub mod image;
+pub mod kernels;
+mod log;
+pub mod lstm;
+pub mod sampler;
+pub mod serial;
+pub mod session;

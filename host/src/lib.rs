@@ -8,8 +8,12 @@
 pub mod cli;
 pub mod corpus;
 pub mod device;
+pub mod evaluate;
+pub mod export;
 pub mod image;
 pub mod paths;
 pub mod quantize;
+pub mod synthetic;
+pub mod toolchain;
 #[cfg(feature = "train")]
 pub mod train;

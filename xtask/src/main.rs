@@ -1,1 +1,61 @@
-fn main() {}
+//! `cargo xtask`: the chores of the project, each one command on a bare machine.
+//!
+//! One module per subcommand. Nothing here needs libtorch: set-up brings it, and what trains is
+//! started as `cargo run -p host`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod command;
+mod demo;
+mod setup;
+mod test;
+
+/// Set-up, demo, tests and benchmarks of Inkling
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Install whatever is missing, and nothing else
+    Setup(setup::Args),
+    /// Train a model and let an emulated microcontroller write with it
+    Demo(demo::Args),
+    /// Check everything: style, lints, licences, tests on the PC and on emulated boards
+    Test(test::Args),
+    /// Measure
+    #[command(subcommand)]
+    Bench(bench::Task),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = enter_project().and_then(|()| match cli.task {
+        Task::Setup(args) => setup::run(&args),
+        Task::Demo(args) => demo::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::Bench(task) => bench::run(&task),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything works from the project's root, wherever the user stands.
+fn enter_project() -> anyhow::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::env::set_current_dir(&root)
+        .with_context(|| format!("cannot enter the project folder {}", root.display()))
+}

@@ -1,8 +1,53 @@
-//! (stub)
+//! `host boards`: the list of supported boards.
 
-/// Options
+use anyhow::Result;
+use comfy_table::{Table, presets};
+
+use crate::device::{BOARDS, Board};
+
+/// List the supported boards.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
 
-/// Runs it.
-pub fn run(_args: &Args) -> anyhow::Result<()> { anyhow::bail!("stub") }
+/// Prints them.
+pub fn run(args: &Args) -> Result<()> {
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(BOARDS)?);
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header([
+        "board", "what", "core", "flash", "RAM", "target", "emulated by", "flashed by",
+    ]);
+    for board in BOARDS {
+        table.add_row(row(board));
+    }
+    println!("{table}");
+    Ok(())
+}
+
+fn row(board: &Board) -> [String; 8] {
+    let emulator = board.emulator.map_or_else(
+        || "-".into(),
+        |machine| format!("{} -M {}", machine.program, machine.machine),
+    );
+    [
+        board.name.into(),
+        board.description.into(),
+        board.core.into(),
+        kib(board.flash_bytes),
+        kib(board.ram_bytes),
+        board.target.into(),
+        emulator,
+        board.flashed.into(),
+    ]
+}
+
+fn kib(bytes: u64) -> String {
+    format!("{} KiB", bytes / 1024)
+}

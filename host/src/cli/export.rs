@@ -1,8 +1,87 @@
-//! (stub)
+//! `export`: from the float weights of a run to a model image.
 
-/// Options
+use std::path::PathBuf;
+
+use anyhow::Context;
+use firmware::kernels::Bits;
+
+use super::model::{TextArgs, bar, float_weights_path};
+use crate::evaluate::bits;
+use crate::export::{Exported, export};
+use crate::paths;
+use crate::quantize::{FloatModel, Widths};
+
+/// Options of `export`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The run: its name, its folder, or its weights.safetensors
+    run: PathBuf,
+    /// Bits per weight
+    #[arg(long, default_value = "8", value_parser = parse_bits)]
+    bits: Bits,
+    /// Bits per weight of the output layer [default: as --bits]
+    #[arg(long, value_name = "BITS", value_parser = parse_bits)]
+    output_bits: Option<Bits>,
+    /// Name of the model: the files are NAME.img, NAME.safetensors and NAME.md [default: the run's]
+    #[arg(long)]
+    name: Option<String>,
+    /// Where the files go [default: weights/]
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    text: TextArgs,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
 
-/// Runs it.
-pub fn run(_args: &Args) -> anyhow::Result<()> { anyhow::bail!("stub") }
+/// Reads 8 or 4.
+pub fn parse_bits(text: &str) -> Result<Bits, String> {
+    let count = text.parse().ok();
+    count
+        .and_then(Bits::from_count)
+        .ok_or_else(|| "weights have 8 or 4 bits".to_owned())
+}
+
+/// Runs `export`.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let float = FloatModel::load(&float_weights_path(&args.run)?)?;
+    let name = args.name.clone().unwrap_or_else(|| float.name.clone());
+    let alphabet: String = float.alphabet.iter().collect();
+    let validation = args.text.validation(&alphabet, Some(&float))?;
+    let widths = Widths {
+        recurrent: args.bits,
+        output: args.output_bits.unwrap_or(args.bits),
+    };
+    let folder = args.output.clone().unwrap_or_else(paths::weights_dir);
+    let bar = bar(validation.len(), "measuring");
+    let exported = export(&float, &name, widths, &folder, Some(&validation), |done| {
+        bar.set_position(done);
+    })
+    .with_context(|| format!("could not export {name}"))?;
+    bar.finish_and_clear();
+    if args.json {
+        println!("{}", serde_json::to_string(&exported)?);
+    } else {
+        report(&exported);
+    }
+    Ok(())
+}
+
+/// Says what was written and how good it is.
+pub fn report(exported: &Exported) {
+    println!(
+        "{} ({} bytes)",
+        exported.image.display(),
+        exported.image_bytes
+    );
+    if let Some(losses) = exported.losses {
+        println!(
+            "engine loss {:.4} nats/char ({:.4} bits/char), float {:.4}, gap {:+.4}",
+            losses.engine_loss_nats,
+            bits(losses.engine_loss_nats),
+            losses.float_loss_nats,
+            losses.gap_nats
+        );
+    }
+}

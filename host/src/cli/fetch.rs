@@ -1,8 +1,39 @@
-//! (stub)
+//! `host fetch`: makes sure that a standard corpus is in the cache.
 
-/// Options
+use anyhow::Result;
+use serde_json::json;
+
+use crate::corpus::{self, Standard};
+
+/// Download and check the standard corpus.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Which corpus
+    #[arg(long, value_enum, default_value_t)]
+    corpus: Standard,
+    /// Print one line of JSON
+    #[arg(long)]
+    json: bool,
+}
 
-/// Runs it.
-pub fn run(_args: &Args) -> anyhow::Result<()> { anyhow::bail!("stub") }
+/// Fetches it and says where it lies.
+pub fn run(args: &Args) -> Result<()> {
+    let fetched = corpus::fetch(args.corpus, &|line| eprintln!("{line}"))?;
+    let bytes = std::fs::metadata(&fetched.path)?.len();
+    if args.json {
+        let line = json!({
+            "corpus": fetched.standard,
+            "path": fetched.path,
+            "bytes": bytes,
+            "sha256": fetched.standard.sha256(),
+        });
+        println!("{line}");
+    } else {
+        println!(
+            "{}: {} ({bytes} bytes)",
+            fetched.standard,
+            fetched.path.display()
+        );
+    }
+    Ok(())
+}

@@ -1,8 +1,101 @@
-//! (stub)
+//! `inspect`: what is inside a model image.
 
-/// Options
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::model::image_path;
+use crate::image::AlignedImage;
+
+/// Options of `inspect`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The model: an image file, or the name of one in weights/
+    model: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
 
-/// Runs it.
-pub fn run(_args: &Args) -> anyhow::Result<()> { anyhow::bail!("stub") }
+/// What `inspect` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    name: String,
+    image_bytes: usize,
+    checksum: String,
+    hidden: usize,
+    layers: usize,
+    symbols: usize,
+    weight_bits: u8,
+    output_bits: u8,
+    alphabet: String,
+    sections: Vec<Section>,
+    boards: Vec<Fit>,
+}
+
+#[derive(Debug, Serialize)]
+struct Section {
+    name: &'static str,
+    bytes: usize,
+}
+
+/// Whether a board's flash holds the model beside the program.
+#[derive(Debug, Serialize)]
+struct Fit {
+    board: &'static str,
+    fits: bool,
+}
+
+/// Runs `inspect`.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let image = AlignedImage::open(&image_path(&args.model)?)?;
+    let model = image.model()?;
+    let dimensions = model.dimensions();
+    let report = Report {
+        name: model.name().to_owned(),
+        image_bytes: model.image_bytes(),
+        checksum: format!("{:08x}", model.checksum()),
+        hidden: model.hidden(),
+        layers: model.layers(),
+        symbols: model.symbols(),
+        weight_bits: model.weight_bits(),
+        output_bits: dimensions.output_bits.count(),
+        alphabet: model.alphabet().chars().collect(),
+        sections: dimensions
+            .sections()
+            .map(|(name, bytes)| Section { name, bytes })
+            .collect(),
+        boards: Vec::new(),
+    };
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print(&report);
+    }
+    Ok(())
+}
+
+fn print(report: &Report) {
+    println!("name      {}", report.name);
+    println!(
+        "image     {} bytes, checksum {}",
+        report.image_bytes, report.checksum
+    );
+    println!(
+        "shape     hidden {}, layers {}, symbols {}",
+        report.hidden, report.layers, report.symbols
+    );
+    println!(
+        "weights   int{}, output int{}",
+        report.weight_bits, report.output_bits
+    );
+    println!("alphabet  {:?}", report.alphabet);
+    println!("sections");
+    for section in &report.sections {
+        println!("  {:<18} {:>7} bytes", section.name, section.bytes);
+    }
+    for fit in &report.boards {
+        let verdict = if fit.fits { "fits" } else { "too large" };
+        println!("  {:<18} {verdict}", fit.board);
+    }
+}

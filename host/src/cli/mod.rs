@@ -14,6 +14,7 @@ mod eval;
 mod export;
 mod fetch;
 mod inspect;
+mod model;
 mod sample;
 #[cfg(feature = "train")]
 mod train;

@@ -1,8 +1,283 @@
-//! (stub)
+//! `host train`: from a text to float weights, and on to a model image.
 
-/// Options
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::corpus::{Corpus, Source, Standard};
+use crate::paths;
+use crate::train::checkpoint::{self, Checkpoint};
+use crate::train::recipe::{DEFAULT_RECIPE, Length, Recipe};
+use crate::train::run::{Outcome, run as train};
+use crate::train::{self, DeviceChoice, Job, Observer, Trainer};
+
+mod display;
+
+/// The longest name that fits a model image.
+const MAX_NAME_BYTES: usize = 32;
+
+/// The exit code of a program that Ctrl-C ended at once.
+const INTERRUPTED: i32 = 130;
+
+/// Options of `train`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Your own text, in UTF-8 [default: the standard corpus]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    text: Option<PathBuf>,
+    /// Which standard corpus
+    #[arg(long, value_enum, default_value_t, conflicts_with_all = ["text", "resume"])]
+    corpus: Standard,
+    /// All settings: tutorial, quick, 64k, or a TOML file of your own [default: quick]
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    recipe: Option<String>,
+    /// Name of the run and of the model [default: that of the text or the recipe]
+    #[arg(long, conflicts_with = "resume")]
+    name: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
+    /// Go on with an interrupted run [default: the latest]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    resume: Option<String>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+    /// Keep the text's own characters (up to 255) instead of transliterating to ASCII
+    #[arg(long, conflicts_with = "resume")]
+    unicode: bool,
+    /// Drop bytes that are not UTF-8 instead of refusing the text
+    #[arg(long, conflicts_with = "resume")]
+    lossy: bool,
+    /// Print one line of JSON per event
+    #[arg(long)]
+    json: bool,
+    /// Print all settings as a recipe, and do not train
+    #[arg(long)]
+    print_recipe: bool,
+    /// Leave it at float weights
+    #[arg(long)]
+    no_export: bool,
+}
 
-/// Runs it.
-pub fn run(_args: &Args) -> anyhow::Result<()> { anyhow::bail!("stub") }
+/// Settings that take the place of the recipe's.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Instead of the recipe's")]
+struct Settings {
+    /// Cells per LSTM layer
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    hidden: Option<i64>,
+    /// LSTM layers
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    layers: Option<i64>,
+    /// Bits per weight of the exported model: 4 or 8
+    #[arg(long, value_name = "N")]
+    bits: Option<u8>,
+    /// Windows of text per step
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    batch: Option<i64>,
+    /// Characters per window
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    seq_len: Option<i64>,
+    /// Learning rate
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// Probability of dropping an output component
+    #[arg(long, value_name = "P")]
+    dropout: Option<f64>,
+    /// Train for so many steps
+    #[arg(long, value_name = "N", conflicts_with = "minutes")]
+    steps: Option<u64>,
+    /// Train for so much time
+    #[arg(long, value_name = "M")]
+    minutes: Option<f64>,
+    /// Same seed, same weights (on the CPU)
+    #[arg(long, conflicts_with = "resume")]
+    seed: Option<u64>,
+}
+
+impl Settings {
+    /// Puts what was given over `recipe`.
+    fn apply(&self, recipe: &mut Recipe) {
+        fn set<T: Copy>(setting: &mut T, value: Option<T>) {
+            *setting = value.unwrap_or(*setting);
+        }
+        set(&mut recipe.model.hidden, self.hidden);
+        set(&mut recipe.model.layers, self.layers);
+        set(&mut recipe.model.bits, self.bits);
+        set(&mut recipe.data.batch, self.batch);
+        set(&mut recipe.data.seq_len, self.seq_len);
+        set(&mut recipe.optimizer.learning_rate, self.lr);
+        set(&mut recipe.regularization.output_dropout, self.dropout);
+        set(&mut recipe.length, self.steps.map(Length::Steps));
+        set(&mut recipe.length, self.minutes.map(Length::Minutes));
+        set(&mut recipe.seed, self.seed);
+    }
+}
+
+/// Trains, and exports what was learned.
+///
+/// # Errors
+/// One sentence about whatever prevents it.
+pub fn run(args: &Args) -> Result<()> {
+    let Some(mut trainer) = prepare(args)? else {
+        return Ok(());
+    };
+    let run_dir = paths::run_dir(&trainer.job.name);
+    let stop = stop_on_ctrl_c(&trainer.job.name)?;
+    let mut observer: Box<dyn Observer> = display::choose(args.json);
+    let outcome = train(&mut trainer, &run_dir, observer.as_mut(), &stop)?;
+    drop(observer);
+    match outcome {
+        Outcome::Interrupted => {
+            let name = &trainer.job.name;
+            bail!("interrupted; go on with: cargo run -p host -- train --resume {name}");
+        }
+        Outcome::Finished { .. } if args.no_export => Ok(()),
+        Outcome::Finished { .. } => export_run(&run_dir, trainer.job.recipe.model.bits),
+    }
+}
+
+/// Turns the float weights of a run into a model image.
+fn export_run(_run_dir: &Path, _bits: u8) -> Result<()> {
+    Ok(())
+}
+
+/// The training that the command line asks for, or none if it was only to be printed.
+fn prepare(args: &Args) -> Result<Option<Trainer>> {
+    let say = |line: &str| eprintln!("{line}");
+    if let Some(name) = &args.resume {
+        let mut checkpoint = Checkpoint::read(&run_to_resume(name)?)?;
+        args.settings.apply(&mut checkpoint.job.recipe);
+        if args.print_recipe {
+            print!("{}", checkpoint.job.recipe.to_toml());
+            return Ok(None);
+        }
+        let job = &checkpoint.job;
+        let corpus = Corpus::load(&job.source, job.reading, &say)?;
+        return Ok(Some(
+            checkpoint.resume(corpus, train::device(args.device)?)?,
+        ));
+    }
+
+    let recipe_name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
+    let mut recipe = Recipe::find(recipe_name)?;
+    args.settings.apply(&mut recipe);
+    recipe.check()?;
+    if args.print_recipe {
+        print!("{}", recipe.to_toml());
+        return Ok(None);
+    }
+    let name = match &args.name {
+        Some(name) => checked_name(name)?,
+        None => default_name(args.text.as_deref(), recipe_name),
+    };
+    let text = args.text.as_deref().map(std::path::absolute).transpose()?;
+    let source = Source::choose(text.as_deref(), args.corpus);
+    let job = Job::new(name, source, args.unicode, args.lossy, recipe);
+    let corpus = Corpus::load(&job.source, job.reading, &say)?;
+    Ok(Some(Trainer::new(
+        job,
+        corpus,
+        train::device(args.device)?,
+    )?))
+}
+
+/// A name that a user chose, if it can be a folder's and fits an image.
+fn checked_name(name: &str) -> Result<String> {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    ensure!(
+        !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed),
+        "the name '{name}' cannot be used; take letters, digits, '-', '_' and '.'"
+    );
+    ensure!(
+        name.len() <= MAX_NAME_BYTES,
+        "the name '{name}' is longer than {MAX_NAME_BYTES} bytes; take a shorter one"
+    );
+    Ok(name.to_owned())
+}
+
+/// A name made of the text's or the recipe's.
+fn default_name(text: Option<&Path>, recipe: &str) -> String {
+    let path = text.unwrap_or(Path::new(recipe));
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut name = String::new();
+    for c in stem.trim_start_matches('.').chars() {
+        let c = if c.is_alphanumeric() || matches!(c, '_' | '.') {
+            c
+        } else {
+            '-'
+        };
+        if name.len() + c.len_utf8() > MAX_NAME_BYTES {
+            break;
+        }
+        name.push(c);
+    }
+    if name.is_empty() {
+        "model".to_owned()
+    } else {
+        name
+    }
+}
+
+/// The folder of the run called `name`, or of the one that was saved last.
+fn run_to_resume(name: &str) -> Result<PathBuf> {
+    if !name.is_empty() {
+        return Ok(paths::run_dir(&checked_name(name)?));
+    }
+    let runs = paths::run_dir("");
+    std::fs::read_dir(&runs)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let saved = std::fs::metadata(checkpoint::path(&entry.path())).ok()?;
+            Some((saved.modified().ok()?, entry.path()))
+        })
+        .max()
+        .map(|(_, run_dir)| run_dir)
+        .with_context(|| format!("there is no run to resume in '{}'", runs.display()))
+}
+
+/// A flag that the first Ctrl-C sets; the second one ends the program at once.
+fn stop_on_ctrl_c(name: &str) -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let name = name.to_owned();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            eprintln!("\nstopped at once; {name} is as its last checkpoint left it");
+            std::process::exit(INTERRUPTED);
+        }
+        eprintln!("\nsaving a checkpoint; press Ctrl-C again to stop at once");
+    })
+    .context("cannot listen to Ctrl-C")?;
+    Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_run_comes_from_the_text_or_the_recipe() {
+        assert_eq!(default_name(None, "quick"), "quick");
+        assert_eq!(default_name(None, "my/own.toml"), "own");
+        assert_eq!(default_name(Some(Path::new("a b/c d.txt")), "quick"), "c-d");
+        assert_eq!(default_name(Some(Path::new("..")), "quick"), "model");
+        let long = "ж".repeat(40);
+        assert_eq!(
+            default_name(Some(Path::new(&long)), "quick"),
+            "ж".repeat(16)
+        );
+    }
+
+    #[test]
+    fn names_that_leave_the_runs_folder_or_do_not_fit_an_image_are_refused() {
+        for name in ["", "..", "a/b", ".x", &"a".repeat(33)] {
+            assert!(checked_name(name).is_err(), "{name}");
+        }
+        assert!(checked_name("my-model_2.1").is_ok());
+    }
+}

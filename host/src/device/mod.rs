@@ -1,1 +1,19 @@
-//! (stub)
+//! Everything that touches a board: build a firmware for it, boot it, talk to it, measure it.
+//!
+//! [`board`] lists what there is, [`build`] makes a firmware of a model, [`emulate`] boots it, and
+//! [`passage`] has it write. Nothing here needs libtorch.
+
+pub mod board;
+pub mod build;
+pub mod elf;
+pub mod emulate;
+pub mod error;
+mod log;
+pub mod passage;
+
+pub use board::{BOARDS, Board, DEFAULT_BOARD, find};
+pub use build::{Firmware, Program};
+pub use elf::Footprint;
+pub use emulate::{Emulator, Options};
+pub use error::DeviceError;
+pub use passage::Request;

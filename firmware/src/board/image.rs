@@ -1,0 +1,38 @@
+//! What the PC looks up in the linked firmware: the model image and the board's name.
+//!
+//! `build.rs` puts the file that `INKLING_MODEL` names where this module includes it from;
+//! `memory/inkling.x` gives both their sections.
+
+use super::{Board, Selected};
+
+/// The file, at the alignment that the engine's widest load needs.
+#[repr(C, align(16))]
+struct Aligned<const BYTES: usize>([u8; BYTES]);
+
+const FILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/model.img"));
+
+// SAFETY: the section holds nothing else, and no other symbol has this name.
+#[unsafe(link_section = ".model")]
+#[unsafe(no_mangle)]
+#[used]
+static INKLING_MODEL: Aligned<{ FILE.len() }> =
+    Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/model.img")));
+
+const NAME: &[u8] = <Selected as Board>::NAME.as_bytes();
+
+// SAFETY: the section holds nothing else, and no other symbol has this name.
+#[unsafe(link_section = ".board")]
+#[unsafe(no_mangle)]
+#[used]
+static INKLING_BOARD: [u8; NAME.len()] = match NAME.first_chunk() {
+    Some(name) => *name,
+    None => panic!("a slice has as many bytes as its length says"),
+};
+
+/// The linked image, not checked yet.
+///
+/// What it holds is hidden from the optimizer: the section may be replaced in the linked file.
+#[must_use]
+pub fn linked_image() -> &'static [u8] {
+    core::hint::black_box(&INKLING_MODEL.0)
+}

@@ -1,0 +1,208 @@
+//! Arm MPS2 with the FPGA images AN385 (Cortex-M3), AN386 (M4F), AN500 (M7) and AN505 (M33).
+//!
+//! The serial port is UART0 of the CMSDK, the clock its timer 0, the light user LED 0. QEMU models
+//! all of them; its UART sends at once and holds bytes back until the previous one has been read.
+
+use core::convert::Infallible;
+
+use embedded_hal::digital::{self, OutputPin};
+use embedded_io::{ErrorType, Read, ReadReady, Write};
+
+use super::Board;
+use super::cortex_m::Register;
+
+/// Addresses and clock of one FPGA image.
+struct Image {
+    name: &'static str,
+    timer: usize,
+    uart: usize,
+    leds: usize,
+    hertz: u32,
+}
+
+const fn classic(name: &'static str) -> Image {
+    Image {
+        name,
+        timer: 0x4000_0000,
+        uart: 0x4000_4000,
+        leds: 0x4002_8000,
+        hertz: 25_000_000,
+    }
+}
+
+#[cfg(feature = "mps2-an385")]
+const IMAGE: Image = classic("mps2-an385");
+#[cfg(feature = "mps2-an386")]
+const IMAGE: Image = classic("mps2-an386");
+#[cfg(feature = "mps2-an500")]
+const IMAGE: Image = classic("mps2-an500");
+/// Armv8-M starts in the secure state, so these are the secure aliases.
+#[cfg(feature = "mps2-an505")]
+const IMAGE: Image = Image {
+    name: "mps2-an505",
+    timer: 0x5000_0000,
+    uart: 0x5020_0000,
+    leds: 0x5030_2000,
+    hertz: 20_000_000,
+};
+
+const BAUD: u32 = 115_200;
+
+mod register {
+    use super::{IMAGE, Register};
+
+    macro_rules! registers {
+        ($($name:ident = $base:ident + $offset:literal;)*) => {
+            $(
+                // SAFETY: the address of a word-sized device register of the FPGA image that this
+                // firmware is built for; accessing it has no effect on memory.
+                pub(super) const $name: Register =
+                    unsafe { Register::at(IMAGE.$base + $offset) };
+            )*
+        };
+    }
+
+    registers! {
+        TIMER_CTRL = timer + 0x0;
+        TIMER_VALUE = timer + 0x4;
+        TIMER_RELOAD = timer + 0x8;
+        UART_DATA = uart + 0x0;
+        UART_STATE = uart + 0x4;
+        UART_CTRL = uart + 0x8;
+        UART_BAUDDIV = uart + 0x10;
+        LEDS = leds + 0x0;
+    }
+}
+
+const TIMER_ENABLE: u32 = 1;
+const UART_STATE_TX_FULL: u32 = 1;
+const UART_STATE_RX_FULL: u32 = 1 << 1;
+const UART_CTRL_TX_AND_RX: u32 = 0b11;
+const LED_0: u32 = 1;
+
+/// An MPS2 board.
+pub struct Mps2 {
+    serial: Uart,
+    led: Led,
+}
+
+impl Mps2 {
+    /// Starts the clock and opens the serial port at 115,200 baud.
+    #[must_use]
+    pub fn start() -> Self {
+        register::TIMER_RELOAD.set(u32::MAX);
+        register::TIMER_VALUE.set(u32::MAX);
+        register::TIMER_CTRL.set(TIMER_ENABLE);
+        register::LEDS.set(0);
+        Mps2 {
+            serial: Uart::open(),
+            led: Led,
+        }
+    }
+
+    /// The serial port once more, for a last message when nothing else runs any more.
+    pub(super) fn last_words() -> Uart {
+        Uart::open()
+    }
+
+    /// The clock, for the time stamps of logs.
+    pub(super) fn clock() -> u32 {
+        // The timer counts down.
+        !register::TIMER_VALUE.get()
+    }
+}
+
+impl Board for Mps2 {
+    const NAME: &'static str = IMAGE.name;
+    const TICKS_PER_SECOND: u32 = IMAGE.hertz;
+    type Serial = Uart;
+    type Led = Led;
+
+    fn serial(&mut self) -> &mut Uart {
+        &mut self.serial
+    }
+
+    fn led(&mut self) -> &mut Led {
+        &mut self.led
+    }
+
+    fn ticks(&mut self) -> u32 {
+        Self::clock()
+    }
+
+    fn entropy(&mut self) -> Option<u64> {
+        None
+    }
+}
+
+/// UART0 of the CMSDK, polled.
+pub struct Uart(());
+
+impl Uart {
+    fn open() -> Self {
+        register::UART_BAUDDIV.set(IMAGE.hertz / BAUD);
+        register::UART_CTRL.set(UART_CTRL_TX_AND_RX);
+        Uart(())
+    }
+
+    fn has_byte(&self) -> bool {
+        register::UART_STATE.get() & UART_STATE_RX_FULL != 0
+    }
+}
+
+impl ErrorType for Uart {
+    type Error = Infallible;
+}
+
+impl ReadReady for Uart {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(self.has_byte())
+    }
+}
+
+impl Read for Uart {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        let Some(first) = buffer.first_mut() else {
+            return Ok(0);
+        };
+        while !self.has_byte() {}
+        // Data is in the low byte.
+        *first = register::UART_DATA.get() as u8;
+        Ok(1)
+    }
+}
+
+impl Write for Uart {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        let Some(&first) = bytes.first() else {
+            return Ok(0);
+        };
+        while register::UART_STATE.get() & UART_STATE_TX_FULL != 0 {}
+        register::UART_DATA.set(first.into());
+        Ok(1)
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        while register::UART_STATE.get() & UART_STATE_TX_FULL != 0 {}
+        Ok(())
+    }
+}
+
+/// User LED 0.
+pub struct Led;
+
+impl digital::ErrorType for Led {
+    type Error = Infallible;
+}
+
+impl OutputPin for Led {
+    fn set_low(&mut self) -> Result<(), Infallible> {
+        register::LEDS.set(register::LEDS.get() & !LED_0);
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Infallible> {
+        register::LEDS.set(register::LEDS.get() | LED_0);
+        Ok(())
+    }
+}

@@ -1,0 +1,284 @@
+//! The console's input side: bytes become lines, lines become commands.
+//!
+//! [`LineEditor`] collects whatever a serial line delivers, noise included, and [`Command::parse`]
+//! reads one finished line. Neither prints or acts: [`crate::session`] does.
+
+use core::fmt;
+
+use heapless::Vec;
+
+use crate::sampler::{Thousandths, ThousandthsError};
+
+/// The longest line that the console takes, in bytes.
+pub const LINE_BYTES: usize = 255;
+
+const BACKSPACE: u8 = 0x08;
+const CLEAR_LINE: u8 = 0x15; // Ctrl-U
+const DELETE: u8 = 0x7f;
+
+/// Why a line was thrown away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineError {
+    /// More than [`LINE_BYTES`] bytes came before a line end.
+    TooLong,
+    /// The bytes are not UTF-8.
+    NotUtf8,
+    /// The line holds control characters, as noise and cursor keys do.
+    Control,
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LineError::TooLong => write!(f, "line ignored: longer than {LINE_BYTES} bytes"),
+            LineError::NotUtf8 => f.write_str("line ignored: not UTF-8 text"),
+            LineError::Control => f.write_str("line ignored: it holds control characters"),
+        }
+    }
+}
+
+impl core::error::Error for LineError {}
+
+/// Collects bytes into lines: backspace, Ctrl-U, any of CR, LF and CR LF as the line end.
+#[derive(Debug, Default)]
+pub struct LineEditor {
+    buffer: Vec<u8, LINE_BYTES>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Collecting,
+    /// The buffer holds a line that was handed out; the next byte starts a new one.
+    Finished,
+    /// The line was too long, which has been said; its remaining bytes are dropped.
+    Dropping,
+}
+
+impl LineEditor {
+    /// Takes one byte; answers with the line, or what is wrong with it, when the byte ends one.
+    ///
+    /// Empty lines are not reported. An overlong line is reported once, at its first excess byte.
+    pub fn push(&mut self, byte: u8) -> Option<Result<&str, LineError>> {
+        if self.state == State::Finished {
+            self.buffer.clear();
+            self.state = State::Collecting;
+        }
+        match byte {
+            b'\r' | b'\n' if self.state == State::Dropping => self.state = State::Collecting,
+            _ if self.state == State::Dropping => {}
+            b'\r' | b'\n' if !self.buffer.is_empty() => {
+                self.state = State::Finished;
+                return Some(self.line());
+            }
+            b'\r' | b'\n' => {}
+            BACKSPACE | DELETE => self.erase_char(),
+            CLEAR_LINE => self.buffer.clear(),
+            _ if self.buffer.push(byte).is_err() => {
+                self.buffer.clear();
+                self.state = State::Dropping;
+                return Some(Err(LineError::TooLong));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn line(&self) -> Result<&str, LineError> {
+        let line = core::str::from_utf8(&self.buffer).map_err(|_| LineError::NotUtf8)?;
+        if line.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(LineError::Control);
+        }
+        Ok(line)
+    }
+
+    /// Removes the last character: all bytes of it if it takes several in UTF-8.
+    fn erase_char(&mut self) {
+        while let Some(byte) = self.buffer.pop() {
+            let continues = byte & 0b1100_0000 == 0b1000_0000;
+            if !continues {
+                break;
+            }
+        }
+    }
+}
+
+/// What a typed line asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// A new passage that starts with this text.
+    Prompt(&'a str),
+    /// List the commands.
+    Help,
+    /// Set the temperature; 0 is greedy.
+    Temperature(Thousandths),
+    /// Draw only from the K most likely symbols; 0 switches this off.
+    TopK(u8),
+    /// Draw only from the most likely symbols that together have this probability; 1 is off.
+    TopP(Thousandths),
+    /// Start a passage with this seed.
+    Seed(u64),
+    /// Set the length of a passage in characters; 0 is endless.
+    Length(u32),
+    /// Set the pace in characters per second; 0 is as fast as it goes.
+    Rate(u32),
+    /// Stop writing until [`Command::Resume`].
+    Pause,
+    /// Go on writing.
+    Resume,
+    /// Start the current passage again: same seed, same prompt.
+    Reset,
+    /// Show settings, progress and speed.
+    Stats,
+    /// Describe the model.
+    Model,
+}
+
+/// The help text, a line each.
+pub const HELP: [&str; 13] = [
+    "TEXT        start a passage with TEXT",
+    "/temp X     temperature: 0 is greedy, 0.8 is usual, more is wilder",
+    "/topk N     draw from the N likeliest symbols only; 0 is off",
+    "/topp X     draw from the likeliest symbols of total probability X; 1 is off",
+    "/seed N     start a passage with seed N",
+    "/len N      characters in a passage; 0 is endless",
+    "/rate N     characters per second; max is full speed",
+    "/pause      hold the text",
+    "/resume     go on",
+    "/reset      start the passage again, same seed and prompt",
+    "/stats      settings, progress, speed",
+    "/model      what the model is",
+    "/help       this list",
+];
+
+/// Why a command was not understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandError<'a> {
+    /// There is no command of that name.
+    Unknown(&'a str),
+    /// The value is missing, is not a number, or is out of range.
+    Value {
+        /// The command, with its slash.
+        command: &'static str,
+        /// What it takes.
+        takes: &'static str,
+        /// What was typed instead.
+        found: &'a str,
+    },
+    /// The decimal number is not one.
+    Decimal {
+        /// The command, with its slash.
+        command: &'static str,
+        /// What is wrong with the number.
+        error: ThousandthsError,
+    },
+}
+
+impl fmt::Display for CommandError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CommandError::Unknown(name) => {
+                write!(f, "unknown command {name:.16}: /help lists the commands")
+            }
+            CommandError::Value {
+                command,
+                takes,
+                found: "",
+            } => write!(f, "{command} takes {takes}"),
+            CommandError::Value {
+                command,
+                takes,
+                found,
+            } => write!(f, "{command} takes {takes}, not '{found:.16}'"),
+            CommandError::Decimal { command, error } => write!(f, "{command}: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for CommandError<'_> {}
+
+impl<'a> Command<'a> {
+    /// Reads one line as [`LineEditor`] hands it out.
+    ///
+    /// # Errors
+    /// When it starts with a slash and is no command, or its value is not what the command takes.
+    pub fn parse(line: &'a str) -> Result<Command<'a>, CommandError<'a>> {
+        if !line.starts_with('/') {
+            return Ok(Command::Prompt(line));
+        }
+        let (name, value) = match line.split_once(char::is_whitespace) {
+            Some((name, value)) => (name, value.trim()),
+            None => (line, ""),
+        };
+        match name {
+            "/temp" => decimal("/temp", value).map(Command::Temperature),
+            "/topk" => number("/topk", "a whole number from 0 to 255", value).map(Command::TopK),
+            "/topp" => probability("/topp", value).map(Command::TopP),
+            "/seed" => number("/seed", "a whole number", value).map(Command::Seed),
+            "/len" => number("/len", "a whole number of characters", value).map(Command::Length),
+            "/rate" if value == "max" => Ok(Command::Rate(0)),
+            "/rate" => number("/rate", "characters per second, or max", value).map(Command::Rate),
+            "/help" => bare("/help", value, Command::Help),
+            "/pause" => bare("/pause", value, Command::Pause),
+            "/resume" => bare("/resume", value, Command::Resume),
+            "/reset" => bare("/reset", value, Command::Reset),
+            "/stats" => bare("/stats", value, Command::Stats),
+            "/model" => bare("/model", value, Command::Model),
+            _ => Err(CommandError::Unknown(name)),
+        }
+    }
+}
+
+fn number<'a, T: core::str::FromStr>(
+    command: &'static str,
+    takes: &'static str,
+    value: &'a str,
+) -> Result<T, CommandError<'a>> {
+    value.parse().map_err(|_| CommandError::Value {
+        command,
+        takes,
+        found: value,
+    })
+}
+
+fn decimal<'a>(command: &'static str, value: &'a str) -> Result<Thousandths, CommandError<'a>> {
+    if value.is_empty() {
+        return Err(CommandError::Value {
+            command,
+            takes: "a number such as 0.8",
+            found: value,
+        });
+    }
+    value
+        .parse()
+        .map_err(|error| CommandError::Decimal { command, error })
+}
+
+fn probability<'a>(command: &'static str, value: &'a str) -> Result<Thousandths, CommandError<'a>> {
+    let probability = decimal(command, value)?;
+    if probability > Thousandths::ONE {
+        return Err(CommandError::Value {
+            command,
+            takes: "a number from 0 to 1",
+            found: value,
+        });
+    }
+    Ok(probability)
+}
+
+/// A command that takes no value.
+fn bare<'a>(
+    name: &'static str,
+    value: &'a str,
+    command: Command<'a>,
+) -> Result<Command<'a>, CommandError<'a>> {
+    if value.is_empty() {
+        return Ok(command);
+    }
+    Err(CommandError::Value {
+        command: name,
+        takes: "no value",
+        found: value,
+    })
+}

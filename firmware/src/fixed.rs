@@ -1,0 +1,80 @@
+//! Fixed-point arithmetic: the few operations every kernel and the PC must do alike.
+//!
+//! Formats are written Qm.n: m integer bits, n fraction bits, plus a sign. Rounding and saturation
+//! are decided here and nowhere else, so that the same image gives the same bytes on every core.
+
+/// Fraction bits of the table index that a gate's pre-activation becomes (Q3.8, 12 bits).
+pub const GATE_FRACTION_BITS: u32 = 8;
+/// Fraction bits of the cell state (Q4.11, 16 bits).
+pub const CELL_FRACTION_BITS: u32 = 11;
+/// Fraction bits of a logit (Q5.10, 16 bits).
+pub const LOGIT_FRACTION_BITS: u32 = 10;
+/// The hidden state is an `i8` in units of 1/127, so that it is symmetric: never -128.
+pub const HIDDEN_ONE: i32 = 127;
+
+/// Scales an accumulator: `floor(acc * multiplier / 2^16)`.
+///
+/// One `SMULWB` on cores with DSP instructions, five 32-bit instructions on the smallest ones.
+#[inline(always)]
+#[must_use]
+pub const fn scale(acc: i32, multiplier: i16) -> i32 {
+    ((acc as i64 * multiplier as i64) >> 16) as i32
+}
+
+/// Clamps to the signed range of `BITS` bits.
+#[inline(always)]
+#[must_use]
+pub const fn saturate<const BITS: u32>(value: i32) -> i32 {
+    let max = (1 << (BITS - 1)) - 1;
+    let min = -max - 1;
+    if value > max {
+        max
+    } else if value < min {
+        min
+    } else {
+        value
+    }
+}
+
+/// Requantizes an accumulator to `BITS` bits: `saturate(floor(acc * multiplier / 2^(16 + shift)))`.
+///
+/// Rounding is towards minus infinity; the tables that consume the result hold the function at the
+/// middle of each step, which makes up for the half step.
+#[inline(always)]
+#[must_use]
+pub const fn requantize<const BITS: u32>(acc: i32, multiplier: i16, shift: u32) -> i32 {
+    saturate::<BITS>(scale(acc, multiplier) >> (shift & 31))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scale_rounds_towards_minus_infinity() {
+        assert_eq!(scale(65_536, 3), 3);
+        assert_eq!(scale(1, 1), 0);
+        assert_eq!(scale(-1, 1), -1);
+        assert_eq!(scale(i32::MIN, i16::MAX), -(32_767 << 15));
+    }
+
+    #[test]
+    fn saturate_keeps_the_two_ends() {
+        assert_eq!(saturate::<12>(2_047), 2_047);
+        assert_eq!(saturate::<12>(2_048), 2_047);
+        assert_eq!(saturate::<12>(-2_048), -2_048);
+        assert_eq!(saturate::<12>(-2_049), -2_048);
+        assert_eq!(saturate::<16>(i32::MIN), -32_768);
+    }
+
+    #[test]
+    fn requantize_is_one_floor_of_the_exact_quotient() {
+        for acc in [-1_000_003, -65_537, -1, 0, 1, 77_777, 1_234_567_890] {
+            for multiplier in [1_i16, 127, 16_384, i16::MAX] {
+                let exact = (i64::from(acc) * i64::from(multiplier)).div_euclid(1 << 20);
+                let clamped = exact.clamp(-32_768, 32_767) as i32;
+                assert_eq!(requantize::<16>(acc, multiplier, 4), clamped);
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The writer: feeds a prompt, then turns logits into characters one after the other.
+
+use crate::alphabet::Symbol;
+use crate::image::Model;
+use crate::lstm::Lstm;
+use crate::sampler::{Sampler, Settings};
+
+/// A model, its state and its random sequence: everything a passage of text follows from.
+#[derive(Clone, Debug)]
+pub struct Generator<'m> {
+    lstm: Lstm<'m>,
+    sampler: Sampler,
+    /// The last symbol written or read, which the next step reads.
+    last: Symbol,
+}
+
+impl<'m> Generator<'m> {
+    /// A generator at the start of a passage.
+    #[must_use]
+    pub fn new(model: Model<'m>, settings: Settings, seed: u64) -> Self {
+        Self {
+            lstm: Lstm::new(model),
+            sampler: Sampler::new(settings, seed),
+            last: model.alphabet().start(),
+        }
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> Model<'m> {
+        self.lstm.model()
+    }
+
+    /// The model with its state.
+    #[must_use]
+    pub fn lstm(&self) -> &Lstm<'m> {
+        &self.lstm
+    }
+
+    /// How symbols are chosen.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.sampler.settings()
+    }
+
+    /// Changes how symbols are chosen, from the next one on.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.sampler.set_settings(settings);
+    }
+
+    /// Starts a new passage: zero state, a new random sequence, the start symbol to be read first.
+    pub fn restart(&mut self, seed: u64) {
+        self.lstm.reset();
+        self.sampler.reseed(seed);
+        self.last = self.model().alphabet().start();
+    }
+
+    /// Reads one character of a prompt. Returns false, and skips it, when the model does not know it.
+    pub fn prompt_char(&mut self, character: char) -> bool {
+        let Some(symbol) = self.model().alphabet().index_of(character) else {
+            return false;
+        };
+        self.lstm.step(self.last);
+        self.last = symbol;
+        true
+    }
+
+    /// Writes the next character.
+    pub fn next_char(&mut self) -> char {
+        self.lstm.step(self.last);
+        self.last = self.sampler.sample(self.lstm.logits());
+        self.model().alphabet().char(self.last)
+    }
+}

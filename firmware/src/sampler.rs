@@ -1,0 +1,403 @@
+//! From logits to one symbol: temperature, top-k, top-p and a seeded draw, in integers.
+//!
+//! A symbol's weight is `2^15 * exp(-(max - logit) / T)`, by a table of powers of two: no division and
+//! no floating point per symbol. Temperature 0 is greedy; of equal logits the lowest index wins.
+
+use core::fmt;
+use core::str::FromStr;
+
+use crate::alphabet::Symbol;
+use crate::fixed::LOGIT_FRACTION_BITS;
+use crate::image::MAX_SYMBOLS;
+
+/// A decimal number from 0 to 65.535 in steps of 0.001, as typed at a console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Thousandths(pub u16);
+
+impl Thousandths {
+    /// 1.0
+    pub const ONE: Self = Self(1_000);
+}
+
+impl fmt::Display for Thousandths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, rest) = (self.0 / 1_000, self.0 % 1_000);
+        match (rest % 10, rest % 100, rest) {
+            (_, _, 0) => write!(f, "{whole}.0"),
+            (_, 0, _) => write!(f, "{whole}.{}", rest / 100),
+            (0, _, _) => write!(f, "{whole}.{:02}", rest / 10),
+            _ => write!(f, "{whole}.{rest:03}"),
+        }
+    }
+}
+
+/// A text that is not a number from 0 to 65.535.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ThousandthsError;
+
+impl fmt::Display for ThousandthsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected a number from 0 to 65.535, such as 0.8")
+    }
+}
+
+impl core::error::Error for ThousandthsError {}
+
+impl FromStr for Thousandths {
+    type Err = ThousandthsError;
+
+    /// Reads digits with an optional point; digits behind the third decimal place are dropped.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let digits_only = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if (whole.is_empty() && fraction.is_empty())
+            || !digits_only(whole)
+            || !digits_only(fraction)
+        {
+            return Err(ThousandthsError);
+        }
+        let mut value: u16 = 0;
+        let decimals = fraction.bytes().chain(core::iter::repeat(b'0')).take(3);
+        for digit in whole.bytes().chain(decimals) {
+            value = value
+                .checked_mul(10)
+                .and_then(|value| value.checked_add(u16::from(digit - b'0')))
+                .ok_or(ThousandthsError)?;
+        }
+        Ok(Self(value))
+    }
+}
+
+/// How to choose among the symbols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Divides the logits: 0 is greedy, 1 the model's own distribution, more is wilder.
+    pub temperature: Thousandths,
+    /// Draw among this many of the most probable symbols only; 0 for all.
+    pub top_k: u8,
+    /// Draw among the fewest most probable symbols that together reach this probability; 1 or more
+    /// for all.
+    pub top_p: Thousandths,
+}
+
+impl Default for Settings {
+    /// Temperature 0.8, as in the tutorial this project started from; all symbols.
+    fn default() -> Self {
+        Self {
+            temperature: Thousandths(800),
+            top_k: 0,
+            top_p: Thousandths::ONE,
+        }
+    }
+}
+
+/// The random numbers: xoroshiro64** (Blackman and Vigna, 2018), seeded by `SplitMix64`.
+#[derive(Clone, Debug)]
+pub struct Rng {
+    state: [u32; 2],
+}
+
+impl Rng {
+    /// A generator whose whole sequence follows from the seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        let z = if z == 0 { 1 } else { z }; // the all-zero state would stay zero
+        Self {
+            state: [z as u32, (z >> 32) as u32],
+        }
+    }
+
+    /// The next 32 random bits.
+    pub fn next_u32(&mut self) -> u32 {
+        let [s0, s1] = self.state;
+        let result = s0.wrapping_mul(0x9E37_79BB).rotate_left(5).wrapping_mul(5);
+        let mixed = s0 ^ s1;
+        self.state = [
+            s0.rotate_left(26) ^ mixed ^ (mixed << 9),
+            mixed.rotate_left(13),
+        ];
+        result
+    }
+}
+
+/// Fraction bits of a weight's binary exponent; also the table's index width.
+const EXPONENT_BITS: u32 = 8;
+/// Exponents from here on give weight zero: 2^-16.
+const ZERO_EXPONENT: u32 = 16 << EXPONENT_BITS;
+/// Fraction bits of the exponent's slope against the logit difference.
+const SLOPE_BITS: u32 = 16;
+
+/// `POWERS[i]` = 2^15 * 2^(-i / 256), rounded: weights are Q1.15.
+static POWERS: [u16; 1 << EXPONENT_BITS] = powers_of_two();
+
+const fn powers_of_two() -> [u16; 1 << EXPONENT_BITS] {
+    // 2^(-1/256), 18 digits; 255 products keep it exact to 1e-14.
+    const RATIO: f64 = 0.997_296_056_085_470_1;
+    let mut table = [0; 1 << EXPONENT_BITS];
+    let mut power = 32_768.0;
+    let mut index = 0;
+    while index < table.len() {
+        table[index] = (power + 0.5) as u16;
+        power *= RATIO;
+        index += 1;
+    }
+    table
+}
+
+/// Draws symbols.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    settings: Settings,
+    /// log2(e) / T, scaled from a logit difference in Q5.10 to an exponent in Q?.8; Q?.16.
+    slope: u32,
+    /// Logit differences from here on give weight zero (0 when greedy).
+    reach: u32,
+    rng: Rng,
+    weights: heapless::Vec<u16, MAX_SYMBOLS>,
+}
+
+impl Sampler {
+    /// A sampler with its own random sequence.
+    #[must_use]
+    pub fn new(settings: Settings, seed: u64) -> Self {
+        let mut sampler = Self {
+            settings,
+            slope: 0,
+            reach: 0,
+            rng: Rng::new(seed),
+            weights: heapless::Vec::new(),
+        };
+        sampler.set_settings(settings);
+        sampler
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Changes the settings; the random sequence goes on.
+    pub fn set_settings(&mut self, settings: Settings) {
+        /// 1000 * log2(e) * 2^(SLOPE_BITS + EXPONENT_BITS - LOGIT_FRACTION_BITS)
+        const NUMERATOR: u32 = 23_637_115;
+        const _: () = assert!(SLOPE_BITS + EXPONENT_BITS - LOGIT_FRACTION_BITS == 14);
+        self.settings = settings;
+        self.slope = NUMERATOR
+            .checked_div(settings.temperature.0.into())
+            .unwrap_or(0);
+        self.reach = (ZERO_EXPONENT << SLOPE_BITS)
+            .checked_div(self.slope)
+            .unwrap_or(0);
+    }
+
+    /// Starts another random sequence.
+    pub fn reseed(&mut self, seed: u64) {
+        self.rng = Rng::new(seed);
+    }
+
+    /// Chooses a symbol by its logit (Q5.10). Greedy choices take no random number; others take one.
+    pub fn sample(&mut self, logits: &[i16]) -> Symbol {
+        let mut best = 0;
+        let mut max = i16::MIN;
+        for (index, &logit) in logits.iter().enumerate() {
+            if logit > max {
+                (best, max) = (index, logit);
+            }
+        }
+        if self.reach == 0 {
+            return best as Symbol;
+        }
+        let mut total = self.weigh(logits, max);
+        if self.settings.top_k > 0 {
+            total = self.keep(logits, self.settings.top_k.into(), |_| 1);
+        }
+        if self.settings.top_p < Thousandths::ONE {
+            // The total is at most 256 * 2^15, so the product needs 64 bits only above 2^9 * 2^15.
+            let part = u64::from(total) * u64::from(self.settings.top_p.0);
+            let target = part.div_ceil(1_000).max(1) as u32;
+            total = self.keep(logits, target, u32::from);
+        }
+        let mut point = ((u64::from(self.rng.next_u32()) * u64::from(total)) >> 32) as u32;
+        for (index, &weight) in self.weights.iter().enumerate() {
+            match point.checked_sub(weight.into()) {
+                Some(rest) => point = rest,
+                None => return index as Symbol,
+            }
+        }
+        best as Symbol
+    }
+
+    /// Fills in the weights and returns their sum.
+    fn weigh(&mut self, logits: &[i16], max: i16) -> u32 {
+        self.weights.clear();
+        let mut total = 0;
+        for &logit in logits {
+            let difference = (i32::from(max) - i32::from(logit)) as u32;
+            let weight = if difference < self.reach {
+                let exponent = (difference * self.slope) >> SLOPE_BITS;
+                let fraction = exponent as usize & (POWERS.len() - 1);
+                POWERS[fraction] >> ((exponent >> EXPONENT_BITS) & 15)
+            } else {
+                0
+            };
+            total += u32::from(weight);
+            let _ = self.weights.push(weight); // there are at most MAX_SYMBOLS logits
+        }
+        total
+    }
+
+    /// Keeps the most probable symbols until their measures reach the target, zeroes the others'
+    /// weights and returns the new sum. Of equal logits the lower index is kept first.
+    fn keep(&mut self, logits: &[i16], target: u32, measure: impl Fn(u16) -> u32) -> u32 {
+        let reached = |threshold: i32| -> u32 {
+            let kept = logits.iter().zip(&self.weights);
+            kept.filter(|&(&logit, _)| i32::from(logit) >= threshold)
+                .map(|(_, &weight)| measure(weight))
+                .sum()
+        };
+        // The highest threshold that still reaches the target, by bisection over 16 bits.
+        let (mut low, mut high) = (i32::from(i16::MIN), i32::from(i16::MAX) + 1);
+        while high - low > 1 {
+            let middle = (low + high) >> 1;
+            if reached(middle) >= target {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        let mut sum = reached(low + 1);
+        let mut total = 0;
+        for (&logit, weight) in logits.iter().zip(&mut self.weights) {
+            let logit = i32::from(logit);
+            if logit < low || (logit == low && sum >= target) {
+                *weight = 0;
+            } else if logit == low {
+                sum += measure(*weight);
+            }
+            total += u32::from(*weight);
+        }
+        total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn settings(temperature: u16, top_k: u8, top_p: u16) -> Settings {
+        Settings {
+            temperature: Thousandths(temperature),
+            top_k,
+            top_p: Thousandths(top_p),
+        }
+    }
+
+    fn logit(value: f64) -> i16 {
+        (value * 1_024.0) as i16
+    }
+
+    #[test]
+    fn thousandths_read_what_people_type() {
+        for (text, value) in [("0.8", 800), ("1", 1_000), (".5", 500), ("2.", 2_000)] {
+            assert_eq!(text.parse(), Ok(Thousandths(value)));
+        }
+        assert_eq!("65.5359".parse(), Ok(Thousandths(65_535)));
+        for text in [
+            "", ".", "-1", "NaN", "inf", "1e3", "65.536", "99999", "0,8", "+1", "1.2.3",
+        ] {
+            assert_eq!(text.parse::<Thousandths>(), Err(ThousandthsError), "{text}");
+        }
+    }
+
+    #[test]
+    fn powers_are_rounded_powers_of_two() {
+        for (index, &power) in POWERS.iter().enumerate() {
+            let exact = 32_768.0 * (-(index as f64) / 256.0).exp2();
+            assert_eq!(power, exact.round() as u16);
+        }
+    }
+
+    #[test]
+    fn temperature_zero_takes_the_first_of_the_best() {
+        let mut sampler = Sampler::new(settings(0, 0, 1_000), 1);
+        assert_eq!(sampler.sample(&[3, 9, 9, -4]), 1);
+    }
+
+    #[test]
+    fn frequencies_follow_the_softmax() {
+        for temperature in [500, 800, 1_000, 2_000] {
+            let values = [2.0, 1.0, 0.0, -1.0, -30.0];
+            let logits = values.map(logit);
+            let mut sampler = Sampler::new(settings(temperature, 0, 1_000), 7);
+            let mut counts = [0_u32; 5];
+            const DRAWS: u32 = 200_000;
+            for _ in 0..DRAWS {
+                counts[usize::from(sampler.sample(&logits))] += 1;
+            }
+            let weights = values.map(|v: f64| (v * 1_000.0 / f64::from(temperature)).exp());
+            let sum: f64 = weights.iter().sum();
+            for (count, weight) in counts.iter().zip(weights) {
+                let (found, exact) = (f64::from(*count) / f64::from(DRAWS), weight / sum);
+                assert!(
+                    (found - exact).abs() < 0.005,
+                    "T {temperature}: {found} for {exact}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn top_k_and_top_p_keep_the_most_probable() {
+        let logits = [0.0, 3.0, 3.0, 1.0, 2.0].map(logit);
+        let drawn = |settings| {
+            let mut sampler = Sampler::new(settings, 3);
+            let mut seen = [false; 5];
+            for _ in 0..5_000 {
+                seen[usize::from(sampler.sample(&logits))] = true;
+            }
+            seen
+        };
+        assert_eq!(
+            drawn(settings(1_000, 1, 1_000)),
+            [false, true, false, false, false]
+        );
+        assert_eq!(
+            drawn(settings(1_000, 3, 1_000)),
+            [false, true, true, false, true]
+        );
+        assert_eq!(
+            drawn(settings(1_000, 0, 100)),
+            [false, true, false, false, false]
+        );
+        assert_eq!(
+            drawn(settings(1_000, 0, 780)),
+            [false, true, true, false, false]
+        );
+        assert_eq!(drawn(settings(1_000, 0, 999)), [true; 5]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_draw_is_a_symbol_and_repeats_with_its_seed(
+            logits in proptest::collection::vec(any::<i16>(), 1..=256),
+            temperature: u16, top_k: u8, top_p in 0..2_000_u16, seed: u64,
+        ) {
+            let settings = settings(temperature, top_k, top_p);
+            let mut first = Sampler::new(settings, seed);
+            let mut second = Sampler::new(settings, seed);
+            for _ in 0..8 {
+                let symbol = first.sample(&logits);
+                prop_assert!(usize::from(symbol) < logits.len());
+                prop_assert_eq!(symbol, second.sample(&logits));
+            }
+        }
+    }
+}

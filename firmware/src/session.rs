@@ -1,0 +1,532 @@
+//! One conversation: passages stream out at a set pace while console lines come in.
+//!
+//! [`Session::poll`] does a small piece of work and never waits for input, so text and console
+//! cannot hold each other up. It knows no board; the tests run it on the PC.
+//!
+//! What the console says starts with `# ` at the beginning of a line; all else is text. A passage
+//! is exactly what stands between the line `# start: …` and the line end before `# end: …`.
+
+use core::fmt::{self, Write as _};
+
+use embedded_hal::digital::{OutputPin, PinState};
+use embedded_io::{Read, ReadReady};
+use heapless::String;
+
+use crate::board::Board;
+use crate::console::{Command, HELP, LINE_BYTES, LineEditor, LineError};
+use crate::generator::Generator;
+use crate::image::ImageError;
+use crate::log::{info, warning};
+use crate::sampler::{Settings, Thousandths};
+use crate::serial::write_text;
+
+/// How many input bytes one [`Session::poll`] takes at most, so that a flood cannot stop the text.
+const BYTES_PER_POLL: usize = 32;
+
+/// The pace after power-up in characters per second: comfortable to read along.
+const READABLE_RATE: u32 = 40;
+
+/// The length of a passage after power-up, in characters.
+const DEFAULT_LENGTH: u32 = 1000;
+
+/// The seed after power-up where the board has no entropy.
+const DEFAULT_SEED: u64 = 1;
+
+/// How many unknown characters of a prompt are shown.
+const SHOWN_UNKNOWN: usize = 8;
+
+/// A board, a model and the conversation between them and whoever is at the serial line.
+pub struct Session<'g, 'm, B: Board> {
+    editor: LineEditor,
+    player: Player<'g, 'm, B>,
+}
+
+impl<'g, 'm, B: Board> Session<'g, 'm, B> {
+    /// Greets, and gets the first passage ready. Without an engine the console stays and says why.
+    ///
+    /// The engine is lent because it is large: it must never be moved about on a small stack.
+    #[inline(never)]
+    pub fn new(board: B, engine: Result<&'g mut Generator<'m>, ImageError>) -> Self {
+        let mut session = Session {
+            editor: LineEditor::default(),
+            player: Player::new(board, engine),
+        };
+        session.player.greet();
+        session
+    }
+
+    /// Converses for ever.
+    #[inline(never)]
+    pub fn run(&mut self) -> ! {
+        loop {
+            self.poll();
+        }
+    }
+
+    /// Takes the input that waits, then writes one character if one is due.
+    pub fn poll(&mut self) {
+        for _ in 0..BYTES_PER_POLL {
+            let Some(byte) = self.player.port.read_byte() else {
+                break;
+            };
+            if let Some(line) = self.editor.push(byte) {
+                self.player.obey(line);
+            }
+        }
+        self.player.play();
+    }
+}
+
+/// The passage that is being written.
+#[derive(Default)]
+struct Passage {
+    seed: u64,
+    /// The prompt, only characters that the model knows.
+    prompt: String<LINE_BYTES>,
+    /// How many bytes of the prompt are written.
+    prompted: usize,
+    /// How many characters have been generated.
+    generated: u32,
+    /// How long it has been running, without pauses, in ticks.
+    elapsed: u64,
+    /// Whether its start has been announced.
+    started: bool,
+}
+
+impl Passage {
+    /// Whether any of it has been written, so that its seed is used up.
+    fn is_begun(&self) -> bool {
+        self.prompted > 0 || self.generated > 0
+    }
+
+    fn rewind(&mut self) {
+        self.prompted = 0;
+        self.generated = 0;
+        self.elapsed = 0;
+        self.started = false;
+    }
+}
+
+/// The talking and writing half of a session; the line editor is the listening half.
+struct Player<'g, 'm, B: Board> {
+    port: Port<B>,
+    engine: Result<&'g mut Generator<'m>, ImageError>,
+    settings: Settings,
+    length: u32,
+    rate: u32,
+    paused: bool,
+    passage: Passage,
+    clock: Clock,
+    /// When the next character may be written.
+    due: u64,
+    /// Time spent computing characters and their number, since power-up.
+    busy: u64,
+    computed: u32,
+}
+
+impl<'g, 'm, B: Board> Player<'g, 'm, B> {
+    fn new(mut board: B, engine: Result<&'g mut Generator<'m>, ImageError>) -> Self {
+        let seed = board.entropy().unwrap_or(DEFAULT_SEED);
+        let clock = Clock::new(board.ticks());
+        let mut player = Player {
+            port: Port {
+                board,
+                mid_line: false,
+            },
+            engine,
+            settings: Settings::default(),
+            length: DEFAULT_LENGTH,
+            rate: READABLE_RATE,
+            paused: false,
+            passage: Passage::default(),
+            clock,
+            due: 0,
+            busy: 0,
+            computed: 0,
+        };
+        if let Ok(generator) = &mut player.engine {
+            generator.set_settings(player.settings);
+        }
+        player.begin(seed);
+        player
+    }
+
+    fn greet(&mut self) {
+        let version = env!("CARGO_PKG_VERSION");
+        self.port
+            .say(format_args!("Inkling {version} on {}", B::NAME));
+        self.describe_model();
+        self.port.say(format_args!(
+            "type a line and it becomes the start of a new passage; /help lists the commands"
+        ));
+    }
+
+    fn describe_model(&mut self) {
+        match &self.engine {
+            Ok(generator) => {
+                let model = generator.model();
+                self.port.say(format_args!(
+                    "model: {}, {} symbols, {} x {} units, {}-bit weights, {} bytes, checksum {:08x}",
+                    model.name(),
+                    model.symbols(),
+                    model.layers(),
+                    model.hidden(),
+                    model.weight_bits(),
+                    model.image_bytes(),
+                    model.checksum(),
+                ));
+                info!("model of {} bytes", model.image_bytes());
+            }
+            Err(error) => {
+                self.port.say(format_args!("no model: {error}"));
+                warning!("no model: the linked image is not valid");
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn obey(&mut self, line: Result<&str, LineError>) {
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => {
+                warning!("console line thrown away");
+                return self.port.say(format_args!("{error}"));
+            }
+        };
+        match Command::parse(line) {
+            Ok(command) => self.carry_out(command),
+            Err(error) => self.port.say(format_args!("{error}")),
+        }
+    }
+
+    #[inline(never)]
+    fn carry_out(&mut self, command: Command<'_>) {
+        match command {
+            Command::Prompt(text) => self.prompt(text),
+            Command::Help => {
+                for line in HELP {
+                    self.port.say(format_args!("{line}"));
+                }
+            }
+            Command::Temperature(temperature) => {
+                self.settings.temperature = temperature;
+                self.apply_settings();
+            }
+            Command::TopK(count) => {
+                self.settings.top_k = count;
+                self.apply_settings();
+            }
+            Command::TopP(probability) => {
+                self.settings.top_p = probability;
+                self.apply_settings();
+            }
+            Command::Seed(seed) => {
+                self.passage.prompt.clear();
+                self.begin(seed);
+                self.port.say(format_args!("seed {seed}"));
+            }
+            Command::Length(length) => {
+                self.length = length;
+                self.port
+                    .say(format_args!("length {}", OrWord(length, "endless")));
+            }
+            Command::Rate(rate) => {
+                self.rate = rate;
+                self.due = self.clock.now();
+                self.port.say(format_args!("rate {}", OrWord(rate, "max")));
+            }
+            Command::Pause => {
+                self.paused = true;
+                self.port.say(format_args!("paused"));
+            }
+            Command::Resume => {
+                self.paused = false;
+                self.port.say(format_args!("resumed"));
+            }
+            Command::Reset => {
+                let seed = self.passage.seed;
+                self.begin(seed);
+                self.port.say(format_args!("reset to seed {seed}"));
+            }
+            Command::Stats => self.describe_progress(),
+            Command::Model => self.describe_model(),
+        }
+    }
+
+    fn apply_settings(&mut self) {
+        if let Ok(generator) = &mut self.engine {
+            generator.set_settings(self.settings);
+        }
+        self.port.say(format_args!("{}", Shown(&self.settings)));
+    }
+
+    #[inline(never)]
+    fn describe_progress(&mut self) {
+        let Passage {
+            seed, generated, ..
+        } = self.passage;
+        let speed = self.speed();
+        self.port.say(format_args!(
+            "passage: seed {seed}, {generated} of {} characters, {speed} characters/s{}",
+            OrWord(self.length, "endless"),
+            if self.paused { ", paused" } else { "" },
+        ));
+        self.port.say(format_args!(
+            "settings: {}, rate {}",
+            Shown(&self.settings),
+            OrWord(self.rate, "max")
+        ));
+        let computed = self.computed;
+        let microseconds = self.busy.saturating_mul(1_000_000)
+            / u64::from(B::TICKS_PER_SECOND)
+            / u64::from(computed.max(1));
+        self.port.say(format_args!(
+            "engine: {microseconds} microseconds a character over {computed} characters",
+        ));
+    }
+
+    /// Starts a passage with the known characters of `text`.
+    #[inline(never)]
+    fn prompt(&mut self, text: &str) {
+        let Ok(generator) = &self.engine else {
+            return self.describe_model();
+        };
+        let alphabet = generator.model().alphabet();
+        let seed = match self.passage.is_begun() {
+            true => self.passage.seed.wrapping_add(1),
+            false => self.passage.seed,
+        };
+        let mut shown: String<{ 4 * SHOWN_UNKNOWN }> = String::new();
+        let mut unknown = 0_usize;
+        self.passage.prompt.clear();
+        for c in text.chars() {
+            // Neither string can overflow: a prompt is one line, and few unknown ones are shown.
+            if alphabet.index_of(c).is_some() {
+                let _ = self.passage.prompt.push(c);
+            } else {
+                if unknown < SHOWN_UNKNOWN {
+                    let _ = shown.push(c);
+                }
+                unknown += 1;
+            }
+        }
+        if unknown > 0 {
+            let more = if unknown > SHOWN_UNKNOWN { "…" } else { "" };
+            self.port.say(format_args!(
+                "skipped {unknown} characters that the model does not know: {shown}{more}"
+            ));
+        }
+        self.begin(seed);
+    }
+
+    /// Gets a passage ready with the prompt that `self.passage` holds.
+    fn begin(&mut self, seed: u64) {
+        self.passage.seed = seed;
+        self.passage.rewind();
+        if let Ok(generator) = &mut self.engine {
+            generator.restart(seed);
+        }
+        self.due = self.clock.now();
+        info!("passage with seed {}", seed);
+    }
+
+    /// Writes the next character if it is due.
+    fn play(&mut self) {
+        let before = self.clock.now();
+        let now = self.clock.update(self.port.board.ticks());
+        if self.paused || self.engine.is_err() {
+            return;
+        }
+        if self.passage.started {
+            self.passage.elapsed += now - before;
+        }
+        if now < self.due {
+            return;
+        }
+        if let Some(interval) = u64::from(B::TICKS_PER_SECOND).checked_div(self.rate.into()) {
+            // A character that comes late does not make the following ones hurry.
+            self.due = now.max(self.due + interval);
+        }
+        if !self.passage.started {
+            self.announce();
+        }
+        self.write_next();
+        if self.length != 0 && self.passage.generated >= self.length {
+            self.finish();
+        }
+    }
+
+    #[inline(never)]
+    fn announce(&mut self) {
+        self.passage.started = true;
+        self.port.say(format_args!(
+            "start: seed {}, {}",
+            self.passage.seed,
+            Shown(&self.settings)
+        ));
+    }
+
+    fn write_next(&mut self) {
+        let Ok(generator) = &mut self.engine else {
+            return;
+        };
+        let rest = self.passage.prompt.get(self.passage.prompted..);
+        let c = match rest.and_then(|rest| rest.chars().next()) {
+            Some(c) => {
+                generator.prompt_char(c);
+                self.passage.prompted += c.len_utf8();
+                c
+            }
+            None => {
+                self.passage.generated = self.passage.generated.saturating_add(1);
+                generator.next_char()
+            }
+        };
+        let start = self.clock.now();
+        let end = self.clock.update(self.port.board.ticks());
+        self.busy += end - start;
+        self.passage.elapsed += end - start;
+        self.computed = self.computed.saturating_add(1);
+        self.port.write_char(c);
+        self.port.show_activity(self.computed);
+    }
+
+    #[inline(never)]
+    fn finish(&mut self) {
+        let Passage {
+            seed, generated, ..
+        } = self.passage;
+        let speed = self.speed();
+        // This line end is not part of the passage.
+        self.port.write_char('\n');
+        self.port.say(format_args!(
+            "end: seed {seed}, {generated} characters, {speed} characters/s"
+        ));
+        self.passage.prompt.clear();
+        self.begin(seed.wrapping_add(1));
+    }
+
+    /// Characters per second of the current passage so far.
+    fn speed(&self) -> u64 {
+        u64::from(self.passage.generated).saturating_mul(B::TICKS_PER_SECOND.into())
+            / self.passage.elapsed.max(1)
+    }
+}
+
+/// A wrapping counter of 32 bits, extended; right as long as it is updated once per wrap.
+struct Clock {
+    last: u32,
+    total: u64,
+}
+
+impl Clock {
+    fn new(ticks: u32) -> Self {
+        Clock {
+            last: ticks,
+            total: 0,
+        }
+    }
+
+    fn update(&mut self, ticks: u32) -> u64 {
+        self.total += u64::from(ticks.wrapping_sub(self.last));
+        self.last = ticks;
+        self.total
+    }
+
+    /// The time of the last update.
+    fn now(&self) -> u64 {
+        self.total
+    }
+}
+
+/// The board's serial port and light; remembers whether the text stands in mid-line.
+///
+/// Failures are dropped: a port that is unplugged or unread must not stop the board.
+struct Port<B> {
+    board: B,
+    mid_line: bool,
+}
+
+impl<B: Board> Port<B> {
+    /// A byte if one has arrived.
+    fn read_byte(&mut self) -> Option<u8> {
+        let serial = self.board.serial();
+        let mut byte = [0];
+        let ready = matches!(serial.read_ready(), Ok(true));
+        (ready && matches!(serial.read(&mut byte), Ok(1))).then_some(byte[0])
+    }
+
+    fn write_char(&mut self, c: char) {
+        self.write(c.encode_utf8(&mut [0; 4]));
+        self.mid_line = c != '\n';
+    }
+
+    #[inline(never)]
+    fn write(&mut self, text: &str) {
+        write_text(self.board.serial(), text);
+    }
+
+    /// Writes one line of talk.
+    #[inline(never)]
+    fn say(&mut self, message: fmt::Arguments<'_>) {
+        if self.mid_line {
+            self.write("\n");
+        }
+        self.write("# ");
+        // Fails only if a Display implementation does, and then the line is short.
+        let _ = OneLine(self).write_fmt(message);
+        self.write("\n");
+        self.mid_line = false;
+    }
+
+    fn show_activity(&mut self, count: u32) {
+        let _ = self.board.led().set_state(PinState::from(count & 8 != 0));
+    }
+}
+
+/// Writes to the port, with anything that could break a line of talk replaced.
+struct OneLine<'p, B>(&'p mut Port<B>);
+
+impl<B: Board> fmt::Write for OneLine<'_, B> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(at) = rest.find(char::is_control) {
+            let (clean, dirty) = rest.split_at(at);
+            self.0.write(clean);
+            self.0.write("?");
+            let mut chars = dirty.chars();
+            chars.next();
+            rest = chars.as_str();
+        }
+        self.0.write(rest);
+        Ok(())
+    }
+}
+
+/// A number, or the word that stands for 0.
+struct OrWord(u32, &'static str);
+
+impl fmt::Display for OrWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str(self.1),
+            number => write!(f, "{number}"),
+        }
+    }
+}
+
+/// Sampling settings as a person reads them; what is off is left out.
+struct Shown<'s>(&'s Settings);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "temperature {}", self.0.temperature)?;
+        if self.0.top_k != 0 {
+            write!(f, ", top-k {}", self.0.top_k)?;
+        }
+        if self.0.top_p < Thousandths::ONE {
+            write!(f, ", top-p {}", self.0.top_p)?;
+        }
+        Ok(())
+    }
+}

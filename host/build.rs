@@ -1,0 +1,15 @@
+//! Tells the programs and tests of this package where libtorch is, so that they start without
+//! `LD_LIBRARY_PATH`. Without the feature `train` nothing here names libtorch and nothing is done.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    // Set by the build script of torch-sys, wherever it found or downloaded libtorch.
+    let Ok(lib) = std::env::var("DEP_TCH_LIBTORCH_LIB") else {
+        return;
+    };
+    println!("cargo::rustc-env=INKLING_LIBTORCH_LIB={lib}");
+    // Windows has no run-time path in programs: it looks in PATH.
+    if std::env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "unix") {
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
+    }
+}

@@ -1,0 +1,126 @@
+//! What several subcommands share: naming a model, naming a text, a bar for long measurements.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::corpus::{Reading, Source, Standard, validation_symbols};
+use crate::paths;
+use crate::quantize::FloatModel;
+
+/// Which text to measure on.
+#[derive(Debug, clap::Args)]
+pub struct TextArgs {
+    /// Measure on the last 10 % of this file [default: the text the model was trained on]
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+    /// Measure on a standard corpus
+    #[arg(long, value_enum, conflicts_with = "text")]
+    corpus: Option<Standard>,
+    /// Skip bytes that are not UTF-8 instead of refusing the file
+    #[arg(long)]
+    lossy: bool,
+}
+
+impl TextArgs {
+    /// The validation part of the text in a model's own symbols. Where nothing was named, the source
+    /// that the model's metadata tells of, else the standard corpus.
+    pub fn validation(
+        &self,
+        alphabet: &str,
+        metadata: Option<&FloatModel>,
+    ) -> anyhow::Result<Vec<u8>> {
+        let trained_on =
+            || -> Option<Source> { serde_json::from_str(metadata?.metadata.get("source")?).ok() };
+        let source = match (&self.text, self.corpus) {
+            (Some(path), _) => Source::File(path.clone()),
+            (None, Some(standard)) => Source::Standard(standard),
+            (None, None) => trained_on().unwrap_or(Source::Standard(Standard::default())),
+        };
+        let unicode = metadata.map_or(!alphabet.is_ascii(), |model| {
+            model
+                .metadata
+                .get("unicode")
+                .is_some_and(|value| value == "true")
+        });
+        let reading = Reading {
+            unicode,
+            lossy: self.lossy,
+            printable: false,
+        };
+        let encoded = validation_symbols(&source, alphabet, reading, &|line| eprintln!("{line}"))?;
+        if encoded.skipped > 0 {
+            eprintln!(
+                "{} characters that the model does not know were skipped",
+                encoded.skipped
+            );
+        }
+        if encoded.symbols.len() < 2 {
+            bail!(
+                "the last 10 % of the text holds fewer than two characters that the model knows: name a longer text with --text"
+            );
+        }
+        Ok(encoded.symbols)
+    }
+}
+
+/// The image that `model` means: a path, or the name of one in `weights/`.
+pub fn image_path(model: &Path) -> anyhow::Result<PathBuf> {
+    let named = paths::weights_dir().join(model).with_added_extension("img");
+    if model.is_file() {
+        Ok(model.to_path_buf())
+    } else if model.components().count() == 1 && named.is_file() {
+        Ok(named)
+    } else {
+        bail!(
+            "there is no model {}: name an image file, or one of weights/ ({})",
+            model.display(),
+            names(&paths::weights_dir()).join(", ")
+        )
+    }
+}
+
+/// The float weights that `run` means: a file, a run's folder, or a run's name.
+pub fn float_weights_path(run: &Path) -> anyhow::Result<PathBuf> {
+    const FILE: &str = "weights.safetensors";
+    let candidates = [
+        run.to_path_buf(),
+        run.join(FILE),
+        paths::project_dir().join("runs").join(run).join(FILE),
+    ];
+    candidates
+        .into_iter()
+        .find(|path| path.is_file())
+        .with_context(|| {
+            format!(
+                "there is no finished run {}: `host train` makes one, in runs/",
+                run.display()
+            )
+        })
+}
+
+/// Names of the images in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            (path.extension()? == "img").then(|| path.file_stem()?.to_str().map(str::to_owned))?
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// A bar for `length` characters; invisible when standard error is not a terminal.
+pub fn bar(length: usize, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(length as u64).with_message(what);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,171 @@
+//! Builds the firmware for a board with cargo, around a given model image.
+
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use super::board::Board;
+use super::elf::Footprint;
+use super::error::DeviceError;
+use crate::paths;
+
+/// Flash that is kept for the program when a model is checked against a board before building.
+pub const PROGRAM_BYTES: u64 = 64 * 1024;
+
+/// The firmware's programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// Text and console.
+    Console,
+    /// Counts instructions, see [`super::bench`].
+    Bench,
+}
+
+impl Program {
+    /// The name of the binary in the package `firmware`.
+    fn bin(self) -> &'static str {
+        match self {
+            Program::Console => "firmware",
+            Program::Bench => "bench",
+        }
+    }
+}
+
+/// A linked firmware.
+#[derive(Debug, Clone)]
+pub struct Firmware {
+    /// The board it is for.
+    pub board: &'static Board,
+    /// The ELF file's content: cargo may overwrite the file for another board.
+    pub elf: Vec<u8>,
+    /// What it occupies.
+    pub footprint: Footprint,
+}
+
+impl Firmware {
+    /// Builds a program for a board around the model file, whether or not that is a sound image.
+    ///
+    /// # Errors
+    /// Before building when the file cannot be read or is too large for the board; else when cargo
+    /// fails, which prints its reasons itself.
+    pub fn build(
+        board: &'static Board,
+        model: &Path,
+        program: Program,
+    ) -> Result<Firmware, DeviceError> {
+        check_fit(board, model)?;
+        let model = std::path::absolute(model)?;
+        // Cargo's own lock ends before the file is read.
+        static BUILDING: Mutex<()> = Mutex::new(());
+        let _guard = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+        Firmware::open(&run_cargo(board, &model, program)?)
+    }
+
+    /// Reads a firmware that is already linked.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not an Inkling firmware for a known board.
+    pub fn open(path: &Path) -> Result<Firmware, DeviceError> {
+        let error = |reason| DeviceError::Elf {
+            path: path.into(),
+            reason,
+        };
+        let elf = fs::read(path).map_err(|reason| error(reason.to_string()))?;
+        let footprint = Footprint::read(&elf).map_err(error)?;
+        Ok(Firmware {
+            board: super::board::find(&footprint.board)?,
+            elf,
+            footprint,
+        })
+    }
+}
+
+/// Checks that a model file and a program fit a board's flash.
+///
+/// # Errors
+/// When they do not, or the file cannot be read.
+pub fn check_fit(board: &'static Board, model: &Path) -> Result<(), DeviceError> {
+    let image = fs::metadata(model)
+        .map_err(|source| DeviceError::ReadModel {
+            path: model.into(),
+            source,
+        })?
+        .len();
+    if image.saturating_add(PROGRAM_BYTES) > board.flash_bytes {
+        return Err(DeviceError::TooLarge {
+            path: model.into(),
+            image,
+            program: PROGRAM_BYTES,
+            flash: board.flash_bytes,
+            board: board.name,
+        });
+    }
+    Ok(())
+}
+
+/// Runs `cargo build`; answers with the path of the linked file.
+fn run_cargo(board: &Board, model: &Path, program: Program) -> Result<PathBuf, DeviceError> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(paths::project_dir())
+        .args(["build", "--release", "--package", "firmware"])
+        .args(["--no-default-features", "--features", board.name])
+        .args(["--target", board.target, "--bin", program.bin()])
+        .arg("--message-format=json-render-diagnostics")
+        .env("INKLING_MODEL", model)
+        // Flags for the PC, or for measuring coverage there, are not for the board.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    if !std::io::stderr().is_terminal() {
+        cargo.arg("--quiet");
+    }
+    let output = cargo
+        .output()
+        .map_err(|source| DeviceError::Cargo { source })?;
+    let linked = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    match linked {
+        Some(path) if output.status.success() => Ok(path),
+        _ => Err(DeviceError::Build {
+            board: board.name,
+            target: board.target,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::board::{DEFAULT_BOARD, find};
+
+    #[test]
+    fn a_model_larger_than_the_flash_is_refused_before_building() {
+        let board = find(DEFAULT_BOARD).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(board.flash_bytes).unwrap();
+        let error = Firmware::build(board, file.path(), Program::Console).unwrap_err();
+        assert!(matches!(error, DeviceError::TooLarge { .. }));
+        assert!(error.to_string().contains("do not fit"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_model_is_named() {
+        let board = find(DEFAULT_BOARD).unwrap();
+        let error = Firmware::build(board, Path::new("no/such.img"), Program::Console).unwrap_err();
+        assert!(error.to_string().contains("no/such.img"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_firmware_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), b"hello").unwrap();
+        let error = Firmware::open(file.path()).unwrap_err();
+        assert!(matches!(error, DeviceError::Elf { .. }), "{error}");
+    }
+}

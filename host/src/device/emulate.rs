@@ -1,0 +1,301 @@
+//! Boots a firmware in QEMU and talks to its serial port.
+//!
+//! The serial port is a local socket; what the firmware logs by semihosting comes out of QEMU's
+//! standard output and is decoded by [`super::log`]. Dropping an [`Emulator`] ends QEMU.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::board::Machine;
+use super::build::Firmware;
+use super::error::DeviceError;
+use super::log;
+
+/// How long QEMU may take to start and to open the serial port.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How much of the last output an error shows.
+const SHOWN_BYTES: usize = 120;
+
+/// How to boot.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Let virtual time pass by the instruction: one instruction is one nanosecond. Slower, and
+    /// the same in every run.
+    pub count_instructions: bool,
+    /// Show the firmware's log on standard error.
+    pub log: bool,
+}
+
+/// A running emulator; ends with its value.
+#[derive(Debug)]
+pub struct Emulator {
+    process: Child,
+    serial: TcpStream,
+    received: Receiver<Vec<u8>>,
+    /// Received bytes that nobody has asked for yet.
+    pending: Vec<u8>,
+    logger: Option<thread::JoinHandle<()>>,
+    _elf: tempfile::TempPath,
+}
+
+impl Emulator {
+    /// Boots a firmware.
+    ///
+    /// # Errors
+    /// When QEMU is missing, has no such board or does not start.
+    pub fn start(firmware: &Firmware, options: Options) -> Result<Emulator, DeviceError> {
+        let machine = firmware
+            .board
+            .emulator
+            .ok_or_else(|| DeviceError::no_emulator(firmware.board))?;
+        let mut file = tempfile::NamedTempFile::with_suffix(".elf")?;
+        file.write_all(&firmware.elf)?;
+        let elf = file.into_temp_path();
+
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = listener.local_addr()?.port();
+        let mut process =
+            command(machine, options, &elf, port)
+                .spawn()
+                .map_err(|error| match error.kind() {
+                    ErrorKind::NotFound => DeviceError::EmulatorMissing {
+                        program: machine.program,
+                    },
+                    _ => DeviceError::Io(error),
+                })?;
+        let logger = process.stdout.take().map(|stdout| {
+            let elf = firmware.elf.clone();
+            thread::spawn(move || log::follow(&elf, stdout, options.log))
+        });
+        let serial = match accept(&listener, &mut process) {
+            Ok(serial) => serial,
+            Err(error) => {
+                // It may be gone already, which is as well.
+                let _ = process.kill();
+                let _ = process.wait();
+                return Err(error);
+            }
+        };
+        let received = receive(serial.try_clone()?);
+        Ok(Emulator {
+            process,
+            serial,
+            received,
+            pending: Vec::new(),
+            logger,
+            _elf: elf,
+        })
+    }
+
+    /// Types bytes at the serial port.
+    ///
+    /// # Errors
+    /// When the emulator has ended.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), DeviceError> {
+        self.serial
+            .write_all(bytes)
+            .map_err(|_| self.why_it_ended())
+    }
+
+    /// Types a line at the serial port.
+    ///
+    /// # Errors
+    /// When the emulator has ended.
+    pub fn send_line(&mut self, line: &str) -> Result<(), DeviceError> {
+        self.send(format!("{line}\n").as_bytes())
+    }
+
+    /// A second handle to the serial port's input, for another thread.
+    ///
+    /// # Errors
+    /// When the system has no more handles.
+    pub fn input(&self) -> Result<impl Write + Send + use<>, DeviceError> {
+        Ok(self.serial.try_clone()?)
+    }
+
+    /// What the board has printed since the last call; waits for at least a byte, but not longer
+    /// than `timeout`, after which the answer is empty.
+    ///
+    /// # Errors
+    /// When the emulator has ended.
+    pub fn read(&mut self, timeout: Duration) -> Result<Vec<u8>, DeviceError> {
+        if self.pending.is_empty() {
+            self.wait(timeout)?;
+        }
+        Ok(std::mem::take(&mut self.pending))
+    }
+
+    /// Everything the board prints up to and with `marker`, which must come within `timeout`.
+    ///
+    /// # Errors
+    /// When it does not, or the emulator ends.
+    pub fn read_until(&mut self, marker: &str, timeout: Duration) -> Result<String, DeviceError> {
+        let mut text = Vec::new();
+        self.read_before(marker, timeout, |part| text.extend_from_slice(part))?;
+        text.extend_from_slice(marker.as_bytes());
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Hands on what the board prints before `marker` as it comes; the marker itself is consumed.
+    ///
+    /// # Errors
+    /// When the board prints nothing for as long as `patience`, or the emulator ends.
+    pub fn read_before(
+        &mut self,
+        marker: &str,
+        patience: Duration,
+        mut hand_on: impl FnMut(&[u8]),
+    ) -> Result<(), DeviceError> {
+        let marker_bytes = marker.as_bytes();
+        let mut last = Vec::new();
+        loop {
+            let found = self
+                .pending
+                .windows(marker_bytes.len())
+                .position(|window| window == marker_bytes);
+            if let Some(at) = found {
+                hand_on(&self.pending[..at]);
+                self.pending.drain(..at + marker_bytes.len());
+                return Ok(());
+            }
+            // The end may be the beginning of the marker.
+            let sure = self.pending.len() - begun(&self.pending, marker_bytes);
+            hand_on(&self.pending[..sure]);
+            last.extend(self.pending.drain(..sure));
+            last.drain(..last.len().saturating_sub(SHOWN_BYTES));
+            if !self.wait(patience)? {
+                return Err(DeviceError::Timeout {
+                    wanted: marker.into(),
+                    timeout: patience,
+                    last: String::from_utf8_lossy(&last).into_owned(),
+                });
+            }
+        }
+    }
+
+    /// Waits for more output; whether some came within `timeout`.
+    fn wait(&mut self, timeout: Duration) -> Result<bool, DeviceError> {
+        match self.received.recv_timeout(timeout) {
+            Ok(bytes) => {
+                self.pending.extend(bytes);
+                self.pending.extend(self.received.try_iter().flatten());
+                Ok(true)
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(false),
+            Err(RecvTimeoutError::Disconnected) => Err(self.why_it_ended()),
+        }
+    }
+
+    fn why_it_ended(&mut self) -> DeviceError {
+        let _ = self.process.kill();
+        DeviceError::EmulatorEnded {
+            said: said(&mut self.process),
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // Either fails only if QEMU has ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if let Some(logger) = self.logger.take() {
+            let _ = logger.join();
+        }
+    }
+}
+
+fn command(machine: Machine, options: Options, elf: &std::path::Path, port: u16) -> Command {
+    let mut command = Command::new(machine.program);
+    command
+        .args(["-machine", machine.machine])
+        .args(["-display", "none", "-monitor", "none"])
+        .arg("-chardev")
+        .arg(format!("socket,id=serial,host=127.0.0.1,port={port}"))
+        .args(["-serial", "chardev:serial"])
+        .args(["-semihosting-config", "enable=on,target=native"])
+        .arg("-kernel")
+        .arg(elf)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if options.count_instructions {
+        command.args(["-icount", "shift=0"]);
+    }
+    command
+}
+
+/// Waits for QEMU to open the serial port, or to end.
+fn accept(listener: &TcpListener, process: &mut Child) -> Result<TcpStream, DeviceError> {
+    listener.set_nonblocking(true)?;
+    let deadline = Instant::now() + START_TIMEOUT;
+    loop {
+        match listener.accept() {
+            Ok((serial, _)) => {
+                serial.set_nonblocking(false)?;
+                serial.set_nodelay(true)?;
+                return Ok(serial);
+            }
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error.into()),
+            Err(_) => {}
+        }
+        if process.try_wait()?.is_some() || Instant::now() > deadline {
+            let _ = process.kill();
+            return Err(DeviceError::EmulatorEnded {
+                said: said(process),
+            });
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// What a finished process wrote to its standard error.
+fn said(process: &mut Child) -> String {
+    let mut text = String::new();
+    if let Some(stderr) = &mut process.stderr {
+        // Whatever could be read is shown.
+        let _ = stderr.read_to_string(&mut text);
+    }
+    text
+}
+
+/// Receives in a thread of its own, so that the board never waits for a reader.
+fn receive(mut serial: TcpStream) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = serial.read(&mut buffer) {
+            if sender.send(buffer[..count].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// How many bytes at the end of `text` are the beginning of `marker`.
+fn begun(text: &[u8], marker: &[u8]) -> usize {
+    let longest = text.len().min(marker.len().saturating_sub(1));
+    (1..=longest)
+        .rev()
+        .find(|&count| text.ends_with(&marker[..count]))
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_a_marker_is_held_back() {
+        assert_eq!(begun(b"some text\n# e", b"\n# end"), 4);
+        assert_eq!(begun(b"some text", b"\n# end"), 0);
+        assert_eq!(begun(b"\n\n", b"\n\n# end"), 2);
+        assert_eq!(begun(b"", b"x"), 0);
+    }
+}

@@ -1,0 +1,136 @@
+//! What can go wrong between a PC and a board, each in one sentence with what to do.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::board::Board;
+
+/// Why a firmware could not be built, booted or talked to.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// The name is not in [`super::board::BOARDS`].
+    #[error("there is no board '{name}'; the boards are {}", known_boards())]
+    UnknownBoard {
+        /// What was asked for.
+        name: String,
+    },
+    /// QEMU has no model of the board.
+    #[error("the board {board} cannot be emulated; `host boards` lists those that can")]
+    NoEmulator {
+        /// The board's name.
+        board: &'static str,
+    },
+    /// The model file cannot be read.
+    #[error("cannot read the model {}: {source}", path.display())]
+    ReadModel {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Model and program together exceed the board's flash.
+    #[error(
+        "the model {} ({image} bytes) and the program (about {program} bytes) do not fit the \
+         {flash} bytes of flash of {board}: export a smaller model or choose a larger board",
+        path.display(),
+    )]
+    TooLarge {
+        /// The model file.
+        path: PathBuf,
+        /// Its length.
+        image: u64,
+        /// Flash kept for the program.
+        program: u64,
+        /// The board's flash.
+        flash: u64,
+        /// The board's name.
+        board: &'static str,
+    },
+    /// Cargo could not be started.
+    #[error("cannot run cargo to build the firmware: {source}")]
+    Cargo {
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Cargo said above what is wrong.
+    #[error(
+        "the firmware for {board} did not build, see above; if the target {target} is missing, run \
+         `cargo xtask setup`"
+    )]
+    Build {
+        /// The board's name.
+        board: &'static str,
+        /// The Rust target that was built for.
+        target: &'static str,
+    },
+    /// The linked firmware cannot be read.
+    #[error("cannot read the firmware {}: {reason}", path.display())]
+    Elf {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The emulator program is not there.
+    #[error("{program} is not installed: run `cargo xtask setup`")]
+    EmulatorMissing {
+        /// The program's name.
+        program: &'static str,
+    },
+    /// The emulator ended by itself.
+    #[error("the emulator ended unexpectedly{}", quoted(.said))]
+    EmulatorEnded {
+        /// What it wrote to its standard error.
+        said: String,
+    },
+    /// The board did not say in time what was waited for.
+    #[error("the board did not print '{wanted}' within {timeout:?}; it last printed '{last}'")]
+    Timeout {
+        /// What was waited for.
+        wanted: String,
+        /// For how long.
+        timeout: Duration,
+        /// The end of what came instead.
+        last: String,
+    },
+    /// The prompt cannot be typed at the console.
+    #[error(
+        "a board takes a prompt of one line of at most {} bytes that does not start with '/'",
+        firmware::console::LINE_BYTES
+    )]
+    Prompt,
+    /// The bench program printed something else than figures.
+    #[error("the bench program printed '{line}': {reason}")]
+    BenchLine {
+        /// The line.
+        line: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Pipes, sockets and temporary files.
+    #[error("cannot talk to the emulator: {0}")]
+    Io(#[from] io::Error),
+}
+
+fn known_boards() -> String {
+    let names: Vec<_> = super::board::BOARDS
+        .iter()
+        .map(|board| board.name)
+        .collect();
+    names.join(", ")
+}
+
+fn quoted(text: &str) -> String {
+    match text.trim() {
+        "" => String::new(),
+        text => format!(": {text}"),
+    }
+}
+
+impl DeviceError {
+    /// The error for a board without an emulator.
+    pub(super) fn no_emulator(board: &Board) -> Self {
+        DeviceError::NoEmulator { board: board.name }
+    }
+}

@@ -1,0 +1,283 @@
+//! From a run's float weights to the files that ship: image, quantized tensors, card.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde::Serialize;
+
+use crate::evaluate::{bits, engine_loss};
+use crate::image::{AlignedImage, ModelParts};
+use crate::paths;
+use crate::quantize::float::LoadError;
+use crate::quantize::{FloatModel, QuantizeError, Widths, quantize};
+
+/// Metadata value that marks quantized tensors.
+pub const FORMAT: &str = "inkling-quantized-1";
+
+/// Why an export failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The float weights cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// They do not fit integers.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+    /// They do not fit the engine.
+    #[error(transparent)]
+    Image(#[from] firmware::image::ImageError),
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}; nothing was changed there", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The tensors cannot be serialized.
+    #[error("cannot store the quantized tensors: {0}")]
+    Tensors(#[from] safetensors::SafeTensorError),
+}
+
+/// What an export gave, for people and scripts.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exported {
+    /// The model image.
+    pub image: PathBuf,
+    /// The quantized tensors.
+    pub tensors: PathBuf,
+    /// The model card.
+    pub card: PathBuf,
+    /// Figures; none where the validation text is not at hand.
+    pub losses: Option<Losses>,
+    /// All the flash the model needs.
+    pub image_bytes: usize,
+}
+
+/// Losses of one model over one text, in nats per character.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Losses {
+    /// With the engine's integers.
+    pub engine_loss_nats: f64,
+    /// With the run's floats.
+    pub float_loss_nats: f64,
+    /// Engine minus float.
+    pub gap_nats: f64,
+    /// Predictions counted.
+    pub characters: usize,
+}
+
+impl Losses {
+    /// Runs both models over `symbols` as one stream.
+    #[must_use]
+    pub fn measure(
+        image: &AlignedImage,
+        float: &FloatModel,
+        symbols: &[u8],
+        progress: impl FnMut(u64) + Clone,
+    ) -> Option<Self> {
+        let engine_loss_nats = engine_loss(image.model().ok()?, symbols, progress.clone());
+        let float_loss_nats = float.loss(symbols, progress);
+        Some(Self {
+            engine_loss_nats,
+            float_loss_nats,
+            gap_nats: engine_loss_nats - float_loss_nats,
+            characters: symbols.len().saturating_sub(1),
+        })
+    }
+}
+
+/// Quantizes `float` and writes `NAME.img`, `NAME.safetensors` and `NAME.md` into `folder`.
+///
+/// # Errors
+/// When the model cannot be quantized or a file cannot be written.
+pub fn export(
+    float: &FloatModel,
+    name: &str,
+    widths: Widths,
+    folder: &Path,
+    validation: Option<&[u8]>,
+    progress: impl FnMut(u64) + Clone,
+) -> Result<Exported, ExportError> {
+    let mut parts = quantize(float, widths)?;
+    parts.name = name.to_owned();
+    let image = parts.to_image()?;
+    let losses = validation.and_then(|symbols| Losses::measure(&image, float, symbols, progress));
+
+    let file = |extension: &str| folder.join(format!("{name}.{extension}"));
+    let exported = Exported {
+        image: file("img"),
+        tensors: file("safetensors"),
+        card: file("md"),
+        losses,
+        image_bytes: image.bytes().len(),
+    };
+    let write = |path: &PathBuf, bytes: &[u8]| {
+        paths::write_atomic(path, bytes).map_err(|source| ExportError::Write {
+            path: path.clone(),
+            source,
+        })
+    };
+    write(&exported.tensors, &tensors(&parts, float, losses)?)?;
+    write(&exported.card, card(&parts, float, &exported).as_bytes())?;
+    write(&exported.image, image.bytes())?;
+    Ok(exported)
+}
+
+/// The integers of the image as plain, unpacked tensors.
+fn tensors(
+    parts: &ModelParts,
+    float: &FloatModel,
+    losses: Option<Losses>,
+) -> Result<Vec<u8>, ExportError> {
+    let mut named: Vec<(String, Dtype, Vec<usize>, &[u8])> = Vec::new();
+    let hidden = parts.hidden;
+    for (index, layer) in parts.layers.iter().enumerate() {
+        let mut add = |part: &str, dtype, shape: Vec<usize>, bytes| {
+            named.push((format!("lstm.{index}.{part}"), dtype, shape, bytes));
+        };
+        let rows = layer.inputs.len() / hidden;
+        add(
+            "inputs",
+            Dtype::I8,
+            vec![rows, hidden, 4],
+            bytemuck::cast_slice(&layer.inputs),
+        );
+        // Per unit: four input multipliers, four accumulator multipliers.
+        add(
+            "multipliers",
+            Dtype::I16,
+            vec![hidden, 2, 4],
+            bytemuck::cast_slice(&layer.gates),
+        );
+        let columns = layer.weights.columns;
+        add(
+            "weights",
+            Dtype::I8,
+            vec![hidden, 4, columns],
+            bytemuck::cast_slice(&layer.weights.values),
+        );
+    }
+    let output = &parts.output;
+    let symbols = parts.alphabet.len();
+    let mut add = |part: &str, dtype, shape: Vec<usize>, bytes| {
+        named.push((format!("output.{part}"), dtype, shape, bytes));
+    };
+    add(
+        "bias",
+        Dtype::I32,
+        vec![symbols],
+        bytemuck::cast_slice(&output.bias),
+    );
+    add(
+        "multipliers",
+        Dtype::I16,
+        vec![symbols],
+        bytemuck::cast_slice(&output.multipliers),
+    );
+    add(
+        "weights",
+        Dtype::I8,
+        vec![symbols, output.weights.columns],
+        bytemuck::cast_slice(&output.weights.values),
+    );
+
+    let mut metadata = HashMap::from([
+        ("format".to_owned(), FORMAT.to_owned()),
+        ("name".to_owned(), parts.name.clone()),
+        ("alphabet".to_owned(), parts.alphabet.iter().collect()),
+        (
+            "weight_bits".to_owned(),
+            parts.dimensions().recurrent_bits.count().to_string(),
+        ),
+        (
+            "output_bits".to_owned(),
+            parts.dimensions().output_bits.count().to_string(),
+        ),
+        ("output_shift".to_owned(), output.shift.to_string()),
+    ]);
+    for (index, layer) in parts.layers.iter().enumerate() {
+        metadata.insert(format!("lstm.{index}.shift"), layer.shift.to_string());
+    }
+    for key in ["recipe", "corpus", "source", "unicode", "steps"] {
+        if let Some(value) = float.metadata.get(key) {
+            metadata.insert(key.to_owned(), value.clone());
+        }
+    }
+    if let Some(losses) = losses {
+        metadata.insert(
+            "engine_loss_nats".to_owned(),
+            losses.engine_loss_nats.to_string(),
+        );
+        metadata.insert(
+            "float_loss_nats".to_owned(),
+            losses.float_loss_nats.to_string(),
+        );
+    }
+    let views = named
+        .into_iter()
+        .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(dtype, shape, bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+    Ok(safetensors::serialize(views, Some(metadata))?)
+}
+
+/// The model card: what the model is, how it was trained, what was measured.
+fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
+    let dimensions = parts.dimensions();
+    let mut rows = vec![
+        ("image", format!("{} bytes", exported.image_bytes)),
+        ("hidden size", parts.hidden.to_string()),
+        ("layers", parts.layers.len().to_string()),
+        ("symbols", parts.alphabet.len().to_string()),
+        (
+            "weights",
+            format!(
+                "int{}, output int{}",
+                dimensions.recurrent_bits.count(),
+                dimensions.output_bits.count()
+            ),
+        ),
+    ];
+    if let Some(losses) = exported.losses {
+        rows.extend([
+            (
+                "engine loss",
+                format!(
+                    "{:.4} nats/char, {:.4} bits/char",
+                    losses.engine_loss_nats,
+                    bits(losses.engine_loss_nats)
+                ),
+            ),
+            (
+                "float loss",
+                format!("{:.4} nats/char", losses.float_loss_nats),
+            ),
+            ("gap", format!("{:+.4} nats/char", losses.gap_nats)),
+            (
+                "measured on",
+                format!("{} characters, as one stream", losses.characters),
+            ),
+        ]);
+    }
+    for (title, key) in [("corpus", "corpus"), ("steps", "steps")] {
+        if let Some(value) = float.metadata.get(key) {
+            rows.push((title, value.clone()));
+        }
+    }
+    let mut text = format!(
+        "# {}\n\nA character LSTM for Inkling.\n\n| | |\n| --- | --- |\n",
+        parts.name
+    );
+    for (title, value) in rows {
+        text.push_str(&format!("| {title} | {value} |\n"));
+    }
+    if let Some(recipe) = float.metadata.get("recipe") {
+        text.push_str(&format!(
+            "\nTrained with this recipe:\n\n```toml\n{}\n```\n",
+            recipe.trim()
+        ));
+    }
+    text
+}

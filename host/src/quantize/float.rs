@@ -1,0 +1,306 @@
+//! The float model: loaded from what training wrote, folded, and run as the reference for the loss.
+//!
+//! Plain Rust without libtorch, so that evaluation works in every build.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::{Dtype, SafeTensors};
+
+/// Metadata value that marks a float model.
+pub const FORMAT: &str = "inkling-float-1";
+
+/// Why a float model could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read the weights {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file is damaged or of another kind.
+    #[error("{}: not the float weights of a run ({reason}): train again or name the run", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// One LSTM layer in floats. Rows are in libtorch's order: all i, all f, all g, all o.
+#[derive(Clone, Debug)]
+pub struct FloatLayer {
+    /// Layer 0: `[V × 4H]`, embedding × `W_ih` + biases; above: `[1 × 4H]`, the biases.
+    pub inputs: Vec<f32>,
+    /// Above layer 0: `W_ih` `[4H × H]`; empty in layer 0, where it is folded.
+    pub from_below: Vec<f32>,
+    /// `W_hh` `[4H × H]`.
+    pub recurrent: Vec<f32>,
+}
+
+/// A folded float model.
+#[derive(Clone, Debug)]
+pub struct FloatModel {
+    /// Name of the run.
+    pub name: String,
+    /// Symbols in index order.
+    pub alphabet: Vec<char>,
+    /// All metadata of the file.
+    pub metadata: HashMap<String, String>,
+    /// Hidden size H.
+    pub hidden: usize,
+    /// Lowest first.
+    pub layers: Vec<FloatLayer>,
+    /// `[V × H]`.
+    pub output: Vec<f32>,
+    /// `[V]`.
+    pub output_bias: Vec<f32>,
+}
+
+impl FloatModel {
+    /// Loads and folds the weights that a training wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is damaged, or lacks a tensor.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        let bytes = std::fs::read(path).map_err(|source| LoadError::Read {
+            path: path.into(),
+            source,
+        })?;
+        Self::from_bytes(&bytes).map_err(|reason| LoadError::Format {
+            path: path.into(),
+            reason,
+        })
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        if metadata.get("format").map(String::as_str) != Some(FORMAT) {
+            return Err(format!("its format is not {FORMAT}"));
+        }
+        let tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+        let alphabet: Vec<char> = metadata
+            .get("alphabet")
+            .ok_or("it names no alphabet")?
+            .chars()
+            .collect();
+        let symbols = alphabet.len();
+
+        let (embedding, embedding_shape) = tensor(&tensors, "embedding.weight")?;
+        let [rows, width] = embedding_shape[..] else {
+            return Err("embedding.weight is not a matrix".into());
+        };
+        if rows != symbols {
+            return Err(format!("{rows} embeddings for {symbols} symbols"));
+        }
+        let (output, output_shape) = tensor(&tensors, "output.weight")?;
+        let [_, hidden] = output_shape[..] else {
+            return Err("output.weight is not a matrix".into());
+        };
+        let (output_bias, _) = tensor(&tensors, "output.bias")?;
+        if output.len() != symbols * hidden || output_bias.len() != symbols {
+            return Err("the output layer does not match the alphabet".into());
+        }
+
+        let mut layers = Vec::new();
+        while tensors
+            .tensor(&format!("lstm.weight_hh_l{}", layers.len()))
+            .is_ok()
+        {
+            let index = layers.len();
+            let named = |part: &str| tensor(&tensors, &format!("lstm.{part}_l{index}"));
+            let (recurrent, _) = named("weight_hh")?;
+            let (from_below, _) = named("weight_ih")?;
+            let (mut bias, _) = named("bias_ih")?;
+            let (other, _) = named("bias_hh")?;
+            let columns = if index == 0 { width } else { hidden };
+            if recurrent.len() != 4 * hidden * hidden
+                || from_below.len() != 4 * hidden * columns
+                || bias.len() != 4 * hidden
+                || other.len() != 4 * hidden
+            {
+                return Err(format!(
+                    "layer {index} has another shape than hidden size {hidden}"
+                ));
+            }
+            bias.iter_mut().zip(other).for_each(|(a, b)| *a += b);
+            layers.push(if index == 0 {
+                FloatLayer {
+                    inputs: fold(&embedding, &from_below, &bias, width),
+                    from_below: Vec::new(),
+                    recurrent,
+                }
+            } else {
+                FloatLayer {
+                    inputs: bias,
+                    from_below,
+                    recurrent,
+                }
+            });
+        }
+        if layers.is_empty() {
+            return Err("it has no LSTM layer".into());
+        }
+        Ok(Self {
+            name: metadata.get("name").cloned().unwrap_or_default(),
+            alphabet,
+            metadata,
+            hidden,
+            layers,
+            output,
+            output_bias,
+        })
+    }
+
+    /// Mean natural-log cross-entropy per character over `symbols` as one stream from the zero state:
+    /// symbol 0 is read, symbol 1 predicted, and so on. `progress` is told how many are done.
+    #[must_use]
+    pub fn loss(&self, symbols: &[u8], mut progress: impl FnMut(u64)) -> f64 {
+        let mut state = FloatState::new(self);
+        let mut total = 0.0;
+        for (step, pair) in symbols.windows(2).enumerate() {
+            state.step(pair[0].into());
+            total += cross_entropy(state.logits().iter().map(|&l| f64::from(l)), pair[1].into());
+            if step % 4096 == 0 {
+                progress(step as u64);
+            }
+        }
+        total / (symbols.len().saturating_sub(1).max(1)) as f64
+    }
+}
+
+/// Minus the log-probability of `target` under the softmax of `logits`.
+pub fn cross_entropy(logits: impl Iterator<Item = f64> + Clone, target: usize) -> f64 {
+    let max = logits.clone().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits.clone().map(|logit| (logit - max).exp()).sum();
+    let chosen = logits.into_iter().nth(target).unwrap_or(f64::NEG_INFINITY);
+    max + sum.ln() - chosen
+}
+
+/// Folds embedding `[V × E]`, `W_ih` `[4H × E]` and bias `[4H]` into one table `[V × 4H]`.
+fn fold(embedding: &[f32], weights: &[f32], bias: &[f32], width: usize) -> Vec<f32> {
+    embedding
+        .chunks_exact(width)
+        .flat_map(|vector| {
+            weights
+                .chunks_exact(width)
+                .zip(bias)
+                .map(move |(row, &bias)| {
+                    let products = row.iter().zip(vector);
+                    let sum: f64 = products.map(|(&w, &x)| f64::from(w) * f64::from(x)).sum();
+                    (sum + f64::from(bias)) as f32
+                })
+        })
+        .collect()
+}
+
+fn tensor(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<f32>, Vec<usize>), String> {
+    let view = tensors
+        .tensor(name)
+        .map_err(|_| format!("it has no tensor {name}"))?;
+    if view.dtype() != Dtype::F32 {
+        return Err(format!("{name} is not f32"));
+    }
+    let values = view
+        .data()
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|&bytes| f32::from_le_bytes(bytes))
+        .collect();
+    Ok((values, view.shape().to_vec()))
+}
+
+/// The running float model. Matrices are kept column-major, so that a step is a chain of
+/// multiply-adds over long rows.
+pub struct FloatState<'m> {
+    model: &'m FloatModel,
+    from_below: Vec<Vec<f32>>,
+    recurrent: Vec<Vec<f32>>,
+    output: Vec<f32>,
+    hidden: Vec<Vec<f32>>,
+    cells: Vec<Vec<f32>>,
+    sums: Vec<f32>,
+    logits: Vec<f32>,
+}
+
+impl<'m> FloatState<'m> {
+    /// The model in its zero state.
+    #[must_use]
+    pub fn new(model: &'m FloatModel) -> Self {
+        let units = model.hidden;
+        let by_columns = |matrix: &[f32]| transpose(matrix, units);
+        let zeros = || vec![vec![0.0; units]; model.layers.len()];
+        Self {
+            model,
+            from_below: model
+                .layers
+                .iter()
+                .map(|l| by_columns(&l.from_below))
+                .collect(),
+            recurrent: model
+                .layers
+                .iter()
+                .map(|l| by_columns(&l.recurrent))
+                .collect(),
+            output: by_columns(&model.output),
+            hidden: zeros(),
+            cells: zeros(),
+            sums: vec![0.0; 4 * units],
+            logits: vec![0.0; model.alphabet.len()],
+        }
+    }
+
+    /// Reads one symbol.
+    pub fn step(&mut self, symbol: usize) {
+        let units = self.model.hidden;
+        for (index, layer) in self.model.layers.iter().enumerate() {
+            let row = if index == 0 { symbol } else { 0 };
+            self.sums
+                .copy_from_slice(&layer.inputs[row * 4 * units..(row + 1) * 4 * units]);
+            let (below, own) = self.hidden.split_at_mut(index);
+            let own = &mut own[0];
+            if let Some(below) = below.last() {
+                multiply_add(&mut self.sums, &self.from_below[index], below);
+            }
+            multiply_add(&mut self.sums, &self.recurrent[index], own);
+            let cells = &mut self.cells[index];
+            for unit in 0..units {
+                let gate = |gate: usize| self.sums[gate * units + unit];
+                let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
+                cells[unit] = sigmoid(gate(1)) * cells[unit] + sigmoid(gate(0)) * gate(2).tanh();
+                own[unit] = sigmoid(gate(3)) * cells[unit].tanh();
+            }
+        }
+    }
+
+    /// The logits after the last step.
+    pub fn logits(&mut self) -> &[f32] {
+        self.logits.copy_from_slice(&self.model.output_bias);
+        if let Some(top) = self.hidden.last() {
+            multiply_add(&mut self.logits, &self.output, top);
+        }
+        &self.logits
+    }
+}
+
+/// `[rows × columns]` to `[columns × rows]`.
+fn transpose(matrix: &[f32], columns: usize) -> Vec<f32> {
+    (0..columns)
+        .flat_map(|column| matrix.iter().skip(column).step_by(columns).copied())
+        .collect()
+}
+
+/// `sums += matrix · x` for a column-major matrix.
+fn multiply_add(sums: &mut [f32], matrix: &[f32], x: &[f32]) {
+    for (column, &x) in matrix.chunks_exact(sums.len()).zip(x) {
+        for (sum, &weight) in sums.iter_mut().zip(column) {
+            *sum += weight * x;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Models with made-up weights of a given shape: for tests, and for benchmarks where only the shape
+//! counts.
+
+use std::collections::HashMap;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::quantize::float::{FloatLayer, FloatModel};
+
+/// A float model whose weights are spread like a trained one's: uniform, about 1/sqrt(H) wide.
+///
+/// The alphabet is printable ASCII from the newline and the letters on; `symbols` is at most 96.
+#[must_use]
+pub fn float_model(symbols: usize, hidden: usize, layers: usize, seed: u64) -> FloatModel {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut uniform = |count: usize, width: f32| -> Vec<f32> {
+        (0..count)
+            .map(|_| rng.random_range(-width..width))
+            .collect()
+    };
+    let spread = 2.0 / (hidden as f32).sqrt();
+    let alphabet = "\n".chars().chain('a'..='~').chain(' '..='`');
+    FloatModel {
+        name: format!("synthetic-{hidden}"),
+        alphabet: alphabet.take(symbols).collect(),
+        metadata: HashMap::new(),
+        hidden,
+        layers: (0..layers)
+            .map(|layer| FloatLayer {
+                inputs: uniform(4 * hidden * if layer == 0 { symbols } else { 1 }, 2.0),
+                from_below: uniform(if layer == 0 { 0 } else { 4 * hidden * hidden }, spread),
+                recurrent: uniform(4 * hidden * hidden, spread),
+            })
+            .collect(),
+        output: uniform(symbols * hidden, 2.0 * spread),
+        output_bias: uniform(symbols, 1.0),
+    }
+}

@@ -1,0 +1,277 @@
+//! What Inkling needs on a PC, and what of it is there.
+//!
+//! Everything is found by looking at files, so that a check takes milliseconds and works in a
+//! build without the feature `train`. Nothing here downloads, installs or writes: `doctor` prints
+//! these findings and `cargo xtask setup` mends them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use crate::paths;
+
+pub mod libtorch;
+pub mod tools;
+
+/// The command that mends nearly everything.
+pub const SETUP: &str = "cargo xtask setup";
+
+/// The bare-metal targets of the supported boards.
+pub const TARGETS: [&str; 5] = [
+    "thumbv6m-none-eabi",
+    "thumbv7m-none-eabi",
+    "thumbv7em-none-eabihf",
+    "thumbv8m.main-none-eabihf",
+    "riscv32imc-unknown-none-elf",
+];
+
+/// The parts of the Rust toolchain that the tests need: component and program.
+pub const COMPONENTS: [(&str, &str); 2] = [("clippy", "cargo-clippy"), ("rustfmt", "rustfmt")];
+
+/// The emulator that boots the firmware.
+pub const EMULATOR: &str = "qemu-system-arm";
+
+/// Free disk space that a first build and a training need together.
+const FREE_BYTES_NEEDED: u64 = 4_000_000_000;
+
+/// One thing that Inkling needs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// A short name, the same in every run.
+    pub name: &'static str,
+    /// Whether it is there.
+    pub ready: bool,
+    /// Where it is, or what exactly is missing.
+    pub detail: String,
+    /// The one command or action that mends it; none when it is there.
+    pub mend: Option<String>,
+}
+
+impl Finding {
+    fn ready(name: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            name,
+            ready: true,
+            detail: detail.into(),
+            mend: None,
+        }
+    }
+
+    fn missing(name: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            name,
+            ready: false,
+            detail: detail.into(),
+            mend: Some(mend.into()),
+        }
+    }
+}
+
+/// Looks at everything, in the order in which set-up mends it.
+#[must_use]
+pub fn check() -> Vec<Finding> {
+    let mut findings = vec![
+        project_folder(),
+        disk_space(),
+        compiler(),
+        emulator(),
+        rust(),
+    ];
+    findings.push(libtorch::check());
+    findings.extend(tools::TOOLS.iter().map(tools::Tool::check));
+    findings
+}
+
+/// The findings as people read them, with the commands that mend what is missing.
+#[must_use]
+pub fn table(findings: &[Finding]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    for finding in findings {
+        let mark = if finding.ready { "ok" } else { "missing" };
+        let mend = finding
+            .mend
+            .as_ref()
+            .map_or(String::new(), |mend| format!("-> {mend}"));
+        table.add_row([mark, finding.name, &finding.detail, &mend]);
+    }
+    table.trim_fmt()
+}
+
+/// Targets and components that the active Rust toolchain lacks.
+///
+/// # Errors
+/// When `rustc` cannot be run.
+pub fn missing_rust_parts() -> std::io::Result<(Vec<&'static str>, Vec<&'static str>)> {
+    let sysroot = sysroot()?;
+    let targets = TARGETS
+        .into_iter()
+        .filter(|target| {
+            !sysroot
+                .join("lib/rustlib")
+                .join(target)
+                .join("lib")
+                .is_dir()
+        })
+        .collect();
+    let components = COMPONENTS
+        .into_iter()
+        .filter(|(_, program)| find_program_in(&[sysroot.join("bin")], program).is_none())
+        .map(|(component, _)| component)
+        .collect();
+    Ok((targets, components))
+}
+
+/// The file that running `program` would start, found in `PATH`.
+#[must_use]
+pub fn find_program(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    find_program_in(&folders, program)
+}
+
+fn find_program_in(folders: &[PathBuf], program: &str) -> Option<PathBuf> {
+    let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    folders
+        .iter()
+        .map(|folder| folder.join(&name))
+        .find(|file| file.is_file())
+}
+
+/// Bytes as people read them: `527 MB`.
+#[must_use]
+pub fn human_bytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", bytes / 1_000),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10),
+    }
+}
+
+fn sysroot() -> std::io::Result<PathBuf> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).args(["--print", "sysroot"]).output()?;
+    Ok(PathBuf::from(
+        String::from_utf8_lossy(&output.stdout).trim(),
+    ))
+}
+
+fn rust() -> Finding {
+    const NAME: &str = "Rust parts";
+    match missing_rust_parts() {
+        Err(error) => Finding::missing(
+            NAME,
+            format!("rustc does not run: {error}"),
+            "install Rust from https://rustup.rs",
+        ),
+        Ok((targets, components)) if targets.is_empty() && components.is_empty() => {
+            Finding::ready(NAME, format!("clippy, rustfmt, {} targets", TARGETS.len()))
+        }
+        Ok((targets, components)) => {
+            let missing = [components, targets].concat().join(", ");
+            Finding::missing(NAME, format!("missing {missing}"), SETUP)
+        }
+    }
+}
+
+fn compiler() -> Finding {
+    const NAME: &str = "C++ compiler";
+    let program = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
+    match find_program(&program).or_else(|| Some(PathBuf::from(&program)).filter(|f| f.is_file())) {
+        Some(file) => Finding::ready(NAME, file.display().to_string()),
+        None => Finding::missing(NAME, format!("no {program} in PATH"), SETUP),
+    }
+}
+
+fn emulator() -> Finding {
+    const NAME: &str = "Emulator";
+    match find_program(EMULATOR) {
+        Some(file) => Finding::ready(NAME, file.display().to_string()),
+        None => Finding::missing(NAME, format!("no {EMULATOR} in PATH"), SETUP),
+    }
+}
+
+fn project_folder() -> Finding {
+    const NAME: &str = "Project folder";
+    let project = paths::project_dir();
+    match tempfile::tempfile_in(&project) {
+        Ok(_) => Finding::ready(NAME, project.display().to_string()),
+        Err(error) => Finding::missing(
+            NAME,
+            format!("cannot write to {}: {error}", project.display()),
+            format!("sudo chown -R \"$USER\" '{}'", project.display()),
+        ),
+    }
+}
+
+fn disk_space() -> Finding {
+    const NAME: &str = "Disk space";
+    let project = paths::project_dir();
+    let free = [
+        nearest_folder(&project),
+        nearest_folder(&paths::cache_dir()),
+    ]
+    .into_iter()
+    .filter_map(|folder| Some((fs4::available_space(&folder).ok()?, folder)))
+    .min();
+    match free {
+        Some((bytes, folder)) if bytes < FREE_BYTES_NEEDED => Finding::missing(
+            NAME,
+            format!("{} free in {}", human_bytes(bytes), folder.display()),
+            format!("free {} there", human_bytes(FREE_BYTES_NEEDED)),
+        ),
+        Some((bytes, _)) => Finding::ready(NAME, format!("{} free", human_bytes(bytes))),
+        None => Finding::ready(NAME, "unknown"),
+    }
+}
+
+/// `path` itself, or the nearest folder above it that exists.
+fn nearest_folder(path: &Path) -> PathBuf {
+    path.ancestors()
+        .find(|folder| folder.is_dir())
+        .map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_missing_thing_says_how_to_mend_it() {
+        for finding in check() {
+            assert_ne!(finding.ready, finding.mend.is_some(), "{finding:?}");
+            assert!(!finding.detail.is_empty(), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_stands_beside_its_remedy() {
+        let text = table(&[
+            Finding::ready("libtorch", "2.13.0"),
+            Finding::missing("Emulator", "no qemu-system-arm in PATH", SETUP),
+        ]);
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        assert_eq!(lines[0], " ok       libtorch  2.13.0");
+        assert_eq!(
+            lines[1],
+            " missing  Emulator  no qemu-system-arm in PATH  -> cargo xtask setup"
+        );
+    }
+
+    #[test]
+    fn bytes_are_readable() {
+        assert_eq!(human_bytes(999), "999 B");
+        assert_eq!(human_bytes(64 * 1024), "65 kB");
+        assert_eq!(human_bytes(526_574_961), "526 MB");
+        assert_eq!(human_bytes(4_250_000_000), "4.2 GB");
+    }
+
+    #[test]
+    fn programs_are_found_in_path_only_when_they_are_there() {
+        assert!(find_program("cargo").is_some());
+        assert!(find_program("no-such-program-anywhere").is_none());
+    }
+}

@@ -1,0 +1,171 @@
+//! Checkpoints: everything that a run needs to go on as if it had never stopped, in one file.
+//!
+//! `runs/NAME/checkpoint.safetensors` holds the weights, their average, the best ones, the
+//! optimizer's memory and the state of the streams; its metadata holds the job, the progress and
+//! the digest of the text. Random choices need no state: see [`random`](super::random).
+
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use super::TrainError;
+use super::adam::Adam;
+use super::network::State;
+use super::store::{self, Archive};
+use super::trainer::{Job, Progress, Tensors, Trainer};
+use crate::corpus::Corpus;
+
+const FORMAT: &str = "inkling-checkpoint-1";
+
+/// Where the checkpoint of a run lies.
+#[must_use]
+pub fn path(run_dir: &Path) -> PathBuf {
+    run_dir.join("checkpoint.safetensors")
+}
+
+/// A checkpoint that was read but not yet brought back to life.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// What was being trained. Its recipe may be changed before [`Checkpoint::resume`].
+    pub job: Job,
+    header: Header,
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    job: Job,
+    progress: Progress,
+    corpus_sha256: String,
+}
+
+/// Saves a training.
+///
+/// # Errors
+/// When the file cannot be written; the checkpoint before it is then untouched.
+pub fn save(trainer: &Trainer, run_dir: &Path) -> Result<PathBuf, TrainError> {
+    let path = path(run_dir);
+    let header = Header {
+        job: trainer.job.clone(),
+        progress: trainer.progress.clone(),
+        corpus_sha256: trainer.corpus.sha256.clone(),
+    };
+    let header = serde_json::to_string(&header).map_err(|error| TrainError::Unwritable {
+        path: path.clone(),
+        source: error.into(),
+    })?;
+    let Tensors {
+        weights,
+        average,
+        best,
+        adam,
+        state,
+    } = &trainer.tensors;
+    let mut archive = Archive::default();
+    archive.text("format", FORMAT);
+    archive.text("header", header);
+    for (prefix, flat) in [
+        ("weights/", weights),
+        ("average/", average),
+        ("best/", best),
+        ("adam.mean/", &adam.mean),
+        ("adam.square/", &adam.square),
+    ] {
+        archive.network(prefix, &trainer.shape, flat);
+    }
+    archive.tensor("state.hidden".to_owned(), &state.hidden);
+    archive.tensor("state.cell".to_owned(), &state.cell);
+    archive.write(&path)?;
+    Ok(path)
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint of a run.
+    ///
+    /// # Errors
+    /// When there is none, or when it is damaged.
+    pub fn read(run_dir: &Path) -> Result<Self, TrainError> {
+        let path = path(run_dir);
+        let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => TrainError::NoCheckpoint(run_dir.to_owned()),
+            _ => bad(&path, error.to_string()),
+        })?;
+        let (_, metadata) =
+            SafeTensors::read_metadata(&bytes).map_err(|error| bad(&path, error.to_string()))?;
+        let strings = metadata.metadata().clone().unwrap_or_default();
+        if strings.get("format").map(String::as_str) != Some(FORMAT) {
+            return Err(bad(&path, format!("it is not of the format {FORMAT}")));
+        }
+        let header: Header = strings
+            .get("header")
+            .ok_or_else(|| bad(&path, "it has no header".to_owned()))
+            .and_then(|text| {
+                serde_json::from_str(text).map_err(|error| bad(&path, error.to_string()))
+            })?;
+        Ok(Self {
+            job: header.job.clone(),
+            header,
+            path,
+            bytes,
+        })
+    }
+
+    /// Steps done when it was saved.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.header.progress.step
+    }
+
+    /// The training as it was, with the settings of `job`.
+    ///
+    /// # Errors
+    /// When the text has changed or the file does not fit.
+    pub fn resume(self, corpus: Corpus, device: Device) -> Result<Trainer, TrainError> {
+        if corpus.sha256 != self.header.corpus_sha256 {
+            return Err(TrainError::TextChanged {
+                found: corpus.sha256,
+                expected: self.header.corpus_sha256,
+            });
+        }
+        Trainer::cut(&self.job, &corpus)?;
+        let shape = Trainer::shape_of(&self.job, &corpus);
+        let tensors = (|| {
+            let file = SafeTensors::deserialize(&self.bytes).map_err(|error| error.to_string())?;
+            let flat = |prefix| {
+                store::network(&file, prefix, &shape).map(|tensor| tensor.to_device(device))
+            };
+            let state = |name| store::tensor(&file, name).map(|tensor| tensor.to_device(device));
+            Ok(Tensors {
+                weights: flat("weights/")?,
+                average: flat("average/")?,
+                best: flat("best/")?,
+                adam: Adam {
+                    mean: flat("adam.mean/")?,
+                    square: flat("adam.square/")?,
+                },
+                state: State {
+                    hidden: state("state.hidden")?,
+                    cell: state("state.cell")?,
+                },
+            })
+        })()
+        .map_err(|reason: String| bad(&self.path, reason))?;
+        Ok(Trainer::assemble(
+            self.job,
+            corpus,
+            device,
+            tensors,
+            self.header.progress,
+        ))
+    }
+}
+
+fn bad(path: &Path, reason: String) -> TrainError {
+    TrainError::BadCheckpoint {
+        path: path.to_owned(),
+        reason,
+    }
+}

@@ -1,0 +1,106 @@
+//! What can go wrong while training; the messages are what users read.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::corpus::CorpusError;
+
+/// Why a training could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The text could not be used.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// No built-in recipe and no file has this name.
+    #[error("there is no recipe '{name}'; choose one of {known}, or the path of a TOML file")]
+    UnknownRecipe {
+        /// What was asked for.
+        name: String,
+        /// The built-in ones.
+        known: String,
+    },
+    /// A recipe cannot be read or understood.
+    #[error("the recipe '{name}' cannot be used: {reason}")]
+    BadRecipe {
+        /// Its name or path.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A setting is outside what makes sense.
+    #[error("{setting} is {value}, but it must be {wanted}")]
+    BadSetting {
+        /// The setting as recipes call it.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What is accepted.
+        wanted: &'static str,
+    },
+    /// The training part is too short for even one prediction.
+    #[error("the text has only {characters} characters; training needs at least 3")]
+    TooShort {
+        /// The length of the whole text.
+        characters: usize,
+    },
+    /// The GPU was asked for and is not there.
+    #[error(
+        "no CUDA device can be used; train with --device cpu, or link a libtorch built for CUDA"
+    )]
+    NoCuda,
+    /// There is nothing to resume.
+    #[error("there is no run to resume in '{}'; start one without --resume", .0.display())]
+    NoCheckpoint(PathBuf),
+    /// A checkpoint cannot be understood.
+    #[error("the checkpoint '{}' cannot be used: {reason}", path.display())]
+    BadCheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A run is resumed on another text.
+    #[error(
+        "the text of this run has changed (SHA-256 {found}, was {expected}); bring the old one back or start a new run"
+    )]
+    TextChanged {
+        /// The digest of the text as it is.
+        found: String,
+        /// The digest of the text that the run was trained on.
+        expected: String,
+    },
+    /// The loss is no number any more, or grows without end.
+    #[error(
+        "the loss became {loss} at step {step}: training stopped, {kept}; try a lower --lr (it is {learning_rate}) or a smaller clip_norm"
+    )]
+    Diverged {
+        /// The step at which it happened.
+        step: u64,
+        /// The loss.
+        loss: f64,
+        /// The learning rate of the recipe.
+        learning_rate: f64,
+        /// What is left on disk.
+        kept: String,
+    },
+    /// A file of the run could not be written.
+    #[error("cannot write '{}': {}; what was saved before is untouched", path.display(), describe(source))]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// libtorch refused an operation.
+    #[error("libtorch failed: {0}")]
+    Torch(#[from] tch::TchError),
+}
+
+fn describe(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full (free some space, then resume)".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,82 @@
+//! The float network at work: its loss on a text, and text of its own.
+
+use tch::{Device, Kind, Tensor};
+
+use super::network::{State, forward};
+use super::random::{Purpose, seed_torch};
+use super::weights::{Shape, Weights};
+use crate::corpus::Alphabet;
+
+/// Symbols read between two looks at the sum.
+const PIECE: i64 = 2048;
+
+/// The mean loss of the network on `symbols` in nats per character, or `None` for a text without
+/// a prediction.
+///
+/// The text is read as so many parallel `streams`, each from the zero state. One stream is the
+/// protocol by which models are compared; more are faster and a hair off.
+#[must_use]
+pub fn loss(shape: &Shape, flat: &Tensor, symbols: &[u8], streams: i64) -> Option<f64> {
+    let predictions = symbols.len() as i64 - 1;
+    if predictions < 1 {
+        return None;
+    }
+    let streams = streams.min(predictions);
+    let length = predictions / streams;
+    let used = (streams * length) as usize;
+    let columns = |text: &[u8]| {
+        Tensor::from_data_size(text, &[streams, length], Kind::Uint8)
+            .transpose(0, 1)
+            .to_device(flat.device())
+            .to_kind(Kind::Int64)
+    };
+    let (inputs, targets) = (columns(&symbols[..used]), columns(&symbols[1..=used]));
+    let sum: f64 = tch::no_grad(|| {
+        let weights = Weights::of(shape, flat);
+        let mut state = State::zero(shape, streams, flat.device());
+        let mut sum = 0.0;
+        for begin in (0..length).step_by(PIECE as usize) {
+            let size = PIECE.min(length - begin);
+            let (scores, next) = forward(&weights, &inputs.narrow(0, begin, size), &state, None);
+            state = next;
+            let target = targets.narrow(0, begin, size).reshape([-1]);
+            let mean = scores.cross_entropy_for_logits(&target).double_value(&[]);
+            sum += mean * (size * streams) as f64;
+        }
+        sum
+    });
+    Some(sum / used as f64)
+}
+
+/// Text that the network writes by itself, at a temperature above 0.
+#[must_use]
+pub fn sample(
+    shape: &Shape,
+    flat: &Tensor,
+    alphabet: &Alphabet,
+    length: usize,
+    temperature: f64,
+    seed: u64,
+) -> String {
+    seed_torch(seed, Purpose::Samples, 0);
+    let flat = flat.to_device(Device::Cpu);
+    let mut symbol = i64::from(alphabet.index_of('\n').unwrap_or(0));
+    tch::no_grad(|| {
+        let weights = Weights::of(shape, &flat);
+        let mut state = State::zero(shape, 1, Device::Cpu);
+        let mut text = String::with_capacity(length);
+        for _ in 0..length {
+            let input = Tensor::from_slice(&[symbol]).view([1, 1]);
+            let (scores, next) = forward(&weights, &input, &state, None);
+            state = next;
+            let chances = (scores / temperature).softmax(-1, Kind::Float);
+            symbol = chances.multinomial(1, true).int64_value(&[0, 0]);
+            text.extend(
+                u8::try_from(symbol)
+                    .ok()
+                    .and_then(|index| alphabet.char(index)),
+            );
+        }
+        text
+    })
+}

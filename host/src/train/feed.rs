@@ -1,0 +1,156 @@
+//! The feed: which window of the text each step learns from, as a function of the step alone.
+
+use tch::{Device, Kind, Tensor};
+
+use super::random::{Purpose, draw};
+use super::recipe::{Data, Order};
+
+/// The training text on the device, cut for a recipe.
+#[derive(Debug)]
+pub struct Feed {
+    /// Inputs and what follows them: `[length, streams]` (chunks: one stream), bytes.
+    inputs: Tensor,
+    targets: Tensor,
+    cut: Cut,
+    order: Order,
+    seed: u64,
+}
+
+/// Symbols and what follows them: `[seq_len, batch]` each.
+#[derive(Debug)]
+pub struct Window {
+    /// The symbols to read.
+    pub input: Tensor,
+    /// The symbols to predict.
+    pub target: Tensor,
+    /// Whether it starts from the zero state instead of going on from the window before.
+    pub fresh: bool,
+}
+
+/// How a text is cut: what the recipe asks for, or what fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Windows side by side.
+    pub batch: i64,
+    /// Predictions per window.
+    pub seq_len: i64,
+    /// Predictions per stream.
+    stream: i64,
+    /// Windows until all streams are read.
+    windows: i64,
+}
+
+impl Cut {
+    /// Fits the recipe's batch and sequence length to a text with so many predictions (characters
+    /// less one, at least 1): on a short text first the batch shrinks, then the sequence.
+    #[must_use]
+    pub fn fit(data: &Data, predictions: i64) -> Self {
+        let seq_len = data.seq_len.min(predictions);
+        let most = match data.order {
+            Order::Streams => (predictions / seq_len).max(1),
+            Order::Chunks => i64::MAX,
+        };
+        let batch = data.batch.min(most);
+        let stream = match data.order {
+            Order::Streams => predictions / batch,
+            Order::Chunks => predictions,
+        };
+        // One window fewer than fit, where there are enough: the first one may then begin anywhere
+        // in the first `seq_len` characters, elsewhere each time the text is read.
+        let fitting = stream / seq_len;
+        let windows = if fitting > 4 { fitting - 1 } else { fitting };
+        Self {
+            batch,
+            seq_len,
+            stream,
+            windows,
+        }
+    }
+
+    /// Characters learned from per step.
+    #[must_use]
+    pub fn characters(&self) -> i64 {
+        self.batch * self.seq_len
+    }
+}
+
+impl Feed {
+    /// Puts the training text `symbols` (at least two) on the device.
+    #[must_use]
+    pub fn new(symbols: &[u8], data: &Data, seed: u64, device: Device) -> Self {
+        let cut = Cut::fit(data, symbols.len() as i64 - 1);
+        let streams = match data.order {
+            Order::Streams => cut.batch,
+            Order::Chunks => 1,
+        };
+        let used = (streams * cut.stream) as usize;
+        let columns = |text: &[u8]| {
+            Tensor::from_data_size(text, &[streams, cut.stream], Kind::Uint8)
+                .transpose(0, 1)
+                .contiguous()
+                .to_device(device)
+        };
+        Self {
+            inputs: columns(&symbols[..used]),
+            targets: columns(&symbols[1..=used]),
+            cut,
+            order: data.order,
+            seed,
+        }
+    }
+
+    /// How the text is cut.
+    #[must_use]
+    pub fn cut(&self) -> Cut {
+        self.cut
+    }
+
+    /// The window of a step, counted from 0.
+    #[must_use]
+    pub fn window(&self, step: u64) -> Window {
+        let wide = |bytes: Tensor| bytes.to_kind(Kind::Int64);
+        match self.order {
+            Order::Streams => {
+                let (epoch, index) = (
+                    step / self.cut.windows as u64,
+                    step % self.cut.windows as u64,
+                );
+                let slack = self.cut.stream - self.cut.windows * self.cut.seq_len;
+                let offset = self.anywhere(epoch, slack.min(self.cut.seq_len - 1));
+                let begin = offset + index as i64 * self.cut.seq_len;
+                Window {
+                    input: wide(self.inputs.narrow(0, begin, self.cut.seq_len)),
+                    target: wide(self.targets.narrow(0, begin, self.cut.seq_len)),
+                    fresh: index == 0,
+                }
+            }
+            Order::Chunks => {
+                let batch = self.cut.batch;
+                let begins: Vec<i64> = (0..batch)
+                    .map(|chunk| {
+                        let index = step * batch as u64 + chunk as u64;
+                        self.anywhere(index, self.cut.stream - self.cut.seq_len)
+                    })
+                    .collect();
+                let gather = |from: &Tensor| {
+                    let chunks: Vec<Tensor> = begins
+                        .iter()
+                        .map(|&begin| from.narrow(0, begin, self.cut.seq_len))
+                        .collect();
+                    wide(Tensor::cat(&chunks, 1))
+                };
+                Window {
+                    input: gather(&self.inputs),
+                    target: gather(&self.targets),
+                    fresh: true,
+                }
+            }
+        }
+    }
+
+    /// A number from 0 to `most` that depends on the seed and `index`.
+    fn anywhere(&self, index: u64, most: i64) -> i64 {
+        let choices = most as u64 + 1;
+        (draw(self.seed, Purpose::Windows, index) % choices) as i64
+    }
+}

@@ -1,0 +1,334 @@
+//! Recipes: every setting of a training as data, with inheritance.
+//!
+//! The built-in ones are the TOML files in `recipes/`; a path names the user's own.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::TrainError;
+
+/// The recipe that is used when none is named.
+pub const DEFAULT_RECIPE: &str = "quick";
+
+const BUILT_IN: [(&str, &str); 4] = [
+    ("base", include_str!("../../recipes/base.toml")),
+    ("quick", include_str!("../../recipes/quick.toml")),
+    ("tutorial", include_str!("../../recipes/tutorial.toml")),
+    ("64k", include_str!("../../recipes/64k.toml")),
+];
+
+/// How deep `inherits` may go; more can only be a circle.
+const MAX_ANCESTORS: usize = 16;
+
+/// Every setting of a training. `recipes/base.toml` says what each one means.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// What makes a run repeatable.
+    pub seed: u64,
+    /// What is trained.
+    pub model: Model,
+    /// How the text is read.
+    pub data: Data,
+    /// When training ends.
+    pub length: Length,
+    /// How weights are changed.
+    pub optimizer: Optimizer,
+    /// What keeps the model from learning by heart.
+    pub regularization: Regularization,
+    /// What is shown and saved on the way.
+    pub report: Report,
+}
+
+/// The shape of the network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Which symbols there are.
+    pub alphabet: AlphabetKind,
+    /// Components per embedded symbol.
+    pub embedding: i64,
+    /// Cells per layer.
+    pub hidden: i64,
+    /// LSTM layers.
+    pub layers: i64,
+    /// Bits per weight in the exported image.
+    pub bits: u8,
+}
+
+/// Which symbols a model has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlphabetKind {
+    /// Those that occur in the text.
+    Own,
+    /// Those and all of `string.printable`.
+    Printable,
+}
+
+/// How the text is cut into batches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Where windows begin.
+    pub order: Order,
+    /// Windows side by side.
+    pub batch: i64,
+    /// Predictions per window.
+    pub seq_len: i64,
+}
+
+/// Where windows begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// Each goes on where the one before it ended, with its state.
+    Streams,
+    /// Anywhere, from the zero state.
+    Chunks,
+}
+
+/// When training ends.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Length {
+    /// After so many steps: repeatable.
+    Steps(u64),
+    /// After so much time: what was learned depends on the machine.
+    Minutes(f64),
+}
+
+/// AdamW and its schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Optimizer {
+    /// The highest learning rate.
+    pub learning_rate: f64,
+    /// How it changes over the run.
+    pub schedule: Schedule,
+    /// Steps over which it rises from zero.
+    pub warmup_steps: u64,
+    /// Where the cosine ends, as a fraction of the learning rate.
+    pub final_rate: f64,
+    /// Memory of the mean gradient.
+    pub beta1: f64,
+    /// Memory of the squared gradient.
+    pub beta2: f64,
+    /// Keeps the quotient of both finite.
+    pub epsilon: f64,
+    /// The longest gradient; 0 for any.
+    pub clip_norm: f64,
+    /// Memory of the averaged weights; 0 for none.
+    pub average: f64,
+}
+
+/// How the learning rate changes over a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// It falls along half a cosine.
+    Cosine,
+    /// It stays.
+    Constant,
+}
+
+/// What keeps the model from learning by heart.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regularization {
+    /// Probability that an embedding component is dropped for a window.
+    pub input_dropout: f64,
+    /// Probability that an output component is dropped for a window.
+    pub output_dropout: f64,
+    /// Probability that a recurrent weight is dropped for a window.
+    pub drop_connect: f64,
+    /// Pull of weights towards zero.
+    pub weight_decay: f64,
+}
+
+/// What is shown and saved on the way, in steps; 0 for never.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The loss.
+    pub every: u64,
+    /// The loss on the validation part.
+    pub validate_every: u64,
+    /// A sample.
+    pub sample_every: u64,
+    /// Its length in characters.
+    pub sample_length: usize,
+    /// Its temperature.
+    pub sample_temperature: f64,
+    /// A checkpoint.
+    pub checkpoint_every: u64,
+}
+
+impl Recipe {
+    /// The built-in recipe called `name`, or the one in the file of that path, with all that it
+    /// inherits.
+    ///
+    /// # Errors
+    /// When there is none, or when it is no valid recipe.
+    pub fn find(name: &str) -> Result<Self, TrainError> {
+        let bad = |reason: String| TrainError::BadRecipe {
+            name: name.to_owned(),
+            reason,
+        };
+        let table = resolve(name, None, MAX_ANCESTORS)?;
+        // Through text, so that the message quotes the line that is wrong.
+        let recipe: Self =
+            toml::from_str(&table.to_string()).map_err(|error| bad(one_line(error.message())))?;
+        recipe.check()?;
+        Ok(recipe)
+    }
+
+    /// The names of the built-in recipes.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// All settings as TOML, which [`Recipe::find`] would read again.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads what [`Recipe::to_toml`] wrote.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn from_toml(text: &str) -> Result<Self, TrainError> {
+        toml::from_str(text).map_err(|error| TrainError::BadRecipe {
+            name: "of the run".to_owned(),
+            reason: one_line(error.message()),
+        })
+    }
+
+    /// Refuses settings that cannot work.
+    ///
+    /// # Errors
+    /// Names the first such setting and what it may be.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let whole = |setting, value: i64, most: i64, wanted| {
+            ensure((1..=most).contains(&value), setting, value, wanted)
+        };
+        whole("embedding", self.model.embedding, 4096, "from 1 to 4096")?;
+        whole("hidden", self.model.hidden, 4096, "from 1 to 4096")?;
+        whole("layers", self.model.layers, 8, "from 1 to 8")?;
+        whole("batch", self.data.batch, 4096, "from 1 to 4096")?;
+        whole("seq_len", self.data.seq_len, 65536, "from 1 to 65536")?;
+        let bits = self.model.bits;
+        ensure(matches!(bits, 4 | 8), "bits", bits, "4 or 8")?;
+        match self.length {
+            Length::Steps(steps) => ensure(steps > 0, "steps", steps, "at least 1")?,
+            Length::Minutes(minutes) => ensure(
+                minutes.is_finite() && minutes > 0.0,
+                "minutes",
+                minutes,
+                "more than 0",
+            )?,
+        }
+        let rate = self.optimizer.learning_rate;
+        let sensible = rate.is_finite() && rate > 0.0;
+        ensure(sensible, "learning_rate", rate, "more than 0")?;
+        let decay = self.regularization.weight_decay;
+        ensure(
+            decay.is_finite() && decay >= 0.0,
+            "weight_decay",
+            decay,
+            "0 or more",
+        )?;
+        for (setting, value) in [
+            ("input_dropout", self.regularization.input_dropout),
+            ("output_dropout", self.regularization.output_dropout),
+            ("drop_connect", self.regularization.drop_connect),
+            ("beta1", self.optimizer.beta1),
+            ("beta2", self.optimizer.beta2),
+            ("average", self.optimizer.average),
+        ] {
+            ensure(
+                (0.0..1.0).contains(&value),
+                setting,
+                value,
+                "from 0 to below 1",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn ensure(
+    holds: bool,
+    setting: &'static str,
+    value: impl ToString,
+    wanted: &'static str,
+) -> Result<(), TrainError> {
+    let value = value.to_string();
+    holds.then_some(()).ok_or(TrainError::BadSetting {
+        setting,
+        value,
+        wanted,
+    })
+}
+
+/// The table of the recipe called `name`, on top of those that it inherits.
+fn resolve(name: &str, beside: Option<&Path>, depth: usize) -> Result<Table, TrainError> {
+    let bad = |reason: String| TrainError::BadRecipe {
+        name: name.to_owned(),
+        reason,
+    };
+    if depth == 0 {
+        return Err(bad("it inherits itself".to_owned()));
+    }
+    let (text, folder) = read(name, beside)?;
+    let mut table: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| bad(one_line(error.message())))?;
+    match table.remove("inherits") {
+        None => Ok(table),
+        Some(Value::String(parent)) => {
+            let mut whole = resolve(&parent, folder.as_deref(), depth - 1)?;
+            overlay(&mut whole, table);
+            Ok(whole)
+        }
+        Some(_) => Err(bad("'inherits' must be the name of a recipe".to_owned())),
+    }
+}
+
+/// The text of a recipe and, if it is a file, the folder that its relatives are looked for in.
+fn read(name: &str, beside: Option<&Path>) -> Result<(String, Option<PathBuf>), TrainError> {
+    if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+        return Ok(((*text).to_owned(), None));
+    }
+    let path = beside.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
+    if !path.is_file() {
+        return Err(TrainError::UnknownRecipe {
+            name: name.to_owned(),
+            known: Recipe::names().collect::<Vec<_>>().join(", "),
+        });
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| TrainError::BadRecipe {
+        name: name.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok((text, path.parent().map(Path::to_owned)))
+}
+
+/// Puts `changes` over `table`, table by table; `length` is replaced as a whole.
+fn overlay(table: &mut Table, changes: Table) {
+    for (key, change) in changes {
+        match (table.get_mut(&key), change) {
+            (Some(Value::Table(old)), Value::Table(new)) if key != "length" => overlay(old, new),
+            (_, change) => {
+                table.insert(key, change);
+            }
+        }
+    }
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}

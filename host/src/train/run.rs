@@ -1,0 +1,305 @@
+//! A run from its first (or next) step to its last: reports, samples, measurements, checkpoints.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::events::{Event, Observer, Step};
+use super::recipe::Length;
+use super::store::Archive;
+use super::trainer::{Point, Trainer};
+use super::{TrainError, checkpoint};
+use crate::paths;
+
+/// A training part shorter than so many characters per weight is learned by heart.
+const CHARACTERS_PER_WEIGHT: f64 = 0.5;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// All steps are done and the weights are written.
+    Finished {
+        /// The loss on the validation part as one stream, in nats per character, if it has one.
+        validation_loss: Option<f64>,
+        /// Where the weights are.
+        weights: PathBuf,
+    },
+    /// It was asked to stop, and can be resumed.
+    Interrupted,
+}
+
+/// Trains until the recipe's end or until `stop` is set, and writes everything to `run_dir`.
+///
+/// # Errors
+/// When the loss explodes or a file cannot be written.
+pub fn run(
+    trainer: &mut Trainer,
+    run_dir: &Path,
+    observer: &mut dyn Observer,
+    stop: &AtomicBool,
+) -> Result<Outcome, TrainError> {
+    let mut run = Run {
+        before: trainer.progress.seconds,
+        begin: Instant::now(),
+        saved: (trainer.progress.step > 0).then_some(trainer.progress.step),
+        sum: 0.0,
+        count: 0,
+        count_seconds: 0.0,
+        trainer,
+        run_dir,
+        observer,
+    };
+    run.introduce();
+    while run.trainer.done() < 1.0 {
+        if stop.load(Ordering::Relaxed) {
+            return run.interrupt();
+        }
+        run.step()?;
+    }
+    run.finish()
+}
+
+struct Run<'a> {
+    trainer: &'a mut Trainer,
+    run_dir: &'a Path,
+    observer: &'a mut dyn Observer,
+    /// Seconds spent before this sitting, and when it began.
+    before: f64,
+    begin: Instant,
+    /// The step of the checkpoint on disk.
+    saved: Option<u64>,
+    /// Losses and seconds since the last report.
+    sum: f64,
+    count: u64,
+    count_seconds: f64,
+}
+
+impl Run<'_> {
+    fn introduce(&mut self) {
+        let trainer = &*self.trainer;
+        let (shape, corpus) = (trainer.shape, &trainer.corpus);
+        self.observer.observe(&Event::Start {
+            name: trainer.job.name.clone(),
+            corpus: corpus.description.clone(),
+            training_characters: corpus.training().len(),
+            validation_characters: corpus.validation().len(),
+            symbols: shape.symbols,
+            hidden: shape.hidden,
+            layers: shape.layers,
+            parameters: shape.numel(),
+            device: match trainer.device {
+                tch::Device::Cpu => "cpu".to_owned(),
+                other => format!("{other:?}").to_lowercase(),
+            },
+            step: trainer.progress.step,
+            steps: match trainer.job.recipe.length {
+                Length::Steps(steps) => Some(steps),
+                Length::Minutes(_) => None,
+            },
+        });
+        for note in self.notes() {
+            self.observer.observe(&Event::Note { text: note });
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let trainer = &*self.trainer;
+        let mut notes = trainer.corpus.notes.clone();
+        let (batch, seq_len) = trainer.batch_and_seq_len();
+        let data = &trainer.job.recipe.data;
+        if (batch, seq_len) != (data.batch, data.seq_len) {
+            notes.push(format!(
+                "the text is short: each step reads {batch} × {seq_len} characters instead of {} × {}",
+                data.batch, data.seq_len
+            ));
+        }
+        let characters = trainer.corpus.training().len();
+        if (characters as f64) < CHARACTERS_PER_WEIGHT * trainer.shape.numel() as f64 {
+            notes.push(format!(
+                "{characters} characters are few for {} weights: the model will memorise the text \
+                 rather than learn to write like it; more text, or a smaller --hidden, helps",
+                trainer.shape.numel()
+            ));
+        }
+        if trainer.shape.symbols == 1 {
+            notes.push("the text has only one symbol, so there is nothing to predict".to_owned());
+        }
+        if trainer.corpus.validation().len() < 2 {
+            notes.push("the last 10 % of the text is too short to measure the loss on".to_owned());
+        }
+        notes
+    }
+
+    /// One step and whatever is due after it.
+    fn step(&mut self) -> Result<(), TrainError> {
+        let begin = Instant::now();
+        let rate = self.trainer.learning_rate();
+        let loss = self.trainer.step().map_err(|error| self.explain(error))?;
+        let seconds = begin.elapsed().as_secs_f64();
+        self.sum += loss;
+        self.count += 1;
+        self.count_seconds += seconds;
+        let progress = &mut self.trainer.progress;
+        progress.step_seconds += seconds;
+        progress.seconds = self.before + self.begin.elapsed().as_secs_f64();
+
+        let step = progress.step;
+        let last = self.trainer.done() >= 1.0;
+        let report = self.trainer.job.recipe.report.clone();
+        let due = |every: u64| last || (every > 0 && step.is_multiple_of(every));
+        if due(report.every) {
+            self.report(rate)?;
+        }
+        if due(report.validate_every) {
+            self.validate();
+        }
+        if report.sample_every > 0 && due(report.sample_every) {
+            let text = self.trainer.sample();
+            self.observer.observe(&Event::Sample { step, text });
+        }
+        if !last && due(report.checkpoint_every) {
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, learning_rate: f64) -> Result<(), TrainError> {
+        let loss = self.sum / self.count as f64;
+        // Far worse than guessing: it will not come back from there.
+        let guessing = (self.trainer.shape.symbols as f64).ln();
+        if loss > 3.0 * guessing + 3.0 {
+            return Err(self.explain(self.trainer.diverged(loss)));
+        }
+        let (batch, seq_len) = self.trainer.batch_and_seq_len();
+        let characters = (batch * seq_len) as f64 * self.count as f64;
+        let done = self.trainer.done();
+        let progress = &mut self.trainer.progress;
+        progress.curve.push(Point {
+            step: progress.step,
+            seconds: progress.seconds,
+            loss_nats: Some(loss),
+            validation_loss_nats: None,
+        });
+        self.observer.observe(&Event::Step(Step {
+            step: progress.step,
+            progress: done,
+            loss_nats: loss,
+            learning_rate,
+            characters_per_second: characters / self.count_seconds,
+            seconds_left: progress.seconds * (1.0 - done) / done,
+        }));
+        (self.sum, self.count, self.count_seconds) = (0.0, 0, 0.0);
+        Ok(())
+    }
+
+    fn validate(&mut self) {
+        let Some((loss, best)) = self.trainer.validate() else {
+            return;
+        };
+        let progress = &mut self.trainer.progress;
+        progress.seconds = self.before + self.begin.elapsed().as_secs_f64();
+        progress.curve.push(Point {
+            step: progress.step,
+            seconds: progress.seconds,
+            loss_nats: None,
+            validation_loss_nats: Some(loss),
+        });
+        self.observer.observe(&Event::Validation {
+            step: progress.step,
+            loss_nats: loss,
+            best,
+        });
+    }
+
+    fn save(&mut self) -> Result<(), TrainError> {
+        let path = checkpoint::save(self.trainer, self.run_dir)?;
+        let curve = serde_json::to_vec_pretty(self.trainer.curve()).unwrap_or_default();
+        let curve_path = self.run_dir.join("curve.json");
+        paths::write_atomic(&curve_path, &curve).map_err(|source| TrainError::Unwritable {
+            path: curve_path,
+            source,
+        })?;
+        self.saved = Some(self.trainer.progress.step);
+        self.observer.observe(&Event::Checkpoint {
+            step: self.trainer.progress.step,
+            path: path.display().to_string(),
+        });
+        Ok(())
+    }
+
+    /// Adds to a divergence what is left on disk.
+    fn explain(&self, error: TrainError) -> TrainError {
+        match (error, self.saved) {
+            (
+                TrainError::Diverged {
+                    step,
+                    loss,
+                    learning_rate,
+                    ..
+                },
+                Some(saved),
+            ) => TrainError::Diverged {
+                step,
+                loss,
+                learning_rate,
+                kept: format!(
+                    "the checkpoint of step {saved} is kept (--resume {})",
+                    self.trainer.job.name
+                ),
+            },
+            (error, _) => error,
+        }
+    }
+
+    fn interrupt(mut self) -> Result<Outcome, TrainError> {
+        self.save()?;
+        self.end(true, None, None);
+        Ok(Outcome::Interrupted)
+    }
+
+    fn finish(mut self) -> Result<Outcome, TrainError> {
+        self.save()?;
+        let loss = self.trainer.final_loss();
+        let weights = self.run_dir.join("weights.safetensors");
+        self.write_weights(&weights, loss)?;
+        self.end(false, loss, Some(&weights));
+        Ok(Outcome::Finished {
+            validation_loss: loss,
+            weights,
+        })
+    }
+
+    /// Writes the float weights that quantization starts from.
+    fn write_weights(&self, path: &Path, loss: Option<f64>) -> Result<(), TrainError> {
+        let trainer = &*self.trainer;
+        let corpus = &trainer.corpus;
+        let mut archive = Archive::default();
+        archive.network("", &trainer.shape, trainer.result());
+        archive.text("format", "inkling-float-1");
+        archive.text("name", &trainer.job.name);
+        archive.text("alphabet", &corpus.alphabet);
+        archive.text("recipe", trainer.job.recipe.to_toml());
+        archive.text(
+            "corpus",
+            format!("{} {}", corpus.sha256, corpus.description),
+        );
+        archive.text("unicode", corpus.unicode);
+        archive.text("validation_loss_nats", loss.unwrap_or(f64::NAN));
+        archive.text("steps", trainer.progress.step);
+        archive.write(path)
+    }
+
+    fn end(&mut self, interrupted: bool, loss: Option<f64>, weights: Option<&Path>) {
+        let progress = &self.trainer.progress;
+        let (batch, seq_len) = self.trainer.batch_and_seq_len();
+        let characters = (batch * seq_len) as f64 * progress.step as f64;
+        self.observer.observe(&Event::End {
+            step: progress.step,
+            seconds: self.before + self.begin.elapsed().as_secs_f64(),
+            characters_per_second: characters / progress.step_seconds.max(f64::MIN_POSITIVE),
+            interrupted,
+            validation_loss_nats: loss,
+            weights: weights.map(|path| path.display().to_string()),
+        });
+    }
+}

@@ -1,0 +1,343 @@
+//! The trainer: everything that changes from step to step, and what one step does to it.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+
+use super::TrainError;
+use super::adam::{self, Adam};
+use super::evaluate;
+use super::feed::{Cut, Feed};
+use super::network::{State, forward};
+use super::random::{Purpose, draw, seed_torch};
+use super::recipe::{AlphabetKind, Length, Recipe};
+use super::weights::{Shape, Weights};
+use crate::corpus::{Corpus, Reading, Source};
+
+/// Parallel streams for the measurements on the way.
+const VALIDATION_STREAMS: i64 = 64;
+
+/// What is to be trained: enough to start a run, and to start it again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// The run's name.
+    pub name: String,
+    /// The text.
+    pub source: Source,
+    /// How the text is read.
+    pub reading: Reading,
+    /// Every setting.
+    pub recipe: Recipe,
+}
+
+impl Job {
+    /// A job whose reading follows from its recipe.
+    #[must_use]
+    pub fn new(name: String, source: Source, unicode: bool, lossy: bool, recipe: Recipe) -> Self {
+        let reading = Reading {
+            unicode,
+            lossy,
+            printable: recipe.model.alphabet == AlphabetKind::Printable,
+        };
+        Self {
+            name,
+            source,
+            reading,
+            recipe,
+        }
+    }
+}
+
+/// A training between two steps.
+#[derive(Debug)]
+pub struct Trainer {
+    /// What is trained.
+    pub job: Job,
+    pub(super) shape: Shape,
+    pub(super) corpus: Corpus,
+    pub(super) device: Device,
+    pub(super) progress: Progress,
+    pub(super) tensors: Tensors,
+    feed: Feed,
+    leaves: Weights,
+}
+
+/// How far a training is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done.
+    pub step: u64,
+    /// Seconds spent, measuring included.
+    pub seconds: f64,
+    /// Seconds spent, measuring not included.
+    pub step_seconds: f64,
+    /// The lowest validation loss on the way and its step.
+    pub best: Option<(f64, u64)>,
+    /// The learning curve.
+    pub curve: Vec<Point>,
+}
+
+/// A point of the learning curve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Steps done.
+    pub step: u64,
+    /// Seconds spent.
+    pub seconds: f64,
+    /// The mean training loss since the point before, in nats per character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_nats: Option<f64>,
+    /// The validation loss of the averaged weights, as parallel streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_loss_nats: Option<f64>,
+}
+
+/// The numbers of a training.
+#[derive(Debug)]
+pub struct Tensors {
+    /// The weights.
+    pub weights: Tensor,
+    /// Their moving average.
+    pub average: Tensor,
+    /// The average with the lowest validation loss.
+    pub best: Tensor,
+    /// What the optimizer remembers.
+    pub adam: Adam,
+    /// Where the streams are.
+    pub state: State,
+}
+
+impl Trainer {
+    /// A training before its first step.
+    ///
+    /// # Errors
+    /// When a setting makes no sense or the text is too short.
+    pub fn new(job: Job, corpus: Corpus, device: Device) -> Result<Self, TrainError> {
+        let cut = Self::cut(&job, &corpus)?;
+        let shape = Self::shape_of(&job, &corpus);
+        let weights = shape.first_weights(job.recipe.seed, device);
+        let tensors = Tensors {
+            average: weights.copy(),
+            best: weights.copy(),
+            weights,
+            adam: Adam::new(&shape, device),
+            state: State::zero(&shape, cut.batch, device),
+        };
+        Ok(Self::assemble(
+            job,
+            corpus,
+            device,
+            tensors,
+            Progress::default(),
+        ))
+    }
+
+    /// A training in the middle.
+    pub(super) fn assemble(
+        job: Job,
+        corpus: Corpus,
+        device: Device,
+        tensors: Tensors,
+        progress: Progress,
+    ) -> Self {
+        let shape = Self::shape_of(&job, &corpus);
+        Self {
+            feed: Feed::new(corpus.training(), &job.recipe.data, job.recipe.seed, device),
+            leaves: Weights::leaves(&shape, &tensors.weights),
+            shape,
+            job,
+            corpus,
+            device,
+            progress,
+            tensors,
+        }
+    }
+
+    /// The dimensions that follow from the recipe and the text.
+    pub(super) fn shape_of(job: &Job, corpus: &Corpus) -> Shape {
+        Shape {
+            symbols: corpus.alphabet.len() as i64,
+            embedding: job.recipe.model.embedding,
+            hidden: job.recipe.model.hidden,
+            layers: job.recipe.model.layers,
+        }
+    }
+
+    /// How the text is cut for the recipe.
+    ///
+    /// # Errors
+    /// When a setting makes no sense or the text is too short.
+    pub(super) fn cut(job: &Job, corpus: &Corpus) -> Result<Cut, TrainError> {
+        job.recipe.check()?;
+        let characters = corpus.training().len();
+        if characters < 2 {
+            return Err(TrainError::TooShort {
+                characters: characters + corpus.validation().len(),
+            });
+        }
+        Ok(Cut::fit(&job.recipe.data, characters as i64 - 1))
+    }
+
+    /// The dimensions of the network.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Windows per step and predictions per window: the recipe's, or what fits the text.
+    #[must_use]
+    pub fn batch_and_seq_len(&self) -> (i64, i64) {
+        let cut = self.feed.cut();
+        (cut.batch, cut.seq_len)
+    }
+
+    /// Steps done.
+    #[must_use]
+    pub fn steps_done(&self) -> u64 {
+        self.progress.step
+    }
+
+    /// The learning curve so far.
+    #[must_use]
+    pub fn curve(&self) -> &[Point] {
+        &self.progress.curve
+    }
+
+    /// The current weights as plain numbers.
+    #[must_use]
+    pub fn weights(&self) -> Vec<f32> {
+        let flat = &self.tensors.weights;
+        let mut numbers = vec![0.0; flat.numel()];
+        flat.copy_data(&mut numbers, flat.numel());
+        numbers
+    }
+
+    /// How much of the run is done, from 0 to 1.
+    #[must_use]
+    pub fn done(&self) -> f64 {
+        let done = match self.job.recipe.length {
+            Length::Steps(steps) => self.progress.step as f64 / steps as f64,
+            Length::Minutes(minutes) => self.progress.seconds / (60.0 * minutes),
+        };
+        done.min(1.0)
+    }
+
+    /// The learning rate of the next step.
+    #[must_use]
+    pub fn learning_rate(&self) -> f64 {
+        adam::learning_rate(&self.job.recipe.optimizer, self.progress.step, self.done())
+    }
+
+    /// Learns from the next window and returns its mean loss in nats per character.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] when the loss or its gradient is no finite number; the weights are
+    /// then as they were.
+    pub fn step(&mut self) -> Result<f64, TrainError> {
+        let recipe = &self.job.recipe;
+        let step = self.progress.step;
+        let rate = self.learning_rate();
+        let window = self.feed.window(step);
+        let zero;
+        let start = if window.fresh {
+            zero = State::zero(&self.shape, self.feed.cut().batch, self.device);
+            &zero
+        } else {
+            &self.tensors.state
+        };
+        seed_torch(recipe.seed, Purpose::Dropout, step);
+        let (scores, state) = forward(
+            &self.leaves,
+            &window.input,
+            start,
+            Some(&recipe.regularization),
+        );
+        let loss = scores.cross_entropy_for_logits(&window.target.view([-1]));
+        let mut gradient = self.leaves.gradient(&loss)?;
+        let loss = loss.double_value(&[]);
+        let norm = adam::clip(&mut gradient, recipe.optimizer.clip_norm);
+        if !(loss.is_finite() && norm.is_finite()) {
+            return Err(self.diverged(loss));
+        }
+        self.tensors.state = state.detach();
+        self.change(&gradient, rate);
+        self.progress.step += 1;
+        Ok(loss)
+    }
+
+    /// Moves the weights and their average.
+    fn change(&mut self, gradient: &Tensor, rate: f64) {
+        let settings = &self.job.recipe.optimizer;
+        let step = self.progress.step;
+        let Tensors {
+            weights,
+            average,
+            adam,
+            ..
+        } = &mut self.tensors;
+        let decay = self.job.recipe.regularization.weight_decay;
+        if decay > 0.0 {
+            adam::decay(&self.shape, weights, decay * rate);
+        }
+        adam.update(weights, gradient, step + 1, rate, settings);
+        // A young average forgets faster, or it would remember the first, random weights.
+        let memory = settings
+            .average
+            .min((1.0 + step as f64) / (10.0 + step as f64));
+        let _ = average.lerp_(weights, 1.0 - memory);
+    }
+
+    pub(super) fn diverged(&self, loss: f64) -> TrainError {
+        TrainError::Diverged {
+            step: self.progress.step + 1,
+            loss,
+            learning_rate: self.job.recipe.optimizer.learning_rate,
+            kept: "nothing had been saved yet".to_owned(),
+        }
+    }
+
+    /// Measures the averaged weights, fast; remembers them if they are the best so far. Returns the
+    /// loss and whether it is, or `None` where there is nothing to measure on.
+    pub fn validate(&mut self) -> Option<(f64, bool)> {
+        let average = &self.tensors.average;
+        let loss = evaluate::loss(
+            &self.shape,
+            average,
+            self.corpus.validation(),
+            VALIDATION_STREAMS,
+        )?;
+        let best = self.progress.best.is_none_or(|(lowest, _)| loss < lowest);
+        if best {
+            self.progress.best = Some((loss, self.progress.step));
+            self.tensors.best.copy_(average);
+        }
+        Some((loss, best))
+    }
+
+    /// The weights to keep: the best average where one was measured, else the last.
+    pub(super) fn result(&self) -> &Tensor {
+        match self.progress.best {
+            Some(_) => &self.tensors.best,
+            None => &self.tensors.average,
+        }
+    }
+
+    /// The loss of the weights to keep on the validation part as one stream.
+    #[must_use]
+    pub fn final_loss(&self) -> Option<f64> {
+        evaluate::loss(&self.shape, self.result(), self.corpus.validation(), 1)
+    }
+
+    /// Text by the averaged weights.
+    #[must_use]
+    pub fn sample(&self) -> String {
+        let report = &self.job.recipe.report;
+        evaluate::sample(
+            &self.shape,
+            &self.tensors.average,
+            &self.corpus.alphabet,
+            report.sample_length,
+            report.sample_temperature,
+            draw(self.job.recipe.seed, Purpose::Samples, self.progress.step),
+        )
+    }
+}

@@ -1,0 +1,177 @@
+//! The engine against independent arithmetic: kernels, image, whole model.
+
+use firmware::image::{BLOCK, ImageError, TILE_ROWS};
+use firmware::kernels::{Bits, Format, Int4, Int8, Packed};
+use firmware::lstm::Lstm;
+use host::image::{AlignedImage, Weights};
+use host::quantize::float::FloatState;
+use host::quantize::{Widths, quantize};
+use host::synthetic::float_model;
+use proptest::prelude::*;
+
+/// The sum that a kernel promises, by 64-bit arithmetic on plain weights.
+fn exact_sums(weights: &Weights, hidden: &[i8], acc: [i32; TILE_ROWS]) -> [i32; TILE_ROWS] {
+    let mut sums = acc;
+    for (row, sum) in weights.values.chunks_exact(weights.columns).zip(&mut sums) {
+        let products = row.iter().zip(hidden);
+        let dot: i64 = products.map(|(&w, &h)| i64::from(w) * i64::from(h)).sum();
+        *sum = (i64::from(*sum) + (dot << weights.bits.scale_log2())) as i32;
+    }
+    sums
+}
+
+fn check_kernel<F: Format>(values: Vec<i8>, hidden: &[i8], acc: [i32; TILE_ROWS]) {
+    let weights = Weights {
+        bits: F::BITS,
+        columns: hidden.len().next_multiple_of(BLOCK),
+        values,
+    };
+    let mut packed = Packed::default();
+    packed.pack::<F>(hidden);
+    let sums = F::dot(&weights.tiles(), packed.words(), acc);
+    assert_eq!(
+        sums.map(|sum| sum.wrapping_sub(packed.offset())),
+        exact_sums(&weights, hidden, acc)
+    );
+}
+
+proptest! {
+    #[test]
+    fn kernels_equal_exact_arithmetic(
+        hidden in proptest::collection::vec(-127..=127_i8, 1..200),
+        acc: [i32; TILE_ROWS],
+        seed: [u8; 32],
+    ) {
+        let count = TILE_ROWS * hidden.len().next_multiple_of(BLOCK);
+        let spread = |max: i32| -> Vec<i8> {
+            (0..count)
+                .map(|i| (i32::from(seed[i % 32]) * (i as i32 * 7 + 1)).rem_euclid(2 * max + 1) - max)
+                .map(|w| w as i8)
+                .collect()
+        };
+        check_kernel::<Int8>(spread(127), &hidden, acc);
+        check_kernel::<Int4>(spread(7), &hidden, acc);
+    }
+}
+
+#[test]
+fn kernels_equal_exact_arithmetic_at_the_extremes() {
+    for units in [1, 7, 8, 9, 100, 512_usize] {
+        let count = TILE_ROWS * units.next_multiple_of(BLOCK);
+        for h in [-127, 127] {
+            let hidden = vec![h; units];
+            for sign in [-1, 1] {
+                check_kernel::<Int8>(vec![127 * sign; count], &hidden, [i32::MAX; TILE_ROWS]);
+                check_kernel::<Int4>(vec![7 * sign; count], &hidden, [i32::MIN; TILE_ROWS]);
+            }
+        }
+    }
+}
+
+fn image(symbols: usize, hidden: usize, layers: usize, widths: Widths) -> AlignedImage {
+    let model = float_model(symbols, hidden, layers, 5);
+    quantize(&model, widths).unwrap().to_image().unwrap()
+}
+
+#[test]
+fn an_image_is_read_back_as_written() {
+    let image = image(65, 44, 2, Widths::uniform(Bits::Eight));
+    let model = image.model().unwrap();
+    assert_eq!(model.name(), "synthetic-44");
+    assert_eq!(
+        (model.symbols(), model.hidden(), model.layers()),
+        (65, 44, 2)
+    );
+    assert_eq!(
+        (model.weight_bits(), model.image_bytes()),
+        (8, image.bytes().len())
+    );
+    assert_eq!(model.alphabet().char(0), '\n');
+    assert_eq!(model.alphabet().index_of('b'), Some(2));
+    assert_eq!(model.alphabet().index_of('é'), None);
+}
+
+#[test]
+fn any_single_changed_byte_is_rejected() {
+    let sound = image(5, 9, 1, Widths::uniform(Bits::Four));
+    for position in 0..sound.bytes().len() {
+        for change in [1_u8, 0x80, 0xFF] {
+            let mut bytes = sound.bytes().to_vec();
+            bytes[position] ^= change;
+            let damaged = AlignedImage::new(&bytes);
+            assert!(damaged.model().is_err(), "byte {position} ^ {change}");
+        }
+    }
+}
+
+#[test]
+fn a_truncated_image_is_rejected_at_every_length() {
+    let sound = image(5, 9, 1, Widths::uniform(Bits::Eight));
+    for length in 0..sound.bytes().len() {
+        assert!(AlignedImage::new(&sound.bytes()[..length]).model().is_err());
+    }
+}
+
+#[test]
+fn a_newer_version_is_named() {
+    let mut bytes = image(5, 9, 1, Widths::uniform(Bits::Eight))
+        .bytes()
+        .to_vec();
+    bytes[4] = 9;
+    let error = AlignedImage::new(&bytes).model().unwrap_err();
+    assert_eq!(error, ImageError::Version { found: 9 });
+    assert!(error.to_string().contains("version 9"));
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), magic: bool) {
+        let mut bytes = bytes;
+        if magic && bytes.len() >= 16 {
+            bytes[..6].copy_from_slice(b"INKL\x01\x00");
+            let length = (bytes.len() as u32).to_le_bytes();
+            bytes[8..12].copy_from_slice(&length);
+            let crc = firmware::image::checksum(&bytes).to_le_bytes();
+            bytes[12..16].copy_from_slice(&crc);
+        }
+        let image = AlignedImage::new(&bytes);
+        if let Ok(model) = image.model() {
+            let mut lstm = Lstm::new(model);
+            lstm.step(0);
+            prop_assert_eq!(lstm.logits().len(), model.symbols());
+        }
+    }
+}
+
+/// Largest difference of a logit between engine and float model over some steps.
+fn worst_logit_error(hidden: usize, layers: usize, widths: Widths) -> f64 {
+    let float = float_model(40, hidden, layers, 11);
+    let image = quantize(&float, widths).unwrap().to_image().unwrap();
+    let mut engine = Lstm::new(image.model().unwrap());
+    let mut reference = FloatState::new(&float);
+    let mut worst = 0.0_f64;
+    for step in 0..60_usize {
+        let symbol = step * step % 40;
+        engine.step(symbol as u8);
+        reference.step(symbol);
+        let pairs = engine.logits().iter().zip(reference.logits());
+        for (&found, &exact) in pairs {
+            worst = worst.max((f64::from(found) / 1024.0 - f64::from(exact)).abs());
+        }
+    }
+    worst
+}
+
+#[test]
+fn the_engine_follows_the_float_model() {
+    for layers in [1, 2] {
+        let error = worst_logit_error(52, layers, Widths::uniform(Bits::Eight));
+        assert!(error < 0.15, "{layers} layers, int8: {error}");
+    }
+    let mixed = Widths {
+        recurrent: Bits::Eight,
+        output: Bits::Four,
+    };
+    assert!(worst_logit_error(52, 1, mixed) < 0.8);
+    assert!(worst_logit_error(52, 1, Widths::uniform(Bits::Four)) < 1.5);
+}

@@ -1,0 +1,85 @@
+//! Packages of the operating system: the emulator, and where they are missing a C++ compiler and
+//! pip.
+//!
+//! With root they are installed; with sudo that asks; with neither the user gets the one command.
+
+use std::io::IsTerminal;
+
+use anyhow::{Context, bail};
+use host::toolchain::{self, EMULATOR, libtorch};
+
+use super::{say, wheel};
+use crate::command::Invocation;
+
+const NAME: &str = "system";
+
+/// Installs the missing packages.
+pub fn install() -> anyhow::Result<()> {
+    let packages = missing();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let list = packages.join(" ");
+    if toolchain::find_program("apt-get").is_none() {
+        bail!("install {list} (as your system names them) and run this again");
+    }
+    let root = is_root();
+    let by_hand = format!(
+        "{}apt-get install --no-install-recommends {list}",
+        if root { "" } else { "sudo " }
+    );
+    if !root && toolchain::find_program("sudo").is_none() {
+        bail!("installing {list} needs root: run `{by_hand}`, then this again");
+    }
+    say(
+        NAME,
+        &format!("installing {list} by apt-get (the emulator has 43 MB)"),
+    );
+    if apt(root, &["install"], &packages).is_err() {
+        // The package lists of a new machine are empty or old.
+        apt(root, &["update"], &[])
+            .and_then(|()| apt(root, &["install"], &packages))
+            .with_context(|| format!("run `{by_hand}`, then this again"))?;
+    }
+    Ok(())
+}
+
+fn missing() -> Vec<&'static str> {
+    let findings = toolchain::check();
+    let lacks = |name: &str| findings.iter().any(|f| f.name == name && !f.ready);
+    let wheels = libtorch::HAS_WHEELS && lacks("libtorch");
+    [
+        (toolchain::find_program(EMULATOR).is_none(), EMULATOR),
+        (lacks("C++ compiler"), "g++"),
+        (wheels && !wheel::pip_runs(), "python3-pip"),
+    ]
+    .into_iter()
+    .filter_map(|(missing, package)| missing.then_some(package))
+    .collect()
+}
+
+fn apt(root: bool, subcommand: &[&str], packages: &[&str]) -> anyhow::Result<()> {
+    let mut words = Vec::new();
+    if !root {
+        words.push("sudo");
+        // Nobody is there to type a password.
+        if !std::io::stdin().is_terminal() {
+            words.push("--non-interactive");
+        }
+    }
+    words.extend(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]);
+    words.extend(subcommand);
+    if !packages.is_empty() {
+        words.extend(["--yes", "--no-install-recommends"]);
+    }
+    words.extend(packages);
+    Invocation::new(words[0])
+        .args(words[1..].iter().copied())
+        .run()
+}
+
+fn is_root() -> bool {
+    Invocation::parse("id -u")
+        .read()
+        .is_ok_and(|id| id.trim() == "0")
+}
