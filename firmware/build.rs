@@ -13,6 +13,7 @@ const DEFAULT_MODEL: &str = "../weights/shakespeare-64k.img";
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=memory");
+    choose_kernels()?;
     if env::var_os("CARGO_FEATURE_BOARD").is_none() {
         return Ok(());
     }
@@ -30,6 +31,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed=DEFMT_LOG");
     if env::var_os("DEFMT_LOG").is_none() {
         println!("cargo:rustc-env=DEFMT_LOG=info");
+    }
+    Ok(())
+}
+
+/// Says which instruction set the kernels may use: `cfg(arm_dsp)` for `SMLAD` and its kin.
+///
+/// The compiler's own `target_feature` does not tell on Arm with a stable toolchain.
+fn choose_kernels() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rustc-check-cfg=cfg(arm_dsp)");
+    let target = env::var("TARGET")?;
+    if target.starts_with("thumbv7em") {
+        println!("cargo:rustc-cfg=arm_dsp");
     }
     Ok(())
 }

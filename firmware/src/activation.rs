@@ -51,6 +51,13 @@ const fn exp_negative(x: f64) -> f64 {
     1.0 / power
 }
 
+/// Where the table holds x = 0, for kernels in assembly: 2,048 entries lie before it, 2,048 from it on.
+#[cfg(arm_dsp)]
+#[inline(always)]
+pub(crate) fn middle_of_table() -> *const i16 {
+    TANH_HALF[ENTRIES / 2..].as_ptr()
+}
+
 /// tanh(x/2) in Q0.15 for a pre-activation `x` in Q3.8; `x` outside 12 bits takes its low bits.
 #[inline(always)]
 #[must_use]

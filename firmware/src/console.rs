@@ -282,3 +282,128 @@ fn bare<'a>(
         found: value,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::{String, ToString};
+    use std::vec::Vec;
+
+    fn lines(bytes: &[u8]) -> Vec<Result<String, LineError>> {
+        let mut editor = LineEditor::default();
+        let push = |&byte| editor.push(byte).map(|line| line.map(String::from));
+        bytes.iter().filter_map(push).collect()
+    }
+
+    fn line(text: &str) -> Result<String, LineError> {
+        Ok(text.into())
+    }
+
+    #[test]
+    fn any_line_end_ends_a_line_once() {
+        assert_eq!(
+            lines(b"one\rtwo\nthree\r\n\r\n\n\rfour\n"),
+            ["one", "two", "three", "four"].map(line)
+        );
+    }
+
+    #[test]
+    fn backspace_takes_whole_characters_and_stops_at_the_beginning() {
+        assert_eq!(lines(b"ax\x08b\x7f\x7f\x7f\x7fc\n"), [line("c")]);
+        assert_eq!(lines("añ日\x08\x08b\n".as_bytes()), [line("ab")]);
+        assert_eq!(lines(b"gone\x15kept\n"), [line("kept")]);
+    }
+
+    #[test]
+    fn an_overlong_line_is_reported_once_and_dropped_to_its_end() {
+        let mut bytes = [b'x'; 3 * LINE_BYTES].to_vec();
+        bytes.extend(b"\nnext\n");
+        assert_eq!(lines(&bytes), [Err(LineError::TooLong), line("next")]);
+        let mut longest = [b'x'; LINE_BYTES].to_vec();
+        longest.push(b'\n');
+        assert_eq!(lines(&longest), [line(&"x".repeat(LINE_BYTES))]);
+    }
+
+    #[test]
+    fn noise_is_not_a_line() {
+        assert_eq!(lines(b"\xff\xfe\n"), [Err(LineError::NotUtf8)]);
+        assert_eq!(lines(b"\x1b[A\n"), [Err(LineError::Control)]);
+        assert_eq!(lines(b"a\tb\n"), [line("a\tb")]);
+    }
+
+    #[test]
+    fn commands_are_read() {
+        let read = |line| Command::parse(line);
+        assert_eq!(
+            read("First Citizen:"),
+            Ok(Command::Prompt("First Citizen:"))
+        );
+        assert_eq!(read("/temp .5"), Ok(Command::Temperature(Thousandths(500))));
+        assert_eq!(read("/topk 12"), Ok(Command::TopK(12)));
+        assert_eq!(read("/topp 1"), Ok(Command::TopP(Thousandths::ONE)));
+        assert_eq!(
+            read("/seed  18446744073709551615 "),
+            Ok(Command::Seed(u64::MAX))
+        );
+        assert_eq!(read("/len 0"), Ok(Command::Length(0)));
+        assert_eq!(read("/rate 30"), Ok(Command::Rate(30)));
+        assert_eq!(read("/rate max"), Ok(Command::Rate(0)));
+        assert_eq!(read("/pause"), Ok(Command::Pause));
+        assert_eq!(read("/resume "), Ok(Command::Resume));
+        assert_eq!(read("/reset"), Ok(Command::Reset));
+        assert_eq!(read("/stats"), Ok(Command::Stats));
+        assert_eq!(read("/model"), Ok(Command::Model));
+        assert_eq!(read("/help"), Ok(Command::Help));
+    }
+
+    #[test]
+    fn mistakes_get_a_sentence_each() {
+        let answer = |line| Command::parse(line).map_err(|error| error.to_string());
+        for (line, sentence) in [
+            ("/", "unknown command /: /help lists the commands"),
+            ("/Temp 1", "unknown command /Temp: /help lists the commands"),
+            ("/temp", "/temp takes a number such as 0.8"),
+            (
+                "/temp -1",
+                "/temp: expected a number from 0 to 65.535, such as 0.8",
+            ),
+            (
+                "/topk -1",
+                "/topk takes a whole number from 0 to 255, not '-1'",
+            ),
+            (
+                "/topp 1.001",
+                "/topp takes a number from 0 to 1, not '1.001'",
+            ),
+            ("/seed", "/seed takes a whole number"),
+            (
+                "/seed 18446744073709551616",
+                "/seed takes a whole number, not '1844674407370955'",
+            ),
+            (
+                "/len many",
+                "/len takes a whole number of characters, not 'many'",
+            ),
+            (
+                "/rate fast",
+                "/rate takes characters per second, or max, not 'fast'",
+            ),
+            ("/pause now", "/pause takes no value, not 'now'"),
+        ] {
+            assert_eq!(answer(line), Err(sentence.to_string()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_give_lines_that_can_be_read(bytes: Vec<u8>) {
+            for line in lines(&bytes).into_iter().flatten() {
+                prop_assert!((1..=LINE_BYTES).contains(&line.len()));
+                if let Err(error) = Command::parse(&line) {
+                    prop_assert!(!error.to_string().is_empty());
+                }
+            }
+        }
+    }
+}

@@ -9,6 +9,10 @@ pub const GATE_FRACTION_BITS: u32 = 8;
 pub const CELL_FRACTION_BITS: u32 = 11;
 /// Fraction bits of a logit (Q5.10, 16 bits).
 pub const LOGIT_FRACTION_BITS: u32 = 10;
+/// Right shift from accumulator to gate, behind the multiplier's 16 bits.
+pub const GATE_SHIFT: u32 = 8;
+/// Right shift from accumulator to logit, behind the multiplier's 16 bits.
+pub const LOGIT_SHIFT: u32 = 5;
 /// The hidden state is an `i8` in units of 1/127, so that it is symmetric: never -128.
 pub const HIDDEN_ONE: i32 = 127;
 
@@ -36,14 +40,14 @@ pub const fn saturate<const BITS: u32>(value: i32) -> i32 {
     }
 }
 
-/// Requantizes an accumulator to `BITS` bits: `saturate(floor(acc * multiplier / 2^(16 + shift)))`.
+/// Requantizes an accumulator: `saturate(floor(acc * multiplier / 2^(16 + SHIFT)))` to `BITS` bits.
 ///
-/// Rounding is towards minus infinity; the tables that consume the result hold the function at the
+/// Rounding is towards minus infinity; the table that consumes a gate holds the function at the
 /// middle of each step, which makes up for the half step.
 #[inline(always)]
 #[must_use]
-pub const fn requantize<const BITS: u32>(acc: i32, multiplier: i16, shift: u32) -> i32 {
-    saturate::<BITS>(scale(acc, multiplier) >> (shift & 31))
+pub const fn requantize<const BITS: u32, const SHIFT: u32>(acc: i32, multiplier: i16) -> i32 {
+    saturate::<BITS>(scale(acc, multiplier) >> SHIFT)
 }
 
 #[cfg(test)]
@@ -73,7 +77,7 @@ mod tests {
             for multiplier in [1_i16, 127, 16_384, i16::MAX] {
                 let exact = (i64::from(acc) * i64::from(multiplier)).div_euclid(1 << 20);
                 let clamped = exact.clamp(-32_768, 32_767) as i32;
-                assert_eq!(requantize::<16>(acc, multiplier, 4), clamped);
+                assert_eq!(requantize::<16, 4>(acc, multiplier), clamped);
             }
         }
     }

@@ -16,27 +16,25 @@
 //! | 20 | `u8` | layers L, 1 to 4; L times H rounded up to 8 is at most 512 |
 //! | 21 | `u8` | bits of a recurrent weight, 8 or 4 |
 //! | 22 | `u8` | bits of an output weight, 8 or 4 |
-//! | 23 | `u8` | logit shift, 0 to 15 |
-//! | 24 | `[u8; 4]` | gate shift of each layer, 0 to 15 |
-//! | 28 | `[u8; 32]` | name, UTF-8, padded with zeros |
-//! | 60 | `[u8; 4]` | zero |
+//! | 23 | `u8` | zero |
+//! | 24 | `[u8; 32]` | name, UTF-8, padded with zeros |
+//! | 56 | `[u8; 8]` | zero |
 //!
 //! | section | type | content |
 //! | --- | --- | --- |
 //! | alphabet | `[u32; V]` | code points in index order |
 //! | per layer: inputs | `[[[i8; 4]; H]; R]` | folded input and bias of gates i, f, g, o; R = V rows in layer 0, one (the bias) above |
-//! | per layer: gates | `[GateScales; H]` | multipliers of inputs and accumulators |
-//! | per layer: weights | tiles | one tile per unit: its four gates over the columns |
-//! | output bias | `[i32; V']` | at the accumulator's scale; V' is V rounded up to 4 |
-//! | output multipliers | `[i16; V']` | accumulator to logit |
-//! | output weights | tiles | one tile per four symbols |
+//! | per layer: units | `[record; H]` | `[i16; 4]` input multipliers, a tile, `[i16; 4]` multipliers |
+//! | output | `[record; V / 4]` | `[i32; 4]` bias at the accumulator's scale, a tile, `[i16; 4]` multipliers; V is rounded up |
 //!
-//! A tile is four rows of a matrix over blocks of 8 columns; the order of its words is that of
-//! [`crate::kernels`]. The columns of layer 0 are the H hidden units, rounded up to 8; a later layer
-//! has those of the layer below in front of its own.
+//! A tile is four rows of a matrix (the four gates of a unit, or four symbols) over blocks of 8
+//! columns; the order of its words is that of [`crate::kernels`]. The columns of layer 0 are the H
+//! hidden units, rounded up to 8; a later layer has those of the layer below in front of its own.
+//! What the multipliers mean is said in [`crate::lstm`].
 
-use bytemuck::{Pod, Zeroable};
 use core::fmt;
+
+use bytemuck::Pod;
 
 use crate::alphabet::Alphabet;
 use crate::kernels::Bits;
@@ -49,6 +47,8 @@ pub const VERSION: u16 = 1;
 pub const HEADER_BYTES: usize = 64;
 /// Alignment of the image and of each of its sections, in bytes.
 pub const ALIGNMENT: usize = 16;
+/// Where the name lies.
+pub const NAME_OFFSET: usize = 24;
 /// Longest name, in bytes.
 pub const NAME_BYTES: usize = 32;
 /// Most layers.
@@ -57,8 +57,10 @@ pub const MAX_LAYERS: usize = 4;
 pub const MAX_UNITS: usize = 512;
 /// Most symbols.
 pub const MAX_SYMBOLS: usize = 256;
-/// Largest right shift of a requantized value.
-pub const MAX_SHIFT: u8 = 15;
+/// Words of a unit's record in front of its tile, and behind it: four `i16` each.
+pub const MULTIPLIER_WORDS: usize = 2;
+/// Words of an output record in front of its tile: four `i32`.
+pub const BIAS_WORDS: usize = 4;
 /// Columns of a block: rows are padded to a multiple of it.
 pub const BLOCK: usize = 8;
 /// Rows of a tile: the four gates of a unit, or four symbols.
@@ -138,16 +140,6 @@ impl fmt::Display for ImageError {
 
 impl core::error::Error for ImageError {}
 
-/// Multipliers of one hidden unit, gates in the order i, f, g, o.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-pub struct GateScales {
-    /// Weighs the input byte: `acc = (input << 8) * this + products`.
-    pub input: [i16; 4],
-    /// Takes the accumulator to the gate's table index, with the layer's shift.
-    pub accumulator: [i16; 4],
-}
-
 /// Where each section lies; computed from the dimensions alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dimensions {
@@ -198,26 +190,31 @@ impl Dimensions {
         self.symbols.div_ceil(TILE_ROWS)
     }
 
+    /// Words of one of a layer's unit records.
+    #[must_use]
+    pub fn unit_words(&self, layer: usize) -> usize {
+        2 * MULTIPLIER_WORDS + self.blocks(layer) * self.recurrent_bits.block_words()
+    }
+
+    /// Words of an output record.
+    #[must_use]
+    pub fn output_words(&self) -> usize {
+        let blocks = self.padded_hidden() / BLOCK;
+        BIAS_WORDS + blocks * self.output_bits.block_words() + MULTIPLIER_WORDS
+    }
+
     /// Name and length in bytes of each section, in file order, without padding.
     pub fn sections(&self) -> impl Iterator<Item = (&'static str, usize)> + use<> {
         let this = *self;
         let layers = (0..this.layers).flat_map(move |layer| {
-            let tile = this.blocks(layer) * this.recurrent_bits.block_words() * 4;
             [
                 ("inputs", this.input_rows(layer) * this.hidden * 4),
-                ("gates", this.hidden * size_of::<GateScales>()),
-                ("weights", this.hidden * tile),
+                ("units", this.hidden * this.unit_words(layer) * 4),
             ]
         });
-        let output_tile = this.padded_hidden() / BLOCK * this.output_bits.block_words() * 4;
-        let tiles = this.output_tiles();
         core::iter::once(("alphabet", this.symbols * 4))
             .chain(layers)
-            .chain([
-                ("output bias", tiles * TILE_ROWS * 4),
-                ("output multipliers", tiles * TILE_ROWS * 2),
-                ("output weights", tiles * output_tile),
-            ])
+            .chain([("output", this.output_tiles() * this.output_words() * 4)])
     }
 
     /// Length of an image of these dimensions.
@@ -232,14 +229,11 @@ impl Dimensions {
 /// One LSTM layer of an image.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layer<'a> {
-    /// `[rows × H]` words of four input bytes (gates i, f, g, o from the lowest byte up).
+    /// `[R × H]` times four input bytes, gates i, f, g, o.
     inputs: &'a [[i8; 4]],
-    /// `[H]`.
-    pub gates: &'a [GateScales],
-    /// `[H]` tiles.
-    pub weights: &'a [u32],
-    /// Right shift from accumulator to table index, after the multiplier's 16 bits.
-    pub shift: u32,
+    /// `[H]` records.
+    units: &'a [u32],
+    hidden: usize,
 }
 
 impl<'a> Layer<'a> {
@@ -247,24 +241,18 @@ impl<'a> Layer<'a> {
     #[inline]
     #[must_use]
     pub fn input_row(&self, row: usize) -> &'a [[i8; 4]] {
-        let start = row * self.gates.len();
+        let start = row * self.hidden;
         self.inputs
-            .get(start..start + self.gates.len())
+            .get(start..start + self.hidden)
             .unwrap_or_default()
     }
-}
 
-/// The output layer of an image.
-#[derive(Clone, Copy, Debug)]
-pub struct Output<'a> {
-    /// One group of four per tile, at the accumulator's scale.
-    pub bias: &'a [[i32; TILE_ROWS]],
-    /// One group of four per tile.
-    pub multipliers: &'a [[i16; TILE_ROWS]],
-    /// The tiles.
-    pub weights: &'a [u32],
-    /// Right shift from accumulator to logit, after the multiplier's 16 bits.
-    pub shift: u32,
+    /// The records of all units.
+    #[inline]
+    #[must_use]
+    pub fn units(&self) -> &'a [u32] {
+        self.units
+    }
 }
 
 /// A checked view of a model image. Whatever [`Model::parse`] accepts, the engine can run.
@@ -275,7 +263,7 @@ pub struct Model<'a> {
     checksum: u32,
     alphabet: &'a [u32],
     layers: [Layer<'a>; MAX_LAYERS],
-    output: Output<'a>,
+    output: &'a [u32],
 }
 
 impl<'a> Model<'a> {
@@ -319,9 +307,7 @@ impl<'a> Model<'a> {
         if !dimensions.fit() {
             return Err(ImageError::Dimensions);
         }
-        if header[23..28].iter().any(|&shift| shift > MAX_SHIFT)
-            || dimensions.image_bytes() != length
-        {
+        if dimensions.image_bytes() != length {
             return Err(ImageError::Malformed);
         }
         if bytes.as_ptr().align_offset(ALIGNMENT) != 0 {
@@ -337,26 +323,16 @@ impl<'a> Model<'a> {
             return Err(ImageError::Malformed);
         }
         let mut layers = [Layer::default(); MAX_LAYERS];
-        for (layer, &shift) in layers
-            .iter_mut()
-            .take(dimensions.layers)
-            .zip(&header[24..28])
-        {
+        for layer in layers.iter_mut().take(dimensions.layers) {
             *layer = Layer {
                 inputs: sections.take()?,
-                gates: sections.take()?,
-                weights: sections.take()?,
-                shift: shift.into(),
+                units: sections.take()?,
+                hidden: dimensions.hidden,
             };
         }
-        let output = Output {
-            bias: sections.take()?,
-            multipliers: sections.take()?,
-            weights: sections.take()?,
-            shift: header[23].into(),
-        };
+        let output = sections.take()?;
         let name = bytes
-            .get(28..28 + NAME_BYTES)
+            .get(NAME_OFFSET..NAME_OFFSET + NAME_BYTES)
             .and_then(|name| core::str::from_utf8(name).ok())
             .ok_or(ImageError::Malformed)?
             .trim_end_matches('\0');
@@ -432,9 +408,9 @@ impl<'a> Model<'a> {
             .unwrap_or_default()
     }
 
-    /// The output layer.
+    /// The records of the output layer.
     #[must_use]
-    pub fn output(&self) -> Output<'a> {
+    pub fn output(&self) -> &'a [u32] {
         self.output
     }
 }

@@ -283,6 +283,10 @@ impl<'g, 'm, B: Board> Player<'g, 'm, B> {
         self.port.say(format_args!(
             "engine: {microseconds} microseconds a character over {computed} characters",
         ));
+        if let Some(bytes) = self.port.board.deepest_stack() {
+            self.port
+                .say(format_args!("memory: {bytes} bytes of stack at most"));
+        }
     }
 
     /// Starts a passage with the known characters of `text`.

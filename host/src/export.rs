@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use safetensors::Dtype;
 use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensorError};
 use serde::Serialize;
 
 use crate::evaluate::{bits, engine_loss};
@@ -38,7 +38,7 @@ pub enum ExportError {
     },
     /// The tensors cannot be serialized.
     #[error("cannot store the quantized tensors: {0}")]
-    Tensors(#[from] safetensors::SafeTensorError),
+    Tensors(#[from] SafeTensorError),
 }
 
 /// What an export gave, for people and scripts.
@@ -126,101 +126,84 @@ pub fn export(
     Ok(exported)
 }
 
+/// Tensors to be written, by name.
+#[derive(Default)]
+struct Tensors<'a>(Vec<(String, TensorView<'a>)>);
+
+impl<'a> Tensors<'a> {
+    fn add<T: bytemuck::Pod>(
+        &mut self,
+        name: String,
+        dtype: Dtype,
+        shape: &[usize],
+        values: &'a [T],
+    ) -> Result<(), SafeTensorError> {
+        let view = TensorView::new(dtype, shape.to_vec(), bytemuck::cast_slice(values))?;
+        self.0.push((name, view));
+        Ok(())
+    }
+}
+
 /// The integers of the image as plain, unpacked tensors.
 fn tensors(
     parts: &ModelParts,
     float: &FloatModel,
     losses: Option<Losses>,
 ) -> Result<Vec<u8>, ExportError> {
-    let mut named: Vec<(String, Dtype, Vec<usize>, &[u8])> = Vec::new();
-    let hidden = parts.hidden;
+    let mut tensors = Tensors::default();
+    let (hidden, symbols) = (parts.hidden, parts.alphabet.len());
     for (index, layer) in parts.layers.iter().enumerate() {
-        let mut add = |part: &str, dtype, shape: Vec<usize>, bytes| {
-            named.push((format!("lstm.{index}.{part}"), dtype, shape, bytes));
-        };
+        let name = |part: &str| format!("lstm.{index}.{part}");
         let rows = layer.inputs.len() / hidden;
-        add(
-            "inputs",
-            Dtype::I8,
-            vec![rows, hidden, 4],
-            bytemuck::cast_slice(&layer.inputs),
-        );
-        // Per unit: four input multipliers, four accumulator multipliers.
-        add(
-            "multipliers",
-            Dtype::I16,
-            vec![hidden, 2, 4],
-            bytemuck::cast_slice(&layer.gates),
-        );
         let columns = layer.weights.columns;
-        add(
-            "weights",
-            Dtype::I8,
-            vec![hidden, 4, columns],
-            bytemuck::cast_slice(&layer.weights.values),
-        );
+        let weights = &layer.weights.values;
+        let gates = &[hidden, 4];
+        tensors.add(name("inputs"), Dtype::I8, &[rows, hidden, 4], &layer.inputs)?;
+        let scales = &layer.input_multipliers;
+        tensors.add(name("input_multipliers"), Dtype::I16, gates, scales)?;
+        tensors.add(name("weights"), Dtype::I8, &[hidden, 4, columns], weights)?;
+        tensors.add(name("multipliers"), Dtype::I16, gates, &layer.multipliers)?;
     }
     let output = &parts.output;
-    let symbols = parts.alphabet.len();
-    let mut add = |part: &str, dtype, shape: Vec<usize>, bytes| {
-        named.push((format!("output.{part}"), dtype, shape, bytes));
-    };
-    add(
-        "bias",
-        Dtype::I32,
-        vec![symbols],
-        bytemuck::cast_slice(&output.bias),
-    );
-    add(
-        "multipliers",
+    let name = |part: &str| format!("output.{part}");
+    let shape = &[symbols, output.weights.columns];
+    tensors.add(name("bias"), Dtype::I32, &[symbols], &output.bias)?;
+    tensors.add(name("weights"), Dtype::I8, shape, &output.weights.values)?;
+    tensors.add(
+        name("multipliers"),
         Dtype::I16,
-        vec![symbols],
-        bytemuck::cast_slice(&output.multipliers),
-    );
-    add(
-        "weights",
-        Dtype::I8,
-        vec![symbols, output.weights.columns],
-        bytemuck::cast_slice(&output.weights.values),
-    );
+        &[symbols],
+        &output.multipliers,
+    )?;
+    let metadata = Some(metadata(parts, float, losses));
+    Ok(safetensors::serialize(tensors.0, metadata)?)
+}
 
-    let mut metadata = HashMap::from([
-        ("format".to_owned(), FORMAT.to_owned()),
-        ("name".to_owned(), parts.name.clone()),
-        ("alphabet".to_owned(), parts.alphabet.iter().collect()),
-        (
-            "weight_bits".to_owned(),
-            parts.dimensions().recurrent_bits.count().to_string(),
-        ),
-        (
-            "output_bits".to_owned(),
-            parts.dimensions().output_bits.count().to_string(),
-        ),
-        ("output_shift".to_owned(), output.shift.to_string()),
-    ]);
-    for (index, layer) in parts.layers.iter().enumerate() {
-        metadata.insert(format!("lstm.{index}.shift"), layer.shift.to_string());
-    }
+/// What the tensors mean and where they come from.
+fn metadata(
+    parts: &ModelParts,
+    float: &FloatModel,
+    losses: Option<Losses>,
+) -> HashMap<String, String> {
+    let dimensions = parts.dimensions();
+    let mut entries = vec![
+        ("format", FORMAT.to_owned()),
+        ("name", parts.name.clone()),
+        ("alphabet", parts.alphabet.iter().collect()),
+        ("weight_bits", dimensions.recurrent_bits.count().to_string()),
+        ("output_bits", dimensions.output_bits.count().to_string()),
+    ];
     for key in ["recipe", "corpus", "source", "unicode", "steps"] {
-        if let Some(value) = float.metadata.get(key) {
-            metadata.insert(key.to_owned(), value.clone());
-        }
+        entries.extend(float.metadata.get(key).map(|value| (key, value.clone())));
     }
     if let Some(losses) = losses {
-        metadata.insert(
-            "engine_loss_nats".to_owned(),
-            losses.engine_loss_nats.to_string(),
-        );
-        metadata.insert(
-            "float_loss_nats".to_owned(),
-            losses.float_loss_nats.to_string(),
-        );
+        entries.push(("engine_loss_nats", losses.engine_loss_nats.to_string()));
+        entries.push(("float_loss_nats", losses.float_loss_nats.to_string()));
     }
-    let views = named
+    entries
         .into_iter()
-        .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(dtype, shape, bytes)?)))
-        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
-    Ok(safetensors::serialize(views, Some(metadata))?)
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
 }
 
 /// The model card: what the model is, how it was trained, what was measured.

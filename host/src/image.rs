@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use firmware::image::{
-    ALIGNMENT, BLOCK, Dimensions, GateScales, HEADER_BYTES, ImageError, MAGIC, MAX_LAYERS, Model,
-    NAME_BYTES, TILE_ROWS, VERSION, checksum,
+    ALIGNMENT, BLOCK, Dimensions, HEADER_BYTES, ImageError, MAGIC, Model, NAME_BYTES, NAME_OFFSET,
+    TILE_ROWS, VERSION, checksum,
 };
 use firmware::kernels::Bits;
 
@@ -76,12 +76,12 @@ fn join(low: u16, high: u16) -> u32 {
 pub struct LayerParts {
     /// `[rows × H]` folded inputs and biases.
     pub inputs: Vec<[i8; 4]>,
-    /// `[H]`.
-    pub gates: Vec<GateScales>,
+    /// `[H]`: what input bytes are multiplied by.
+    pub input_multipliers: Vec<[i16; 4]>,
     /// `[4H × columns]`.
     pub weights: Weights,
-    /// See [`firmware::image::Layer::shift`].
-    pub shift: u8,
+    /// `[H]`: what accumulators are multiplied by.
+    pub multipliers: Vec<[i16; 4]>,
 }
 
 /// The output layer, ready to be written.
@@ -89,12 +89,54 @@ pub struct LayerParts {
 pub struct OutputParts {
     /// `[V]` at the accumulator's scale.
     pub bias: Vec<i32>,
-    /// `[V]`.
-    pub multipliers: Vec<i16>,
     /// `[V × columns]`.
     pub weights: Weights,
-    /// See [`firmware::image::Output::shift`].
-    pub shift: u8,
+    /// `[V]`: what accumulators are multiplied by.
+    pub multipliers: Vec<i16>,
+}
+
+impl LayerParts {
+    /// The records of all units.
+    fn units(&self) -> Vec<u8> {
+        let tiles = self.weights.tiles();
+        let parts = tiles
+            .chunks_exact(tiles.len() / self.multipliers.len())
+            .zip(&self.input_multipliers)
+            .zip(&self.multipliers);
+        let records = parts.flat_map(|((tile, inputs), accumulators)| {
+            [
+                bytemuck::cast_slice(inputs),
+                bytemuck::cast_slice(tile),
+                bytemuck::cast_slice(accumulators),
+            ]
+            .concat()
+        });
+        records.collect()
+    }
+}
+
+impl OutputParts {
+    /// The records of all groups of four symbols; rows beyond the last symbol are zero.
+    fn records(&self) -> Vec<u8> {
+        let rows = self.bias.len().next_multiple_of(TILE_ROWS);
+        let (mut bias, mut multipliers) = (self.bias.clone(), self.multipliers.clone());
+        bias.resize(rows, 0);
+        multipliers.resize(rows, 0);
+        let tiles = self.weights.tiles();
+        let parts = tiles
+            .chunks_exact(tiles.len() * TILE_ROWS / rows)
+            .zip(bias.as_chunks::<TILE_ROWS>().0)
+            .zip(multipliers.as_chunks::<TILE_ROWS>().0);
+        let records = parts.flat_map(|((tile, bias), multipliers)| {
+            [
+                bytemuck::cast_slice::<i32, u8>(bias),
+                bytemuck::cast_slice(tile),
+                bytemuck::cast_slice(multipliers),
+            ]
+            .concat()
+        });
+        records.collect()
+    }
 }
 
 /// A quantized model: all that an image holds.
@@ -139,20 +181,9 @@ impl ModelParts {
         append(&mut bytes, bytemuck::cast_slice(&code_points));
         for layer in &self.layers {
             append(&mut bytes, bytemuck::cast_slice(&layer.inputs));
-            append(&mut bytes, bytemuck::cast_slice(&layer.gates));
-            append(&mut bytes, bytemuck::cast_slice(&layer.weights.tiles()));
+            append(&mut bytes, &layer.units());
         }
-        let rows = dimensions.output_tiles() * TILE_ROWS;
-        let mut bias = self.output.bias.clone();
-        bias.resize(rows, 0);
-        append(&mut bytes, bytemuck::cast_slice(&bias));
-        let mut multipliers = self.output.multipliers.clone();
-        multipliers.resize(rows, 0);
-        append(&mut bytes, bytemuck::cast_slice(&multipliers));
-        append(
-            &mut bytes,
-            bytemuck::cast_slice(&self.output.weights.tiles()),
-        );
+        append(&mut bytes, &self.output.records());
 
         let length = bytes.len() as u32;
         bytes[8..12].copy_from_slice(&length.to_le_bytes());
@@ -171,11 +202,6 @@ impl ModelParts {
             length -= 1;
         }
         name[..length].copy_from_slice(&self.name.as_bytes()[..length]);
-        let mut shifts = [0; MAX_LAYERS];
-        for (shift, layer) in shifts.iter_mut().zip(&self.layers) {
-            *shift = layer.shift;
-        }
-
         let mut bytes = Vec::with_capacity(dimensions.image_bytes());
         bytes.extend(MAGIC);
         bytes.extend(VERSION.to_le_bytes());
@@ -186,9 +212,8 @@ impl ModelParts {
             dimensions.layers as u8,
             dimensions.recurrent_bits.count(),
             dimensions.output_bits.count(),
-            self.output.shift,
         ]);
-        bytes.extend(shifts);
+        bytes.resize(NAME_OFFSET, 0);
         bytes.extend(name);
         bytes.resize(HEADER_BYTES, 0);
         bytes

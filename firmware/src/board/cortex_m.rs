@@ -38,26 +38,26 @@ impl Register {
     }
 }
 
-/// How deep the stack has been since start-up, which paints it.
-pub struct Stack;
+/// Runs a loop of two instructions so many times, to calibrate clocks.
+pub fn spin(rounds: u32) {
+    // It adds one.
+    ::cortex_m::asm::delay(rounds.saturating_sub(1));
+}
 
-impl Stack {
-    /// The most bytes of stack that were ever in use.
-    #[must_use]
-    pub fn deepest() -> usize {
-        unsafe extern "C" {
-            static _stack_start: u32;
-            static _stack_end: u32;
-        }
-        let top = &raw const _stack_start;
-        let mut word = &raw const _stack_end;
-        // SAFETY: the start-up code painted every word from the end of the static variables to the
-        // top of the stack, so all of them are initialized memory.
-        while word < top && unsafe { word.read_volatile() } == cortex_m_rt::STACK_PAINT_VALUE {
-            word = word.wrapping_add(1);
-        }
-        top.addr() - word.addr()
+/// The most bytes of stack that were in use since start-up, which paints it.
+pub(super) fn deepest_stack() -> usize {
+    unsafe extern "C" {
+        static _stack_start: u32;
+        static _stack_end: u32;
     }
+    let top = &raw const _stack_start;
+    let mut word = &raw const _stack_end;
+    // SAFETY: the start-up code painted every word from the end of the static variables to the
+    // top of the stack, so all of them are initialized memory.
+    while word < top && unsafe { word.read_volatile() } == cortex_m_rt::STACK_PAINT_VALUE {
+        word = word.wrapping_add(1);
+    }
+    top.addr() - word.addr()
 }
 
 /// Says what went wrong on the serial port and in the log, then stands still.

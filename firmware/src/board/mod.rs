@@ -35,6 +35,11 @@ pub trait Board {
 
     /// True randomness for the first seed; `None` where there is none, as on emulators.
     fn entropy(&mut self) -> Option<u64>;
+
+    /// The most bytes of stack that were in use since start-up, where that is known.
+    fn deepest_stack(&self) -> Option<usize> {
+        None
+    }
 }
 
 #[cfg(all(feature = "cortex-m", target_os = "none"))]
@@ -45,7 +50,7 @@ mod image;
 mod mps2;
 
 #[cfg(all(feature = "cortex-m", target_os = "none"))]
-pub use self::cortex_m::{Stack, entry};
+pub use self::cortex_m::{entry, spin};
 #[cfg(all(feature = "board", target_os = "none"))]
 pub use image::linked_image;
 /// The board that this firmware is built for.

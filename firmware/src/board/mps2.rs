@@ -9,7 +9,7 @@ use embedded_hal::digital::{self, OutputPin};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 
 use super::Board;
-use super::cortex_m::Register;
+use super::cortex_m::{self, Register};
 
 /// Addresses and clock of one FPGA image.
 struct Image {
@@ -20,6 +20,7 @@ struct Image {
     hertz: u32,
 }
 
+#[cfg(not(feature = "mps2-an505"))]
 const fn classic(name: &'static str) -> Image {
     Image {
         name,
@@ -132,6 +133,10 @@ impl Board for Mps2 {
 
     fn entropy(&mut self) -> Option<u64> {
         None
+    }
+
+    fn deepest_stack(&self) -> Option<usize> {
+        Some(cortex_m::deepest_stack())
     }
 }
 

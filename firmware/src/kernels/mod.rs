@@ -11,18 +11,23 @@
 //!   where n3 is signed and `u = n + 8`. With the byte `b = 16 * u1 + u0`:
 //!   `x * h3 + b * (256 * h1 - h3) + 256 * u2 * (16 * h2 - h3) + 256 * u0 * (16 * h0 - h1)`
 //!   `= 4096 * (n3 * h3 + u2 * h2 + u1 * h1 + u0 * h0)`; the offset 8 of the u's is the same for every row and
-//!   taken off once per step ([`Packed::offset`]).
+//!   taken off beforehand ([`offset`]).
 //!
 //! Every product above is 16 × 16 bits and a word holds two of them: one `SMLAD` on cores with DSP
 //! instructions, one lane pair of a multiply-add on wide vectors.
 //!
 //! [`portable`] defines the result; every other module here must equal it bit for bit and is chosen
-//! by the target's features when compiling.
+//! by the target when compiling (`build.rs`).
 
-use crate::image::{BLOCK, MAX_UNITS, TILE_ROWS};
+use crate::image::{BLOCK, MAX_UNITS};
 
+#[cfg(arm_dsp)]
+mod arm_dsp;
 pub mod portable;
 
+#[cfg(arm_dsp)]
+use arm_dsp as active;
+#[cfg(not(arm_dsp))]
 use portable as active;
 
 /// Words of a packed block of 8 activations, in both formats.
@@ -87,13 +92,44 @@ pub trait Format {
     /// Packs 8 activations, each -127 to 127.
     fn pack(hidden: &[i8; BLOCK]) -> [u32; PACKED_WORDS];
 
-    /// `acc[r] + K * sum over columns of tile[r] * x` for the four rows of a tile, modulo 2^32 (int4:
-    /// before the offset is taken off). `tile` and `packed` hold whole blocks; the shorter one ends
-    /// the sum.
-    fn dot(tile: &[u32], packed: &[u32], acc: [i32; TILE_ROWS]) -> [i32; TILE_ROWS];
-
     /// K times what the offsets of these columns add to every row's sum.
     fn offset(hidden: &[i8; BLOCK]) -> i32;
+
+    /// All units of a layer.
+    fn layer(step: LayerStep<'_>);
+
+    /// All rows of the output layer.
+    fn output(step: OutputStep<'_>);
+}
+
+/// What it takes to bring one layer forward by a step. The shortest slice ends the work.
+#[derive(Debug)]
+pub struct LayerStep<'a> {
+    /// `[H]` input bytes.
+    pub inputs: &'a [[i8; 4]],
+    /// `[H]` unit records.
+    pub units: &'a [u32],
+    /// Packed activations for the columns of the tiles.
+    pub packed: &'a [u32],
+    /// What the weights' offsets add to every row's sum.
+    pub offset: i32,
+    /// `[H]` cells, Q4.11: updated.
+    pub cells: &'a mut [i16],
+    /// `[H]` hidden units, in units of 1/127: overwritten.
+    pub hidden: &'a mut [i8],
+}
+
+/// What it takes to compute the logits. The shortest slice ends the work.
+#[derive(Debug)]
+pub struct OutputStep<'a> {
+    /// One record per four symbols.
+    pub records: &'a [u32],
+    /// Packed activations for the columns of the tiles.
+    pub packed: &'a [u32],
+    /// What the weights' offsets add to every row's sum.
+    pub offset: i32,
+    /// Logits, Q5.10, four per record: overwritten.
+    pub logits: &'a mut [i16],
 }
 
 /// 8-bit weights.
@@ -119,13 +155,18 @@ impl Format for Int8 {
     }
 
     #[inline(always)]
-    fn dot(tile: &[u32], packed: &[u32], acc: [i32; TILE_ROWS]) -> [i32; TILE_ROWS] {
-        active::dot_int8(tile, packed, acc)
-    }
-
-    #[inline(always)]
     fn offset(_: &[i8; BLOCK]) -> i32 {
         0
+    }
+
+    #[inline]
+    fn layer(step: LayerStep<'_>) {
+        active::layer_int8(step);
+    }
+
+    #[inline]
+    fn output(step: OutputStep<'_>) {
+        active::output_int8(step);
     }
 }
 
@@ -144,14 +185,19 @@ impl Format for Int4 {
     }
 
     #[inline(always)]
-    fn dot(tile: &[u32], packed: &[u32], acc: [i32; TILE_ROWS]) -> [i32; TILE_ROWS] {
-        active::dot_int4(tile, packed, acc)
-    }
-
-    #[inline(always)]
     fn offset(hidden: &[i8; BLOCK]) -> i32 {
         let [h0, h1, h2, _, h4, h5, h6, _] = hidden.map(i32::from);
         (h0 + h1 + h2 + h4 + h5 + h6) << (Self::BITS.scale_log2() + 3)
+    }
+
+    #[inline]
+    fn layer(step: LayerStep<'_>) {
+        active::layer_int4(step);
+    }
+
+    #[inline]
+    fn output(step: OutputStep<'_>) {
+        active::output_int4(step);
     }
 }
 
@@ -161,50 +207,23 @@ const fn halves(low: i32, high: i32) -> u32 {
     (low as u32 & 0xFFFF) | (high as u32) << 16
 }
 
-/// The hidden state of one layer in the form the kernels multiply.
-#[derive(Clone, Debug, Default)]
-pub struct Packed {
-    words: heapless::Vec<u32, { MAX_UNITS / BLOCK * PACKED_WORDS }>,
-    offset: i32,
+/// Words that the activations of all layers together can fill.
+pub const MAX_PACKED_WORDS: usize = MAX_UNITS / BLOCK * PACKED_WORDS;
+
+/// Packs the activations of a layer, which must be whole blocks; the shorter slice ends the work.
+#[inline]
+pub fn pack<F: Format>(hidden: &[i8], words: &mut [u32]) {
+    let blocks = hidden.as_chunks::<BLOCK>().0;
+    let words = words.as_chunks_mut::<PACKED_WORDS>().0;
+    for (block, words) in blocks.iter().zip(words) {
+        *words = F::pack(block);
+    }
 }
 
-impl Packed {
-    /// Packs the activations of a layer; a last partial block is filled with zeros.
-    #[inline]
-    pub fn pack<F: Format>(&mut self, hidden: &[i8]) {
-        self.words.clear();
-        self.offset = 0;
-        let (blocks, rest) = hidden.as_chunks::<BLOCK>();
-        for block in blocks {
-            self.push::<F>(block);
-        }
-        if !rest.is_empty() {
-            let mut block = [0; BLOCK];
-            for (to, &from) in block.iter_mut().zip(rest) {
-                *to = from;
-            }
-            self.push::<F>(&block);
-        }
-    }
-
-    #[inline(always)]
-    fn push<F: Format>(&mut self, block: &[i8; BLOCK]) {
-        // Full only for more than MAX_UNITS activations, which no checked model has.
-        let _ = self.words.extend_from_slice(&F::pack(block));
-        self.offset = self.offset.wrapping_add(F::offset(block));
-    }
-
-    /// Four words per block.
-    #[inline(always)]
-    #[must_use]
-    pub fn words(&self) -> &[u32] {
-        &self.words
-    }
-
-    /// K times what the weights' offsets add to every row's sum: zero for int8.
-    #[inline(always)]
-    #[must_use]
-    pub fn offset(&self) -> i32 {
-        self.offset
-    }
+/// What the offsets of int4 weights add to the sum of every row over these activations.
+#[inline]
+#[must_use]
+pub fn offset<F: Format>(hidden: &[i8]) -> i32 {
+    let blocks = hidden.as_chunks::<BLOCK>().0.iter();
+    blocks.fold(0, |sum, block| sum.wrapping_add(F::offset(block)))
 }

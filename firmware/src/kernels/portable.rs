@@ -2,13 +2,117 @@
 //!
 //! Written over arrays of 16-bit lanes, so that a PC's compiler turns them into wide multiply-adds.
 
-use crate::image::TILE_ROWS;
-use crate::kernels::{Bits, PACKED_WORDS};
+use crate::activation::{INDEX_BITS, sigmoid, tanh_cell, tanh_half};
+use crate::fixed::{GATE_SHIFT, HIDDEN_ONE, LOGIT_SHIFT, requantize, saturate};
+use crate::image::{BIAS_WORDS, MULTIPLIER_WORDS, TILE_ROWS};
+use crate::kernels::{Bits, LayerStep, OutputStep, PACKED_WORDS};
+
+/// Adds the products of a tile to four sums: [`dot_int8`] or [`dot_int4`].
+type Dot = fn(&[u32], &[u32], [i32; TILE_ROWS]) -> [i32; TILE_ROWS];
+
+/// All units of a layer with 8-bit weights.
+pub fn layer_int8(step: LayerStep<'_>) {
+    layer(step, Bits::Eight, dot_int8);
+}
+
+/// All units of a layer with 4-bit weights.
+pub fn layer_int4(step: LayerStep<'_>) {
+    layer(step, Bits::Four, dot_int4);
+}
+
+/// All logits with 8-bit weights.
+pub fn output_int8(step: OutputStep<'_>) {
+    output(step, Bits::Eight, dot_int8);
+}
+
+/// All logits with 4-bit weights.
+pub fn output_int4(step: OutputStep<'_>) {
+    output(step, Bits::Four, dot_int4);
+}
+
+#[inline(always)]
+fn layer(step: LayerStep<'_>, bits: Bits, dot: Dot) {
+    let tile = step.packed.len() / PACKED_WORDS * bits.block_words();
+    let units = step
+        .units
+        .chunks_exact(2 * MULTIPLIER_WORDS + tile)
+        .zip(step.inputs)
+        .zip(step.cells)
+        .zip(step.hidden);
+    for (((record, input), cell), hidden) in units {
+        if let Some((input_multipliers, tile, multipliers)) = split_record(record) {
+            let acc = input_sums(*input, halves(input_multipliers), step.offset);
+            let acc = dot(tile, step.packed, acc);
+            *hidden = update_unit(acc, halves(multipliers), cell);
+        }
+    }
+}
+
+#[inline(always)]
+fn output(step: OutputStep<'_>, bits: Bits, dot: Dot) {
+    let tile = step.packed.len() / PACKED_WORDS * bits.block_words();
+    let records = step
+        .records
+        .chunks_exact(BIAS_WORDS + tile + MULTIPLIER_WORDS);
+    for (record, logits) in records.zip(step.logits.as_chunks_mut::<TILE_ROWS>().0) {
+        if let Some((bias, tile, multipliers)) = split_record::<BIAS_WORDS>(record) {
+            let acc = bias.map(|bias| (bias as i32).wrapping_sub(step.offset));
+            let acc = dot(tile, step.packed, acc);
+            let multipliers = halves(multipliers);
+            *logits = [0, 1, 2, 3]
+                .map(|row| requantize::<16, LOGIT_SHIFT>(acc[row], multipliers[row]) as i16);
+        }
+    }
+}
+
+/// What stands in front of a record's tile, the tile, and the multipliers behind it.
+#[inline(always)]
+fn split_record<const FRONT: usize>(
+    record: &[u32],
+) -> Option<(&[u32; FRONT], &[u32], &[u32; MULTIPLIER_WORDS])> {
+    let (front, rest) = record.split_first_chunk()?;
+    let (tile, multipliers) = rest.split_last_chunk()?;
+    Some((front, tile, multipliers))
+}
+
+#[inline(always)]
+fn halves(words: &[u32; MULTIPLIER_WORDS]) -> [i16; TILE_ROWS] {
+    bytemuck::cast(*words)
+}
+
+/// What the symbol (or bias) contributes to a unit's four sums, less the weights' offset.
+#[inline(always)]
+#[must_use]
+pub fn input_sums(
+    input: [i8; TILE_ROWS],
+    multipliers: [i16; TILE_ROWS],
+    offset: i32,
+) -> [i32; TILE_ROWS] {
+    [0, 1, 2, 3].map(|gate| {
+        ((i32::from(input[gate]) << 8) * i32::from(multipliers[gate])).wrapping_sub(offset)
+    })
+}
+
+/// Finishes a unit: its new cell in place, its new hidden state as the result.
+#[inline(always)]
+#[must_use]
+pub fn update_unit(acc: [i32; TILE_ROWS], multipliers: [i16; TILE_ROWS], cell: &mut i16) -> i8 {
+    let [zi, zf, zg, zo] =
+        [0, 1, 2, 3].map(|gate| requantize::<INDEX_BITS, GATE_SHIFT>(acc[gate], multipliers[gate]));
+    // Q0.16 × Q4.11 = Q4.27 and Q0.16 × Q0.15 = Q0.31, both brought to Q4.26.
+    let kept = (sigmoid(zf) * i32::from(*cell)) >> 1;
+    let added = (sigmoid(zi) * tanh_half(zg)) >> 5;
+    let c = saturate::<16>((kept + added + (1 << 14)) >> 15);
+    *cell = c as i16;
+    // Q0.16 × Q0.15 = Q0.31, brought to Q0.15 before it is scaled to 1/127.
+    let h = (sigmoid(zo) * tanh_cell(c)) >> 16;
+    ((h * HIDDEN_ONE + (1 << 14)) >> 15) as i8
+}
 
 /// Lanes of a row in a block: halfwords that one row's weights fill (int8: 4 pairs, int4: 2 fours).
 type Sums<const LANES: usize> = [i32; LANES];
 
-/// See [`crate::kernels::Format::dot`], 8-bit weights.
+/// `acc[r] + K * sum over columns of tile[r] * x` for the four rows of a tile, modulo 2^32.
 ///
 /// Tile block: for each row two words, columns 0 to 3 and 4 to 7.
 #[inline]
@@ -32,7 +136,7 @@ pub fn dot_int8(tile: &[u32], packed: &[u32], acc: [i32; TILE_ROWS]) -> [i32; TI
     add_lanes(&sums, acc)
 }
 
-/// See [`crate::kernels::Format::dot`], 4-bit weights.
+/// The same with 4-bit weights, before the offset is taken off.
 ///
 /// Tile block: for each row one word, columns 0 to 3 in its low half and 4 to 7 in its high half.
 #[inline]

@@ -22,7 +22,14 @@ pub fn run(args: &Args) -> Result<()> {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header([
-        "board", "what", "core", "flash", "RAM", "target", "emulated by", "flashed by",
+        "board",
+        "what",
+        "core",
+        "flash",
+        "RAM",
+        "target",
+        "emulated by",
+        "flashed by",
     ]);
     for board in BOARDS {
         table.add_row(row(board));

@@ -17,6 +17,9 @@ use crate::paths;
 /// How often the terminal looks whether it is to end.
 const TICK: Duration = Duration::from_millis(50);
 
+/// More than the length of the line that ends a passage.
+const KEPT_BYTES: usize = 200;
+
 /// What the board prints at the end of a passage.
 const PASSAGE_END: &[u8] = b"\n# end: ";
 
@@ -53,7 +56,12 @@ struct Passage {
     #[arg(long, default_value_t = 1, requires = "length")]
     seed: u64,
     /// What the passage starts with
-    #[arg(long, default_value = "", requires = "length", hide_default_value = true)]
+    #[arg(
+        long,
+        default_value = "",
+        requires = "length",
+        hide_default_value = true
+    )]
     prompt: String,
     /// 0 is greedy, 0.8 usual, more is wilder
     #[arg(long, default_value = "0.8", requires = "length")]
@@ -103,10 +111,7 @@ fn build(args: &Args) -> Result<Firmware> {
     let firmware = Firmware::build(board, &model, Program::Console)?;
     eprintln!(
         "booting {} ({}): {} bytes of flash, {} of RAM without the stack",
-        board.name,
-        board.core,
-        firmware.footprint.flash_bytes,
-        firmware.footprint.static_ram_bytes
+        board.name, board.core, firmware.footprint.flash_bytes, firmware.footprint.static_ram_bytes
     );
     Ok(firmware)
 }
@@ -143,22 +148,26 @@ fn converse(emulator: &mut Emulator, interrupted: &AtomicBool) -> Result<()> {
     let commands_end = Arc::new(AtomicBool::new(false));
     type_commands(emulator.input()?, Arc::clone(&commands_end));
     let mut out = stdout().lock();
-    let mut tail: Vec<u8> = Vec::new();
+    // What has come since the last command was typed, or the end of it.
+    let mut last_words: Vec<u8> = Vec::new();
     while !interrupted.load(Ordering::Relaxed) {
-        // Looked at first: what ends after this is the passage that the last command asked for.
-        let no_more_commands = commands_end.load(Ordering::Relaxed);
-        let text = emulator.read(TICK)?;
-        tail.extend(&text);
-        let end = no_more_commands
-            .then(|| end_of_passage(&tail))
-            .flatten()
-            .map(|end| text.len().saturating_sub(tail.len() - end));
-        let shown = end.unwrap_or(text.len());
-        if out.write_all(&text[..shown]).and_then(|()| out.flush()).is_err() || end.is_some() {
+        let commands_ended = commands_end.load(Ordering::Relaxed);
+        let mut text = emulator.read(TICK)?;
+        let mut is_over = false;
+        if commands_ended {
+            let seen = last_words.len();
+            last_words.extend(&text);
+            if let Some(end) = end_of_passage(&last_words) {
+                text.truncate(end.saturating_sub(seen));
+                is_over = true;
+            }
+            // Keeps enough for the end of a passage, which may come in pieces.
+            let surplus = last_words.len().saturating_sub(KEPT_BYTES);
+            last_words.drain(..surplus);
+        }
+        if out.write_all(&text).and_then(|()| out.flush()).is_err() || is_over {
             break;
         }
-        // Long enough for the line that ends a passage, which may come in pieces.
-        tail.drain(..tail.len().saturating_sub(200));
     }
     Ok(())
 }

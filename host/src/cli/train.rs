@@ -4,10 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use firmware::kernels::Bits;
 
+use super::export::report;
+use super::model::bar;
 use crate::corpus::{Corpus, Source, Standard};
+use crate::export::export;
 use crate::paths;
+use crate::quantize::{FloatModel, Widths};
 use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::recipe::{DEFAULT_RECIPE, Length, Recipe};
 use crate::train::run::{Outcome, run as train};
@@ -132,15 +137,41 @@ pub fn run(args: &Args) -> Result<()> {
     match outcome {
         Outcome::Interrupted => {
             let name = &trainer.job.name;
-            bail!("interrupted; go on with: cargo run -p host -- train --resume {name}");
+            eprintln!("to go on: cargo run -p host -- train --resume {name}");
+            std::process::exit(INTERRUPTED);
         }
-        Outcome::Finished { .. } if args.no_export => Ok(()),
-        Outcome::Finished { .. } => export_run(&run_dir, trainer.job.recipe.model.bits),
+        Outcome::Finished { weights, .. } if !args.no_export => {
+            export_run(&trainer, &weights, args.json)
+        }
+        Outcome::Finished { .. } => Ok(()),
     }
 }
 
-/// Turns the float weights of a run into a model image.
-fn export_run(_run_dir: &Path, _bits: u8) -> Result<()> {
+/// Turns the float weights of a finished run into a model in `weights/`.
+fn export_run(trainer: &Trainer, weights: &Path, json: bool) -> Result<()> {
+    let name = &trainer.job.name;
+    let bits = trainer.job.recipe.model.bits;
+    let widths = Widths::uniform(Bits::from_count(bits).context("bits are 8 or 4")?);
+    let float = FloatModel::load(weights)?;
+    let validation = trainer.corpus().validation();
+    let bar = bar(validation.len(), "measuring");
+    let exported = export(
+        &float,
+        name,
+        widths,
+        &paths::weights_dir(),
+        (validation.len() > 1).then_some(validation),
+        |done| bar.set_position(done),
+    )
+    .with_context(|| format!("could not export {name}"))?;
+    bar.finish_and_clear();
+    if json {
+        let mut line = serde_json::to_value(&exported)?;
+        line["event"] = "export".into();
+        println!("{line}");
+    } else {
+        report(&exported);
+    }
     Ok(())
 }
 

@@ -13,12 +13,12 @@ pub enum CorpusError {
     #[error("'{}' is a directory; name one text file in it", .0.display())]
     Directory(PathBuf),
     /// The file is there but cannot be read.
-    #[error("cannot read '{}': {source}", path.display())]
+    #[error("cannot read '{}': {reason}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file has no bytes, or only blank ones that were removed.
     #[error("'{0}' is empty; a model needs some text to learn from")]
@@ -65,11 +65,11 @@ pub enum CorpusError {
         expected: &'static str,
     },
     /// A cache file could not be written.
-    #[error("cannot write '{}': {source}; free some space or set INKLING_CACHE to another folder", path.display())]
+    #[error("cannot write '{}': {reason}; free some space or set INKLING_CACHE to another folder", path.display())]
     Unwritable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
 }

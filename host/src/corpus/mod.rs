@@ -91,14 +91,12 @@ impl Corpus {
         }
         let mut notes = Vec::new();
         if clean.dropped > 0 {
-            notes.push(if reading.unicode {
-                format!("{} control characters were left out", clean.dropped)
+            let what = if reading.unicode {
+                "control characters"
             } else {
-                format!(
-                    "{} characters without an ASCII form were left out (--unicode keeps them)",
-                    clean.dropped
-                )
-            });
+                "characters without an ASCII form (--unicode keeps those that can be printed)"
+            };
+            notes.push(format!("left out: {} {what}", clean.dropped));
         }
         let alphabet = Alphabet::of_text(&clean.text, reading.printable && !reading.unicode);
         let (training, validation) = split(&clean.text);
@@ -109,8 +107,8 @@ impl Corpus {
         let skipped = encoded.skipped + tail.skipped;
         if skipped > 0 {
             notes.push(format!(
-                "the text has more than {MAX_SYMBOLS} different characters: its rarest ones, \
-                 {skipped} in all, were left out"
+                "left out: {skipped} characters, the rarest ones, for a model has at most \
+                 {MAX_SYMBOLS} symbols"
             ));
         }
         Ok(Self {
@@ -200,11 +198,11 @@ fn read_file(path: &Path) -> Result<Vec<u8>, CorpusError> {
     if path.is_dir() {
         return Err(CorpusError::Directory(path.to_owned()));
     }
-    std::fs::read(path).map_err(|source| match source.kind() {
+    std::fs::read(path).map_err(|reason| match reason.kind() {
         std::io::ErrorKind::NotFound => CorpusError::NotFound(path.to_owned()),
         _ => CorpusError::Unreadable {
             path: path.to_owned(),
-            source,
+            reason,
         },
     })
 }

@@ -98,7 +98,7 @@ fn fetch_exactly(standard: Standard, say: &dyn Fn(&str)) -> Result<Fetched, Corp
             path.display()
         )),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(source) => return Err(CorpusError::Unreadable { path, source }),
+        Err(reason) => return Err(CorpusError::Unreadable { path, reason }),
     }
     let bytes = standard.download(say)?;
     let found = sha256_hex(&bytes);
@@ -110,7 +110,7 @@ fn fetch_exactly(standard: Standard, say: &dyn Fn(&str)) -> Result<Fetched, Corp
         });
     }
     paths::write_atomic(&path, &bytes)
-        .map_err(|source| CorpusError::Unwritable { path, source })?;
+        .map_err(|reason| CorpusError::Unwritable { path, reason })?;
     Ok(fetched)
 }
 

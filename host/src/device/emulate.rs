@@ -135,10 +135,21 @@ impl Emulator {
     /// # Errors
     /// When it does not, or the emulator ends.
     pub fn read_until(&mut self, marker: &str, timeout: Duration) -> Result<String, DeviceError> {
-        let mut text = Vec::new();
-        self.read_before(marker, timeout, |part| text.extend_from_slice(part))?;
-        text.extend_from_slice(marker.as_bytes());
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        let deadline = Instant::now() + timeout;
+        let mut text = std::mem::take(&mut self.pending);
+        let mut searched = 0;
+        loop {
+            if let Some(at) = find(&text[searched..], marker.as_bytes()) {
+                self.pending = text.split_off(searched + at + marker.len());
+                return Ok(String::from_utf8_lossy(&text).into_owned());
+            }
+            searched = text.len().saturating_sub(marker.len());
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !self.wait(left)? {
+                return Err(timed_out(marker, timeout, &text));
+            }
+            text.append(&mut self.pending);
+        }
     }
 
     /// Hands on what the board prints before `marker` as it comes; the marker itself is consumed.
@@ -154,11 +165,7 @@ impl Emulator {
         let marker_bytes = marker.as_bytes();
         let mut last = Vec::new();
         loop {
-            let found = self
-                .pending
-                .windows(marker_bytes.len())
-                .position(|window| window == marker_bytes);
-            if let Some(at) = found {
+            if let Some(at) = find(&self.pending, marker_bytes) {
                 hand_on(&self.pending[..at]);
                 self.pending.drain(..at + marker_bytes.len());
                 return Ok(());
@@ -169,11 +176,7 @@ impl Emulator {
             last.extend(self.pending.drain(..sure));
             last.drain(..last.len().saturating_sub(SHOWN_BYTES));
             if !self.wait(patience)? {
-                return Err(DeviceError::Timeout {
-                    wanted: marker.into(),
-                    timeout: patience,
-                    last: String::from_utf8_lossy(&last).into_owned(),
-                });
+                return Err(timed_out(marker, patience, &last));
             }
         }
     }
@@ -276,6 +279,20 @@ fn receive(mut serial: TcpStream) -> Receiver<Vec<u8>> {
         }
     });
     receiver
+}
+
+fn find(text: &[u8], marker: &[u8]) -> Option<usize> {
+    text.windows(marker.len())
+        .position(|window| window == marker)
+}
+
+fn timed_out(marker: &str, timeout: Duration, text: &[u8]) -> DeviceError {
+    let last = &text[text.len().saturating_sub(SHOWN_BYTES)..];
+    DeviceError::Timeout {
+        wanted: marker.trim().into(),
+        timeout,
+        last: String::from_utf8_lossy(last).trim().into(),
+    }
 }
 
 /// How many bytes at the end of `text` are the beginning of `marker`.

@@ -100,14 +100,12 @@ pub enum DeviceError {
         firmware::console::LINE_BYTES
     )]
     Prompt,
-    /// The bench program printed something else than figures.
-    #[error("the bench program printed '{line}': {reason}")]
-    BenchLine {
-        /// The line.
-        line: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// The bench program's figures make no sense.
+    #[error("the bench program failed: {0}")]
+    Bench(String),
+    /// The model file is not a sound image.
+    #[error(transparent)]
+    Model(#[from] crate::image::FileError),
     /// Pipes, sockets and temporary files.
     #[error("cannot talk to the emulator: {0}")]
     Io(#[from] io::Error),

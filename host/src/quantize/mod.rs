@@ -3,8 +3,8 @@
 //! The arithmetic that gives these integers their meaning is described in `firmware::lstm`; all that
 //! can be decided ahead of time is decided here, so that the device only multiplies and shifts.
 
-use firmware::fixed::{GATE_FRACTION_BITS, HIDDEN_ONE, LOGIT_FRACTION_BITS};
-use firmware::image::{BLOCK, GateScales, MAX_SHIFT};
+use firmware::fixed::{GATE_FRACTION_BITS, GATE_SHIFT, LOGIT_FRACTION_BITS, LOGIT_SHIFT};
+use firmware::image::BLOCK;
 use firmware::kernels::Bits;
 
 use crate::image::{LayerParts, ModelParts, OutputParts, Weights};
@@ -13,7 +13,7 @@ pub mod float;
 mod rows;
 
 pub use float::FloatModel;
-use rows::Row;
+use rows::{Row, Target};
 
 /// Widths of the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,43 +99,40 @@ fn quantize_layer(
                 .collect();
             // tanh(g) is looked up as tanh(2g / 2): gate g's accumulator is scaled to 2g.
             let gain = if gate == 2 { 2.0 } else { 1.0 };
-            rows.push(Row::new(&weights, &inputs, gain, bits)?);
+            let target = Target {
+                one: gain * f64::from(1_u32 << GATE_FRACTION_BITS),
+                shift: GATE_SHIFT,
+            };
+            rows.push(Row::new(&weights, &inputs, bits, target)?);
         }
     }
-    let gate_units = f64::from(1_u32 << GATE_FRACTION_BITS);
-    let (multipliers, shift) =
-        multipliers(rows.iter().map(|row| row.scale * row.gain * gate_units));
-
-    let (unit_rows, unit_multipliers) = (
-        rows.as_chunks::<GATES>().0,
-        multipliers.as_chunks::<GATES>().0,
-    );
+    let units = rows.as_chunks::<GATES>().0;
     Ok(LayerParts {
         inputs: (0..rows_of_inputs)
             .flat_map(|row| {
-                unit_rows
+                units
                     .iter()
-                    .map(move |unit| unit.each_ref().map(|r| r.inputs[row]))
+                    .map(move |unit| unit.each_ref().map(|gate| gate.inputs[row]))
             })
             .collect(),
-        gates: unit_rows
+        input_multipliers: units
             .iter()
-            .zip(unit_multipliers)
-            .map(|(unit, &accumulator)| GateScales {
-                input: unit.each_ref().map(|row| row.input_multiplier),
-                accumulator,
-            })
+            .map(|unit| unit.each_ref().map(|gate| gate.input_multiplier))
             .collect(),
-        weights: Weights {
-            bits,
-            values: rows
-                .iter()
-                .flat_map(|row| row.weights.iter().copied())
-                .collect(),
-            columns,
-        },
-        shift,
+        weights: weights(&rows, bits, columns),
+        multipliers: units
+            .iter()
+            .map(|unit| unit.each_ref().map(|gate| gate.multiplier))
+            .collect(),
     })
+}
+
+fn weights(rows: &[Row], bits: Bits, columns: usize) -> Weights {
+    Weights {
+        bits,
+        values: rows.iter().flat_map(|row| &row.weights).copied().collect(),
+        columns,
+    }
 }
 
 fn quantize_output(model: &FloatModel, bits: Bits) -> Result<OutputParts, QuantizeError> {
@@ -146,11 +143,13 @@ fn quantize_output(model: &FloatModel, bits: Bits) -> Result<OutputParts, Quanti
         .map(|row| {
             let mut weights = row.to_vec();
             weights.resize(columns, 0.0);
-            Row::new(&weights, &[], 1.0, bits)
+            let target = Target {
+                one: f64::from(1_u32 << LOGIT_FRACTION_BITS),
+                shift: LOGIT_SHIFT,
+            };
+            Row::new(&weights, &[], bits, target)
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let logit_units = f64::from(1_u32 << LOGIT_FRACTION_BITS);
-    let (multipliers, shift) = multipliers(rows.iter().map(|row| row.scale * logit_units));
     let bias = rows.iter().zip(&model.output_bias).map(|(row, &bias)| {
         let bias = (f64::from(bias) / row.scale).round();
         let room = f64::from(i32::MAX) - row.reach;
@@ -162,33 +161,7 @@ fn quantize_output(model: &FloatModel, bits: Bits) -> Result<OutputParts, Quanti
     });
     Ok(OutputParts {
         bias: bias.collect::<Result<_, _>>()?,
-        multipliers,
-        weights: Weights {
-            bits,
-            values: rows
-                .iter()
-                .flat_map(|row| row.weights.iter().copied())
-                .collect(),
-            columns,
-        },
-        shift,
+        weights: weights(&rows, bits, columns),
+        multipliers: rows.iter().map(|row| row.multiplier).collect(),
     })
-}
-
-/// Ratios as `multiplier / 2^(16 + shift)` with one shift for all and the largest multipliers that
-/// fit 15 bits.
-fn multipliers(ratios: impl Iterator<Item = f64> + Clone) -> (Vec<i16>, u8) {
-    let largest = ratios.clone().fold(0.0, f64::max);
-    let scaled = |ratio: f64, shift: u8| (ratio * f64::from(1_u32 << (16 + shift))).round();
-    let shift = (0..=MAX_SHIFT)
-        .rev()
-        .find(|&shift| scaled(largest, shift) <= f64::from(i16::MAX))
-        .unwrap_or(0);
-    let multipliers = ratios.map(|ratio| scaled(ratio, shift) as i16).collect();
-    (multipliers, shift)
-}
-
-/// The real value of one unit of an accumulator, for a weight scale: `scale / (127 * K)`.
-fn accumulator_unit(weight_scale: f64, bits: Bits) -> f64 {
-    weight_scale / f64::from(HIDDEN_ONE) / f64::from(1_u32 << bits.scale_log2())
 }

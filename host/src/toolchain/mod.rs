@@ -10,6 +10,7 @@ use std::process::Command;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+use crate::corpus::Standard;
 use crate::paths;
 
 pub mod libtorch;
@@ -81,6 +82,7 @@ pub fn check() -> Vec<Finding> {
     ];
     findings.push(libtorch::check());
     findings.extend(tools::TOOLS.iter().map(tools::Tool::check));
+    findings.push(corpus());
     findings
 }
 
@@ -191,6 +193,17 @@ fn emulator() -> Finding {
     match find_program(EMULATOR) {
         Some(file) => Finding::ready(NAME, file.display().to_string()),
         None => Finding::missing(NAME, format!("no {EMULATOR} in PATH"), SETUP),
+    }
+}
+
+fn corpus() -> Finding {
+    const NAME: &str = "Corpus";
+    match [Standard::Tinyshakespeare, Standard::Plays]
+        .into_iter()
+        .find(|corpus| corpus.path().is_file())
+    {
+        Some(corpus) => Finding::ready(NAME, format!("{corpus} in {}", corpus.path().display())),
+        None => Finding::missing(NAME, "not downloaded", SETUP),
     }
 }
 

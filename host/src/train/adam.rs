@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::recipe::Optimizer;
+use super::recipe::{Optimizer, Schedule};
 use super::weights::Shape;
 
 /// What Adam remembers: the mean gradient and the mean squared one.
@@ -66,7 +66,6 @@ pub fn clip(gradient: &mut Tensor, longest: f64) -> f64 {
 /// The learning rate when `step` (from 0) begins, at `progress` from 0 to 1 through the run.
 #[must_use]
 pub fn learning_rate(settings: &Optimizer, step: u64, progress: f64) -> f64 {
-    use super::recipe::Schedule;
     let warmup = if step < settings.warmup_steps {
         (step + 1) as f64 / settings.warmup_steps as f64
     } else {
@@ -80,4 +79,98 @@ pub fn learning_rate(settings: &Optimizer, step: u64, progress: f64) -> f64 {
         }
     };
     settings.learning_rate * warmup * fall
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::nn::{self, OptimizerConfig};
+
+    use super::*;
+    use crate::train::recipe::Recipe;
+
+    #[test]
+    fn updates_agree_with_libtorchs_own_optimizer() {
+        let settings = Optimizer {
+            epsilon: 1e-6,
+            ..Recipe::find("quick").expect("a recipe").optimizer
+        };
+        let shape = Shape {
+            symbols: 3,
+            embedding: 2,
+            hidden: 2,
+            layers: 1,
+        };
+        // One matrix and no bias, so that everything decays, as it does there.
+        let start = Tensor::arange(shape.numel(), (Kind::Float, Device::Cpu)) / 10.0 - 1.0;
+        let aim = start.sin();
+
+        let store = nn::VarStore::new(Device::Cpu);
+        let theirs = store.root().var_copy("weights", &start);
+        let mut optimizer = nn::AdamW {
+            beta1: settings.beta1,
+            beta2: settings.beta2,
+            wd: 0.1,
+            eps: settings.epsilon,
+            amsgrad: false,
+        }
+        .build(&store, 0.01)
+        .expect("an optimizer");
+
+        let (mut ours, mut adam) = (start.copy(), Adam::new(&shape, Device::Cpu));
+        for step in 1..=20 {
+            let loss = (&theirs - &aim).pow_tensor_scalar(4).sum(Kind::Float);
+            optimizer.backward_step(&loss);
+            let gradient = (&ours - &aim).pow_tensor_scalar(3) * 4.0;
+            let _ = ours.multiply_scalar_(1.0 - 0.1 * 0.01);
+            adam.update(&mut ours, &gradient, step, 0.01, &settings);
+        }
+        let gap = (ours - theirs).abs().max().double_value(&[]);
+        assert!(gap < 1e-6, "{gap}");
+    }
+
+    #[test]
+    fn biases_are_not_decayed() {
+        let shape = Shape {
+            symbols: 3,
+            embedding: 2,
+            hidden: 2,
+            layers: 2,
+        };
+        let weights = Tensor::ones([shape.numel()], (Kind::Float, Device::Cpu));
+        decay(&shape, &weights, 0.25);
+        for (entry, view) in shape.views(&weights) {
+            let expected = if entry.name.contains("bias") {
+                1.0
+            } else {
+                0.75
+            };
+            assert!(
+                view.eq(expected).all().int64_value(&[]) == 1,
+                "{}",
+                entry.name
+            );
+        }
+    }
+
+    #[test]
+    fn long_gradients_are_shortened_and_short_ones_kept() {
+        let mut gradient = Tensor::from_slice(&[3.0_f32, 4.0]);
+        assert_eq!(clip(&mut gradient, 10.0), 5.0);
+        assert_eq!(clip(&mut gradient, 0.0), 5.0);
+        assert_eq!(clip(&mut gradient, 0.5), 5.0);
+        assert!((clip(&mut gradient, 1.0) - 0.5).abs() < 1e-6);
+        let mut gradient = Tensor::from_slice(&[f32::NAN]);
+        assert!(clip(&mut gradient, 1.0).is_nan());
+    }
+
+    #[test]
+    fn the_learning_rate_warms_up_and_falls_to_its_end() {
+        let settings = Recipe::find("quick").expect("a recipe").optimizer;
+        let rate =
+            |step, progress| learning_rate(&settings, step, progress) / settings.learning_rate;
+        assert!(rate(0, 0.0) < 0.05);
+        assert!(rate(settings.warmup_steps, 0.0) > 0.999);
+        assert!((rate(1000, 0.5) - 0.505).abs() < 1e-9);
+        assert!((rate(2000, 1.0) - settings.final_rate).abs() < 1e-9);
+    }
 }

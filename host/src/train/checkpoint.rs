@@ -55,7 +55,7 @@ pub fn save(trainer: &Trainer, run_dir: &Path) -> Result<PathBuf, TrainError> {
     };
     let header = serde_json::to_string(&header).map_err(|error| TrainError::Unwritable {
         path: path.clone(),
-        source: error.into(),
+        reason: error.into(),
     })?;
     let Tensors {
         weights,

@@ -84,15 +84,15 @@ pub enum TrainError {
         kept: String,
     },
     /// A file of the run could not be written.
-    #[error("cannot write '{}': {}; what was saved before is untouched", path.display(), describe(source))]
+    #[error("cannot write '{}': {}; what was saved before is untouched", path.display(), describe(reason))]
     Unwritable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// libtorch refused an operation.
-    #[error("libtorch failed: {0}")]
+    #[error(transparent)]
     Torch(#[from] tch::TchError),
 }
 

@@ -66,12 +66,6 @@ impl Cut {
             windows,
         }
     }
-
-    /// Characters learned from per step.
-    #[must_use]
-    pub fn characters(&self) -> i64 {
-        self.batch * self.seq_len
-    }
 }
 
 impl Feed {
@@ -152,5 +146,103 @@ impl Feed {
     fn anywhere(&self, index: u64, most: i64) -> i64 {
         let choices = most as u64 + 1;
         (draw(self.seed, Purpose::Windows, index) % choices) as i64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn numbers(tensor: &Tensor) -> Vec<Vec<i64>> {
+        Vec::<Vec<i64>>::try_from(tensor).expect("a matrix")
+    }
+
+    fn data(order: Order, batch: i64, seq_len: i64) -> Data {
+        Data {
+            order,
+            batch,
+            seq_len,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn targets_are_what_follows_in_the_text(
+            len in 2_usize..200,
+            batch in 1_i64..9,
+            seq_len in 1_i64..40,
+            chunks: bool,
+            step in 0_u64..50,
+        ) {
+            let order = if chunks { Order::Chunks } else { Order::Streams };
+            let text: Vec<u8> = (0..len as u8).collect();
+            let feed = Feed::new(&text, &data(order, batch, seq_len), 7, Device::Cpu);
+            let window = feed.window(step);
+            let (input, target) = (numbers(&window.input), numbers(&window.target));
+            prop_assert!(input.len() as i64 <= seq_len && input[0].len() as i64 <= batch);
+            for (row, (inputs, targets)) in input.iter().zip(&target).enumerate() {
+                for (column, (a, b)) in inputs.iter().zip(targets).enumerate() {
+                    prop_assert_eq!(a + 1, *b);
+                    prop_assert_eq!(*a, input[0][column] + row as i64);
+                }
+            }
+        }
+
+        #[test]
+        fn a_stream_goes_on_where_its_last_window_ended(
+            len in 2_usize..200,
+            batch in 1_i64..9,
+            seq_len in 1_i64..40,
+            step in 0_u64..50,
+        ) {
+            let text: Vec<u8> = (0..len as u8).collect();
+            let feed = Feed::new(&text, &data(Order::Streams, batch, seq_len), 7, Device::Cpu);
+            let (this, next) = (feed.window(step), feed.window(step + 1));
+            if !next.fresh {
+                let ends = numbers(&this.target).pop();
+                prop_assert_eq!(ends, numbers(&next.input).first().cloned());
+            }
+        }
+    }
+
+    #[test]
+    fn streams_read_nearly_all_of_a_long_text_each_time() {
+        let data = data(Order::Streams, 4, 10);
+        let text: Vec<u8> = (0..=250).collect();
+        let feed = Feed::new(&text, &data, 7, Device::Cpu);
+        let (mut seen, mut begins) = ([false; 251], Vec::new());
+        for step in 0..20 * feed.cut.windows as u64 {
+            let window = feed.window(step);
+            let input = numbers(&window.input);
+            if window.fresh {
+                begins.push(input[0][0]);
+            }
+            input
+                .iter()
+                .flatten()
+                .for_each(|&symbol| seen[symbol as usize] = true);
+        }
+        assert_eq!(begins.len(), 20);
+        assert!(seen.iter().filter(|&&seen| seen).count() > 230);
+        begins.dedup();
+        assert!(
+            begins.len() > 1,
+            "each reading begins elsewhere: {begins:?}"
+        );
+    }
+
+    #[test]
+    fn a_short_text_shrinks_the_batch_before_the_sequence() {
+        let cut = |predictions| {
+            let cut = Cut::fit(&data(Order::Streams, 32, 128), predictions);
+            (cut.batch, cut.seq_len)
+        };
+        assert_eq!(cut(1_000_000), (32, 128));
+        assert_eq!(cut(1_000), (7, 128));
+        assert_eq!(cut(130), (1, 128));
+        assert_eq!(cut(5), (1, 5));
+        assert_eq!(cut(1), (1, 1));
     }
 }

@@ -41,7 +41,6 @@ impl State {
 /// the state after the last.
 ///
 /// With `dropping`, parts are dropped by libtorch's generator: seed it first.
-#[must_use]
 pub fn forward(
     weights: &Weights,
     input: &Tensor,

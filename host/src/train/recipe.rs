@@ -332,3 +332,96 @@ fn overlay(table: &mut Table, changes: Table) {
 fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(folder: &Path, name: &str, text: &str) -> String {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    }
+
+    fn refusal(text: &str) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let name = file(folder.path(), "r.toml", text);
+        let message = Recipe::find(&name).expect_err("a refusal").to_string();
+        assert!(!message.contains('\n'), "{message}");
+        message
+    }
+
+    #[test]
+    fn every_built_in_recipe_survives_printing() {
+        for name in Recipe::names() {
+            let recipe = Recipe::find(name).expect(name);
+            assert_eq!(Recipe::from_toml(&recipe.to_toml()).expect(name), recipe);
+        }
+    }
+
+    #[test]
+    fn the_tutorial_is_as_it_was_written() {
+        let recipe = Recipe::find("tutorial").expect("a recipe");
+        assert_eq!(recipe.model.alphabet, AlphabetKind::Printable);
+        assert_eq!((recipe.model.embedding, recipe.model.hidden), (70, 100));
+        assert_eq!((recipe.model.layers, recipe.data.batch), (1, 1));
+        assert_eq!(
+            (recipe.data.order, recipe.data.seq_len),
+            (Order::Chunks, 200 - 1)
+        );
+        assert_eq!(recipe.length, Length::Steps(2000));
+        assert_eq!(recipe.optimizer.learning_rate, 0.002);
+        assert_eq!(
+            (recipe.optimizer.beta1, recipe.optimizer.beta2),
+            (0.9, 0.999)
+        );
+        assert_eq!(
+            (recipe.optimizer.clip_norm, recipe.optimizer.average),
+            (0.0, 0.0)
+        );
+        assert_eq!(recipe.regularization, Regularization::default());
+        assert_eq!(
+            (recipe.report.every, recipe.report.sample_every),
+            (100, 100)
+        );
+        assert_eq!(recipe.report.sample_temperature, 0.8);
+    }
+
+    #[test]
+    fn a_users_recipe_inherits_from_built_in_ones_and_from_files_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        file(
+            folder.path(),
+            "mine.toml",
+            "inherits = 'quick'\n[length]\nminutes = 2.5\n[model]\nhidden = 64\n",
+        );
+        let name = file(
+            folder.path(),
+            "yours.toml",
+            "inherits = 'mine.toml'\nseed = 9\n",
+        );
+        let recipe = Recipe::find(&name).expect("a recipe");
+        let quick = Recipe::find("quick").expect("a recipe");
+        assert_eq!((recipe.seed, recipe.model.hidden), (9, 64));
+        assert_eq!(recipe.length, Length::Minutes(2.5));
+        assert_eq!(recipe.optimizer, quick.optimizer);
+    }
+
+    #[test]
+    fn what_is_no_recipe_is_refused_in_one_sentence() {
+        assert!(refusal("inherits = 'quick'\nsede = 1").contains("unknown field `sede`"));
+        assert!(refusal("seed = ").contains("cannot be used"));
+        assert!(refusal("seed = 1").contains("missing field"));
+        assert!(refusal("inherits = 'r.toml'").contains("inherits itself"));
+        assert!(refusal("inherits = 3").contains("name of a recipe"));
+        assert!(refusal("inherits = 'quick'\n[model]\nhidden = 0").contains("from 1 to 4096"));
+        assert!(refusal("inherits = 'quick'\n[model]\nbits = 5").contains("4 or 8"));
+        let rate = "inherits = 'quick'\n[optimizer]\nlearning_rate = nan";
+        assert!(refusal(rate).contains("learning_rate is NaN"));
+        let unknown = Recipe::find("quik").expect_err("a refusal").to_string();
+        assert!(
+            unknown.contains("quick") && unknown.contains("tutorial"),
+            "{unknown}"
+        );
+    }
+}

@@ -215,9 +215,9 @@ impl Run<'_> {
         let path = checkpoint::save(self.trainer, self.run_dir)?;
         let curve = serde_json::to_vec_pretty(self.trainer.curve()).unwrap_or_default();
         let curve_path = self.run_dir.join("curve.json");
-        paths::write_atomic(&curve_path, &curve).map_err(|source| TrainError::Unwritable {
+        paths::write_atomic(&curve_path, &curve).map_err(|reason| TrainError::Unwritable {
             path: curve_path,
-            source,
+            reason,
         })?;
         self.saved = Some(self.trainer.progress.step);
         self.observer.observe(&Event::Checkpoint {
@@ -284,6 +284,8 @@ impl Run<'_> {
             format!("{} {}", corpus.sha256, corpus.description),
         );
         archive.text("unicode", corpus.unicode);
+        let source = serde_json::to_string(&trainer.job.source).unwrap_or_default();
+        archive.text("source", source);
         archive.text("validation_loss_nats", loss.unwrap_or(f64::NAN));
         archive.text("steps", trainer.progress.step);
         archive.write(path)

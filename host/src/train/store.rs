@@ -46,9 +46,9 @@ impl Archive {
     /// # Errors
     /// When it cannot be written; what was there before is then untouched.
     pub fn write(self, path: &Path) -> Result<(), TrainError> {
-        let unwritable = |source| TrainError::Unwritable {
+        let unwritable = |reason| TrainError::Unwritable {
             path: path.to_owned(),
-            source,
+            reason,
         };
         let views = self
             .tensors

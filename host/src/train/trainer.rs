@@ -190,6 +190,12 @@ impl Trainer {
         (cut.batch, cut.seq_len)
     }
 
+    /// What is learned from.
+    #[must_use]
+    pub fn corpus(&self) -> &Corpus {
+        &self.corpus
+    }
+
     /// Steps done.
     #[must_use]
     pub fn steps_done(&self) -> u64 {

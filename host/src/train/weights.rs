@@ -77,7 +77,6 @@ impl Shape {
     }
 
     /// Random first weights, distributed as PyTorch's layers start out.
-    #[must_use]
     pub fn first_weights(&self, seed: u64, device: Device) -> Tensor {
         seed_torch(seed, Purpose::Weights, 0);
         let bound = 1.0 / (self.hidden as f64).sqrt();
@@ -141,25 +140,21 @@ impl Weights {
     }
 
     /// `[V, E]`: a row per symbol.
-    #[must_use]
     pub fn embedding(&self) -> &Tensor {
         &self.tensors[0]
     }
 
     /// Per layer: input and recurrent weights, then their biases, as libtorch's LSTM takes them.
-    #[must_use]
     pub fn lstm(&self) -> &[Tensor] {
         &self.tensors[1..self.tensors.len() - 2]
     }
 
     /// `[V, H]`: from the last layer's state to a score per symbol.
-    #[must_use]
     pub fn output(&self) -> &Tensor {
         &self.tensors[self.tensors.len() - 2]
     }
 
     /// `[V]`: what is added to those scores.
-    #[must_use]
     pub fn output_bias(&self) -> &Tensor {
         &self.tensors[self.tensors.len() - 1]
     }

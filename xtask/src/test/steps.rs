@@ -3,6 +3,7 @@
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use host::device::{BOARDS, Board};
 use host::toolchain::tools::{DENY, MACHETE, TYPOS};
 
 use crate::command::Invocation;
@@ -28,9 +29,6 @@ pub enum Verdict {
     /// It could not be run here.
     Skipped(String),
 }
-
-/// Boards whose firmware is linted, with the targets they are built for.
-const BOARDS: [(&str, &str); 1] = [("mps2-an386", "thumbv7em-none-eabihf")];
 
 /// All steps, the quick ones first.
 pub fn all() -> Vec<Step> {
@@ -74,8 +72,9 @@ pub fn all() -> Vec<Step> {
                 clippy("-p host --all-targets"),
             ]
             .into_iter()
-            .chain(BOARDS.map(|(board, target)| {
-                clippy(&format!("-p firmware --target {target} --features {board}"))
+            .chain(BOARDS.iter().map(|board| {
+                let Board { name, target, .. } = board;
+                clippy(&format!("-p firmware --target {target} --features {name}"))
             })),
         ),
         step(

@@ -91,7 +91,10 @@ impl Observer for Bar {
                 self.bar.finish_and_clear();
                 print_line(&describe(event));
             }
-            Event::Start { .. } => self.bar.println(describe(event)),
+            Event::Start { .. } => {
+                self.bar.println(describe(event));
+                self.bar.set_message("making the first steps");
+            }
         }
     }
 }
@@ -158,7 +161,7 @@ fn describe(event: &Event) -> String {
                 format!("{layers} × ")
             };
             format!(
-                "{verb} '{name}' on {corpus} ({training_characters} characters, {symbols} symbols): \
+                "{verb} '{name}' on {corpus} ({training_characters} characters, {symbols} different): \
                  {depth}{hidden} cells, {parameters} weights, {device}"
             )
         }

@@ -1,0 +1,193 @@
+//! The emulated board prints what the PC predicts, and its console survives anything.
+//!
+//! These tests need QEMU and the bare-metal target: `cargo xtask setup` installs both.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use firmware::generator::Generator;
+use firmware::kernels::Bits;
+use firmware::sampler::{Settings, Thousandths};
+use host::device::{DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
+use host::image::AlignedImage;
+use host::quantize::{Widths, quantize};
+use host::synthetic::float_model;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// A model whose weights are made up: only the arithmetic counts here.
+fn image(bits: Bits) -> AlignedImage {
+    let model = float_model(65, 128, 1, 7);
+    let parts = quantize(&model, Widths::uniform(bits)).unwrap();
+    parts.to_image().unwrap()
+}
+
+fn boot(board: &str, image: &[u8]) -> Emulator {
+    let file = tempfile::NamedTempFile::with_suffix(".img").unwrap();
+    std::fs::write(file.path(), image).unwrap();
+    let board = find(board).unwrap();
+    let firmware = Firmware::build(board, file.path(), Program::Console)
+        .unwrap_or_else(|error| panic!("{error}"));
+    Emulator::start(&firmware, Options::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn on_the_pc(image: &AlignedImage, request: &Request) -> String {
+    let mut generator = Generator::new(image.model().unwrap(), request.settings, request.seed);
+    generator.restart(request.seed);
+    let mut text: String = request
+        .prompt
+        .chars()
+        .filter(|&c| generator.prompt_char(c))
+        .collect();
+    text.extend((0..request.length).map(|_| generator.next_char()));
+    text
+}
+
+fn settings(temperature: u16, top_k: u8, top_p: u16) -> Settings {
+    Settings {
+        temperature: Thousandths(temperature),
+        top_k,
+        top_p: Thousandths(top_p),
+    }
+}
+
+fn request(seed: u64, prompt: &str, length: u32, settings: Settings) -> Request {
+    Request {
+        seed,
+        prompt: prompt.into(),
+        length,
+        settings,
+    }
+}
+
+#[track_caller]
+fn assert_same_text(emulator: &mut Emulator, image: &AlignedImage, request: &Request) {
+    let board = emulator
+        .passage(request)
+        .unwrap_or_else(|error| panic!("{error}"));
+    let pc = on_the_pc(image, request);
+    assert!(board == pc, "{request:?}\nboard: {board:?}\nPC:    {pc:?}");
+}
+
+#[test]
+fn the_board_prints_what_the_pc_predicts_byte_for_byte() {
+    let shipped = PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../weights/shakespeare-64k.img"
+    ));
+    let image = AlignedImage::open(&shipped).unwrap_or_else(|error| panic!("{error}"));
+    let mut emulator = boot(DEFAULT_BOARD, image.bytes());
+    for seed in [1, 2, u64::MAX] {
+        for temperature in [500, 800] {
+            let request = request(seed, "", 2_000, settings(temperature, 0, 1_000));
+            assert_same_text(&mut emulator, &image, &request);
+        }
+    }
+    let prompt = request(4, "First Citizen: ¿qué?", 2_000, Settings::default());
+    assert_same_text(&mut emulator, &image, &prompt);
+    let greedy = request(5, "", 2_000, settings(0, 0, 1_000));
+    assert_same_text(&mut emulator, &image, &greedy);
+    let choosy = request(6, "", 2_000, settings(1_200, 8, 900));
+    assert_same_text(&mut emulator, &image, &choosy);
+}
+
+#[test]
+fn every_emulated_core_prints_the_same() {
+    let boards = ["mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505"];
+    let bits = [Bits::Four, Bits::Eight, Bits::Four, Bits::Eight];
+    for (board, bits) in boards.into_iter().zip(bits) {
+        let image = image(bits);
+        let mut emulator = boot(board, image.bytes());
+        let request = request(9, "abc", 500, settings(1_000, 0, 1_000));
+        assert_same_text(&mut emulator, &image, &request);
+    }
+}
+
+#[test]
+fn the_console_answers_and_survives_noise() {
+    let image = image(Bits::Eight);
+    let mut emulator = boot(DEFAULT_BOARD, image.bytes());
+    let greeting = emulator.read_until("# start: seed 1, ", SOON).unwrap();
+    assert!(greeting.contains(&format!(
+        "# Inkling {} on {DEFAULT_BOARD}\n",
+        env!("CARGO_PKG_VERSION")
+    )));
+    assert!(
+        greeting.contains("# model: synthetic-128, 65 symbols"),
+        "{greeting}"
+    );
+
+    let mut ask = |line: &[u8], answer: &str| {
+        emulator.send(line).unwrap();
+        emulator.send(b"\n").unwrap();
+        if let Err(error) = emulator.read_until(answer, SOON) {
+            panic!("{}: {error}", line.escape_ascii());
+        }
+    };
+    ask(b"/help", "# /help       this list\n");
+    ask(b"/temp 0.5", "# temperature 0.5\n");
+    ask(
+        b"/temp -1",
+        "# /temp: expected a number from 0 to 65.535, such as 0.8\n",
+    );
+    ask(b"/temp NaN", "# /temp: ");
+    ask(b"/topk 5", "# temperature 0.5, top-k 5\n");
+    ask(
+        b"/topk 256",
+        "# /topk takes a whole number from 0 to 255, not '256'\n",
+    );
+    ask(b"/topp 0.9", "# temperature 0.5, top-k 5, top-p 0.9\n");
+    ask(
+        b"/topp 1.1",
+        "# /topp takes a number from 0 to 1, not '1.1'\n",
+    );
+    ask(b"/len 30", "# length 30\n");
+    ask(b"/rate max", "# rate max\n");
+    ask(b"/rate 200\r", "# rate 200\n");
+    ask(b"/model", "# model: synthetic-128, 65 symbols");
+    ask(b"/stats", "# engine: ");
+    ask(b"/pasuse\x08\x08\x08\x08use", "# paused\n");
+    ask(b"/resume", "# resumed\n");
+    ask(b"/seed 77", "# seed 77\n");
+    ask(
+        b"",
+        "# start: seed 77, temperature 0.5, top-k 5, top-p 0.9\n",
+    );
+    ask(b"/reset", "# start: seed 7");
+    ask(
+        b"/frobnicate now",
+        "# unknown command /frobnicate: /help lists the commands\n",
+    );
+    ask(&[b'x'; 1_000], "\n# line ignored: longer than 255 bytes\n");
+    ask(&[0xff, 0xfe, 0xc3], "# line ignored: not UTF-8 text\n");
+    ask(
+        b"\x00\x1b[A",
+        "# line ignored: it holds control characters\n",
+    );
+    ask(
+        "ab日本c".as_bytes(),
+        "# skipped 2 characters that the model does not know: 日本\n",
+    );
+    ask(b"", "\nabc");
+    ask(b"/len 20", "# length 20\n");
+    ask(b"", "# end: seed ");
+
+    // The text goes on, and is still the right one.
+    let request = request(3, "abc", 300, Settings::default());
+    assert_same_text(&mut emulator, &image, &request);
+}
+
+#[test]
+fn a_broken_image_is_reported_and_the_console_stays() {
+    let mut bytes = image(Bits::Eight).bytes().to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let mut emulator = boot(DEFAULT_BOARD, &bytes);
+    emulator
+        .read_until("\n# no model: the model image is damaged", SOON)
+        .unwrap_or_else(|error| panic!("{error}"));
+    emulator.send_line("/stats").unwrap();
+    emulator.read_until("\n# settings: ", SOON).unwrap();
+    emulator.send_line("to be or not").unwrap();
+    emulator.read_until("# no model: ", SOON).unwrap();
+}

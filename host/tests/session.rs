@@ -1,0 +1,345 @@
+//! The board's program on the PC: the same session, over a board made of two buffers and a clock.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::rc::Rc;
+
+use embedded_hal::digital::{self, OutputPin};
+use embedded_io::{ErrorType, Read, ReadReady, Write};
+use firmware::board::Board;
+use firmware::generator::Generator;
+use firmware::image::ImageError;
+use firmware::kernels::Bits;
+use firmware::sampler::Settings;
+use firmware::session::Session;
+use host::image::AlignedImage;
+use host::quantize::{Widths, quantize};
+use host::synthetic::float_model;
+use proptest::prelude::*;
+
+/// Both ends of a serial line, and a clock that the test moves.
+#[derive(Default)]
+struct Wires {
+    typed: VecDeque<u8>,
+    printed: Vec<u8>,
+    ticks: u32,
+    is_unplugged: bool,
+}
+
+#[derive(Clone, Default)]
+struct FakeBoard {
+    wires: Rc<RefCell<Wires>>,
+    entropy: Option<u64>,
+}
+
+impl Board for FakeBoard {
+    const NAME: &'static str = "fake";
+    const TICKS_PER_SECOND: u32 = 1_000;
+    type Serial = Self;
+    type Led = Self;
+
+    fn serial(&mut self) -> &mut Self {
+        self
+    }
+
+    fn led(&mut self) -> &mut Self {
+        self
+    }
+
+    fn ticks(&mut self) -> u32 {
+        self.wires.borrow().ticks
+    }
+
+    fn entropy(&mut self) -> Option<u64> {
+        self.entropy
+    }
+}
+
+impl ErrorType for FakeBoard {
+    type Error = Infallible;
+}
+
+impl digital::ErrorType for FakeBoard {
+    type Error = Infallible;
+}
+
+impl OutputPin for FakeBoard {
+    fn set_low(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+impl ReadReady for FakeBoard {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(!self.wires.borrow().typed.is_empty())
+    }
+}
+
+impl Read for FakeBoard {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        let byte = self.wires.borrow_mut().typed.pop_front();
+        buffer[0] = byte.expect("a session must not wait for input");
+        Ok(1)
+    }
+}
+
+impl Write for FakeBoard {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        let mut wires = self.wires.borrow_mut();
+        if wires.is_unplugged {
+            return Ok(0);
+        }
+        wires.printed.push(bytes[0]);
+        Ok(1)
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// A session with its board.
+struct Desk<'s, 'g, 'm> {
+    session: &'s mut Session<'g, 'm, FakeBoard>,
+    board: FakeBoard,
+}
+
+impl Desk<'_, '_, '_> {
+    fn type_bytes(&mut self, bytes: &[u8]) {
+        self.board.wires.borrow_mut().typed.extend(bytes);
+        // At most so many polls are needed to take them all in.
+        for _ in 0..=bytes.len() {
+            self.session.poll();
+        }
+        assert!(self.board.wires.borrow().typed.is_empty());
+    }
+
+    fn type_line(&mut self, line: &str) {
+        self.type_bytes(format!("{line}\n").as_bytes());
+    }
+
+    /// What has been printed since the last call.
+    fn printed(&mut self) -> String {
+        let printed = std::mem::take(&mut self.board.wires.borrow_mut().printed);
+        String::from_utf8(printed).expect("the board prints UTF-8")
+    }
+
+    fn wait_milliseconds(&mut self, milliseconds: u32) {
+        for _ in 0..milliseconds {
+            let ticks = self.board.wires.borrow().ticks;
+            self.board.wires.borrow_mut().ticks = ticks.wrapping_add(1);
+            self.session.poll();
+        }
+    }
+
+    fn poll(&mut self, times: usize) {
+        for _ in 0..times {
+            self.session.poll();
+        }
+    }
+}
+
+fn image() -> AlignedImage {
+    let parts = quantize(&float_model(65, 16, 1, 7), Widths::uniform(Bits::Eight)).unwrap();
+    parts.to_image().unwrap()
+}
+
+fn at_a_desk(board: FakeBoard, test: impl FnOnce(&mut Desk)) {
+    let image = image();
+    let mut generator = Generator::new(image.model().unwrap(), Settings::default(), 0);
+    let mut session = Session::new(board.clone(), Ok(&mut generator));
+    test(&mut Desk {
+        session: &mut session,
+        board,
+    });
+}
+
+fn on_the_pc(seed: u64, prompt: &str, length: usize) -> String {
+    let image = image();
+    let mut generator = Generator::new(image.model().unwrap(), Settings::default(), seed);
+    let mut text: String = prompt
+        .chars()
+        .filter(|&c| generator.prompt_char(c))
+        .collect();
+    text.extend((0..length).map(|_| generator.next_char()));
+    text
+}
+
+/// The text of the one passage that ends in `printed`.
+fn passage(printed: &str) -> &str {
+    let (_, rest) = printed.split_once("# start: ").expect("a start");
+    let (_, rest) = rest.split_once('\n').expect("a line");
+    rest.split_once("\n# end: ").expect("an end").0
+}
+
+#[test]
+fn a_passage_starts_by_itself_with_seed_1_at_a_readable_pace() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        desk.wait_milliseconds(1_000);
+        let printed = desk.printed();
+        assert!(printed.starts_with("# Inkling "), "{printed}");
+        let (_, text) = printed
+            .split_once("# start: seed 1, temperature 0.8\n")
+            .unwrap();
+        let count = text.chars().count();
+        assert!((39..=41).contains(&count), "{count} characters in a second");
+        assert!(on_the_pc(1, "", 100).starts_with(text));
+    });
+}
+
+#[test]
+fn entropy_gives_the_first_seed() {
+    let board = FakeBoard {
+        entropy: Some(123_456_789_012),
+        ..FakeBoard::default()
+    };
+    at_a_desk(board, |desk| {
+        desk.poll(1);
+        assert!(desk.printed().contains("# start: seed 123456789012, "));
+    });
+}
+
+#[test]
+fn a_script_gets_exactly_the_passage_it_asked_for() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        for line in ["/pause", "/rate max", "/len 50", "/seed 9", "ab\u{e9}c"] {
+            desk.type_line(line);
+        }
+        assert!(
+            desk.printed()
+                .contains("# skipped 1 characters that the model does not know: \u{e9}\n")
+        );
+        desk.type_line("/resume");
+        desk.poll(60);
+        assert_eq!(passage(&desk.printed()), on_the_pc(9, "abc", 50));
+    });
+}
+
+#[test]
+fn every_passage_takes_the_next_seed_and_reset_repeats_one() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        desk.type_line("/len 5");
+        desk.type_line("/rate max");
+        desk.poll(40);
+        let printed = desk.printed();
+        for seed in 1..4 {
+            assert!(printed.contains(&format!("# end: seed {seed}, 5 characters, ")));
+            assert!(printed.contains(&format!("# start: seed {}, ", seed + 1)));
+        }
+        desk.type_line("/len 50");
+        desk.type_line("hello");
+        desk.poll(20);
+        desk.type_line("/reset");
+        desk.poll(60);
+        let printed = desk.printed();
+        let (_, again) = printed.split_once("# reset to seed ").unwrap();
+        let seed: u64 = again.split_once('\n').unwrap().0.parse().unwrap();
+        assert_eq!(passage(again), on_the_pc(seed, "hello", 50));
+    });
+}
+
+#[test]
+fn a_paused_board_is_silent_and_still_answers() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        desk.type_line("/pause");
+        desk.printed();
+        desk.wait_milliseconds(500);
+        assert_eq!(desk.printed(), "");
+        desk.type_line("/stats");
+        let printed = desk.printed();
+        assert!(
+            printed.lines().all(|line| line.starts_with("# ")),
+            "{printed}"
+        );
+        assert!(printed.contains(", paused\n"));
+    });
+}
+
+#[test]
+fn the_pace_survives_the_wrap_of_the_clock() {
+    let board = FakeBoard::default();
+    board.wires.borrow_mut().ticks = u32::MAX - 500;
+    at_a_desk(board, |desk| {
+        desk.type_line("/rate 100");
+        desk.printed();
+        desk.wait_milliseconds(1_000);
+        let count = desk.printed().chars().count();
+        assert!(
+            (99..=101).contains(&count),
+            "{count} characters in a second"
+        );
+    });
+}
+
+#[test]
+fn an_unplugged_port_stops_nothing() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        desk.type_line("/rate max");
+        desk.board.wires.borrow_mut().is_unplugged = true;
+        desk.poll(100);
+        desk.board.wires.borrow_mut().is_unplugged = false;
+        desk.printed();
+        desk.poll(10);
+        assert_eq!(desk.printed().chars().count(), 10);
+    });
+}
+
+#[test]
+fn without_a_model_the_console_lives() {
+    let board = FakeBoard::default();
+    let mut session = Session::new(board.clone(), Err(ImageError::Corrupted));
+    let mut desk = Desk {
+        session: &mut session,
+        board,
+    };
+    desk.type_line("hello");
+    desk.type_line("/seed 3");
+    desk.type_line("/help");
+    let printed = desk.printed();
+    assert!(
+        printed.lines().all(|line| line.starts_with("# ")),
+        "{printed}"
+    );
+    assert!(printed.contains("# no model: the model image is damaged"));
+}
+
+/// Bytes as a careless, a malicious or a broken sender makes them.
+fn noise() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..300),
+        proptest::collection::vec(b' '..b'~', 0..300),
+        "/(temp|topk|topp|seed|len|rate|pause|resume|reset|stats|model|help) ?[0-9.x-]{0,6}\n"
+            .prop_map(String::into_bytes),
+        "\\PC{0,80}\n".prop_map(String::into_bytes),
+    ];
+    proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn nothing_that_is_typed_stops_the_stream(noise in noise()) {
+        at_a_desk(FakeBoard::default(), |desk| {
+            desk.type_bytes(&noise);
+            for line in ["", "/resume", "/rate max", "/len 40", "/seed 2"] {
+                desk.type_line(line);
+            }
+            desk.type_line("/temp 0.8");
+            desk.type_line("/topk 0");
+            desk.type_line("/topp 1");
+            desk.printed();
+            desk.type_line("/reset");
+            desk.poll(50);
+            let text = desk.printed();
+            let (_, text) = text.split_once("# reset to seed ").unwrap();
+            let seed: u64 = text.split_once('\n').unwrap().0.parse().unwrap();
+            assert_eq!(passage(text), on_the_pc(seed, "", 40));
+        });
+    }
+}

@@ -1,0 +1,332 @@
+//! What training promises: it learns, it repeats itself exactly, it goes on where it stopped, and
+//! it says in one sentence what went wrong.
+
+#![cfg(feature = "train")]
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use host::corpus::{Corpus, Reading, Source};
+use host::quantize::float::FloatModel;
+use host::train::checkpoint::{self, Checkpoint};
+use host::train::events::Event;
+use host::train::recipe::{Length, Order, Recipe};
+use host::train::run::{Outcome, run};
+use host::train::{Job, Observer, TrainError, Trainer};
+
+/// libtorch's random generator belongs to the whole process, so only one test may train at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static TRAINING: Mutex<()> = Mutex::new(());
+    let guard = TRAINING.lock().unwrap_or_else(PoisonError::into_inner);
+    // Models as small as these are slower on more.
+    tch::set_num_threads(1);
+    guard
+}
+
+/// Sentences with some order in them, a new one each time.
+fn text(sentences: u32) -> String {
+    let mut state = 1_u32;
+    let mut pick = |words: &[&'static str]| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        words[(state >> 16) as usize % words.len()]
+    };
+    let mut text = String::new();
+    for _ in 0..sentences {
+        let who = pick(&["the cat", "a small dog", "my owl", "the old fox"]);
+        let does = pick(&["sees", "likes", "follows", "waits for"]);
+        let whom = pick(&["the moon", "a mouse", "the rain", "nobody"]);
+        text += &format!("{who} {does} {whom}.\n");
+    }
+    text
+}
+
+fn small(steps: u64) -> Recipe {
+    let mut recipe = Recipe::find("quick").unwrap();
+    recipe.model.embedding = 6;
+    recipe.model.hidden = 12;
+    recipe.data.batch = 4;
+    recipe.data.seq_len = 16;
+    recipe.length = Length::Steps(steps);
+    recipe.optimizer.warmup_steps = 5;
+    recipe.report.every = 1;
+    recipe.report.validate_every = 7;
+    recipe.report.sample_every = 10;
+    recipe.report.checkpoint_every = 10;
+    recipe
+}
+
+fn job(recipe: Recipe) -> Job {
+    Job::new(
+        "test".into(),
+        Source::File("x".into()),
+        false,
+        false,
+        recipe,
+    )
+}
+
+fn corpus(text: &str) -> Corpus {
+    Corpus::from_bytes("x", text.as_bytes().to_vec(), Reading::default()).unwrap()
+}
+
+fn trainer(text: &str, recipe: Recipe) -> Trainer {
+    Trainer::new(job(recipe), corpus(text), tch::Device::Cpu).unwrap()
+}
+
+/// Remembers everything, and asks to stop after a step.
+struct Listener<'a> {
+    events: Vec<Event>,
+    stop_at: Option<u64>,
+    stop: &'a AtomicBool,
+}
+
+impl Observer for Listener<'_> {
+    fn observe(&mut self, event: &Event) {
+        if let Event::Step(step) = event {
+            self.stop
+                .store(self.stop_at == Some(step.step), Ordering::Relaxed);
+        }
+        self.events.push(event.clone());
+    }
+}
+
+/// Trains until `stop_at` (or the end) and returns what happened.
+fn train(
+    trainer: &mut Trainer,
+    folder: &Path,
+    stop_at: Option<u64>,
+) -> Result<(Outcome, Vec<Event>), TrainError> {
+    let stop = AtomicBool::new(false);
+    let mut listener = Listener {
+        events: Vec::new(),
+        stop_at,
+        stop: &stop,
+    };
+    let outcome = run(trainer, folder, &mut listener, &stop)?;
+    Ok((outcome, listener.events))
+}
+
+fn notes(events: &[Event]) -> String {
+    let note = |event: &Event| match event {
+        Event::Note { text } => Some(text.clone()),
+        _ => None,
+    };
+    events
+        .iter()
+        .filter_map(note)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn bits(weights: &[f32]) -> Vec<u32> {
+    weights.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn an_interrupted_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
+    let _alone = alone();
+    let text = text(60);
+    for order in [Order::Streams, Order::Chunks] {
+        let mut recipe = small(60);
+        recipe.data.order = order;
+        recipe.model.layers = 2;
+        recipe.regularization.input_dropout = 0.1;
+        recipe.regularization.output_dropout = 0.2;
+        recipe.regularization.drop_connect = 0.2;
+        recipe.regularization.weight_decay = 0.01;
+
+        let whole_dir = tempfile::tempdir().unwrap();
+        let mut whole = trainer(&text, recipe.clone());
+        train(&mut whole, whole_dir.path(), None).unwrap();
+
+        let dir = tempfile::tempdir().unwrap();
+        let mut first = trainer(&text, recipe);
+        let (outcome, _) = train(&mut first, dir.path(), Some(23)).unwrap();
+        assert_eq!(outcome, Outcome::Interrupted);
+        assert!(!dir.path().join("weights.safetensors").exists());
+        let checkpoint = Checkpoint::read(dir.path()).unwrap();
+        assert_eq!(checkpoint.step(), 23);
+        let mut second = checkpoint.resume(corpus(&text), tch::Device::Cpu).unwrap();
+        train(&mut second, dir.path(), None).unwrap();
+
+        assert_eq!(second.steps_done(), 60);
+        assert_eq!(bits(&whole.weights()), bits(&second.weights()));
+        let losses = |trainer: &Trainer| -> Vec<_> {
+            let points = trainer.curve().iter();
+            points
+                .map(|p| (p.step, p.loss_nats, p.validation_loss_nats))
+                .collect()
+        };
+        assert_eq!(losses(&whole), losses(&second));
+        let exported = |dir: &Path| FloatModel::load(&dir.join("weights.safetensors")).unwrap();
+        assert_eq!(
+            bits(&exported(whole_dir.path()).output),
+            bits(&exported(dir.path()).output)
+        );
+    }
+}
+
+#[test]
+fn the_seed_and_nothing_else_decides_what_is_learned() {
+    let _alone = alone();
+    let text = text(60);
+    let weights = |seed| {
+        let mut recipe = small(20);
+        recipe.seed = seed;
+        recipe.regularization.output_dropout = 0.2;
+        let mut trainer = trainer(&text, recipe);
+        for _ in 0..20 {
+            trainer.step().unwrap();
+        }
+        bits(&trainer.weights())
+    };
+    let first = weights(1);
+    assert_eq!(first, weights(1));
+    assert_ne!(first, weights(2));
+}
+
+#[test]
+fn a_small_model_learns_the_order_in_a_text() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let mut recipe = small(400);
+    recipe.model.hidden = 32;
+    recipe.data.batch = 8;
+    let mut trainer = trainer(&text(400), recipe);
+    let (outcome, events) = train(&mut trainer, dir.path(), None).unwrap();
+    let Outcome::Finished {
+        validation_loss: Some(loss),
+        ..
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    // Three choices of four per sentence of about 24 characters: 0.17 nats per character.
+    assert!(loss < 0.35, "{loss}");
+    let sample = events.iter().rev().find_map(|event| match event {
+        Event::Sample { text, .. } => Some(text.clone()),
+        _ => None,
+    });
+    let sample = sample.expect("a sample");
+    assert!(
+        sample.contains("the ") && sample.contains(".\n"),
+        "{sample}"
+    );
+}
+
+#[test]
+fn the_exported_weights_have_the_loss_that_was_reported() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let mut recipe = small(60);
+    recipe.model.layers = 2;
+    let mut trainer = trainer(&text(100), recipe.clone());
+    let (outcome, _) = train(&mut trainer, dir.path(), None).unwrap();
+    let Outcome::Finished {
+        validation_loss: Some(loss),
+        weights,
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    let model = FloatModel::load(&weights).unwrap();
+    let recomputed = model.loss(corpus(&text(100)).validation(), |_| ());
+    assert!((recomputed - loss).abs() < 1e-4, "{recomputed} {loss}");
+
+    let bytes = std::fs::read(&weights).unwrap();
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let strings = metadata.metadata().clone().unwrap();
+    assert_eq!(strings["format"], "inkling-float-1");
+    assert_eq!(strings["name"], "test");
+    assert_eq!(strings["alphabet"], corpus(&text(100)).alphabet.to_string());
+    assert_eq!(Recipe::from_toml(&strings["recipe"]).unwrap(), recipe);
+    assert_eq!(strings["unicode"], "false");
+    assert_eq!(strings["steps"], "60");
+    assert_eq!(strings["validation_loss_nats"], loss.to_string());
+}
+
+#[test]
+fn the_shortest_texts_train_and_the_user_is_told_what_gave_way() {
+    let _alone = alone();
+    for (text, told) in [
+        ("abc", "too short to measure"),
+        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "only one symbol"),
+        (
+            "to be or not to be, that is the question",
+            "each step reads 2 × 16 characters",
+        ),
+        ("\n\n\n", "only one symbol"),
+    ] {
+        for order in [Order::Streams, Order::Chunks] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut recipe = small(12);
+            recipe.data.order = order;
+            let mut trainer = trainer(text, recipe);
+            let (outcome, events) = train(&mut trainer, dir.path(), None).unwrap();
+            assert!(matches!(outcome, Outcome::Finished { .. }));
+            let notes = notes(&events);
+            assert!(notes.contains("memorise"), "{notes}");
+            assert!(order == Order::Chunks || notes.contains(told), "{notes}");
+        }
+    }
+    let too_short = Trainer::new(job(small(1)), corpus("ab"), tch::Device::Cpu).unwrap_err();
+    assert!(too_short.to_string().contains("only 2 characters"));
+}
+
+#[test]
+fn an_exploding_loss_stops_and_keeps_the_last_good_checkpoint() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let text = text(60);
+    train(&mut trainer(&text, small(10)), dir.path(), None).unwrap();
+    let saved = std::fs::read(checkpoint::path(dir.path())).unwrap();
+
+    let mut checkpoint = Checkpoint::read(dir.path()).unwrap();
+    checkpoint.job.recipe.optimizer.learning_rate = 1e30;
+    checkpoint.job.recipe.length = Length::Steps(500);
+    let mut resumed = checkpoint.resume(corpus(&text), tch::Device::Cpu).unwrap();
+    let error = train(&mut resumed, dir.path(), None)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("--lr"), "{error}");
+    assert!(error.contains("checkpoint of step 10 is kept"), "{error}");
+    assert_eq!(std::fs::read(checkpoint::path(dir.path())).unwrap(), saved);
+}
+
+#[test]
+fn what_cannot_be_written_or_resumed_is_said_in_one_sentence() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let text = text(60);
+    let none = Checkpoint::read(&dir.path().join("none"))
+        .unwrap_err()
+        .to_string();
+    assert!(none.contains("no run to resume"), "{none}");
+
+    // A file where the folder should be: nothing can be written there.
+    let blocked = dir.path().join("blocked");
+    std::fs::write(&blocked, "").unwrap();
+    let error = train(&mut trainer(&text, small(2)), &blocked, None).unwrap_err();
+    assert!(matches!(error, TrainError::Unwritable { .. }), "{error}");
+
+    train(&mut trainer(&text, small(2)), dir.path(), None).unwrap();
+    let changed = Checkpoint::read(dir.path())
+        .unwrap()
+        .resume(corpus("another text, long enough"), tch::Device::Cpu)
+        .unwrap_err()
+        .to_string();
+    assert!(changed.contains("has changed"), "{changed}");
+
+    let path = checkpoint::path(dir.path());
+    let bytes = std::fs::read(&path).unwrap();
+    for damaged in [&bytes[..bytes.len() / 2], b"not a checkpoint", b""] {
+        std::fs::write(&path, damaged).unwrap();
+        let error = Checkpoint::read(dir.path())
+            .and_then(|checkpoint| checkpoint.resume(corpus(&text), tch::Device::Cpu))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("cannot be used"), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
