@@ -493,16 +493,10 @@ struct OneLine<'p, B>(&'p mut Port<B>);
 
 impl<B: Board> fmt::Write for OneLine<'_, B> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text;
-        while let Some(at) = rest.find(char::is_control) {
-            let (clean, dirty) = rest.split_at(at);
-            self.0.write(clean);
-            self.0.write("?");
-            let mut chars = dirty.chars();
-            chars.next();
-            rest = chars.as_str();
+        for c in text.chars() {
+            let c = if c.is_control() { '?' } else { c };
+            self.0.write(c.encode_utf8(&mut [0; 4]));
         }
-        self.0.write(rest);
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! The engine against independent arithmetic: kernels, image, whole model.
 
+#![allow(clippy::unwrap_used)]
+
 use firmware::image::{BLOCK, ImageError, TILE_ROWS};
-use firmware::kernels::portable::{dot_int4, dot_int8};
-use firmware::kernels::{Bits, Format, Int4, Int8, PACKED_WORDS, offset, pack};
+use firmware::kernels::{Bits, PACKED_WORDS, portable, scalar};
 use firmware::lstm::Lstm;
 use host::image::{AlignedImage, Weights};
 use host::quantize::float::FloatState;
@@ -21,23 +22,74 @@ fn exact_sums(weights: &Weights, hidden: &[i8], acc: [i32; TILE_ROWS]) -> [i32; 
     sums
 }
 
-type Dot = fn(&[u32], &[u32], [i32; TILE_ROWS]) -> [i32; TILE_ROWS];
+/// One set of kernels for one width: packing, offset, products.
+struct Kernel {
+    name: &'static str,
+    bits: Bits,
+    pack: fn(&[i8; BLOCK]) -> [u32; PACKED_WORDS],
+    offset: fn(&[i8; BLOCK]) -> i32,
+    dot: fn(&[u32], &[u32], [i32; TILE_ROWS]) -> [i32; TILE_ROWS],
+}
 
-fn check_kernel<F: Format>(dot: Dot, values: Vec<i8>, hidden: &[i8], acc: [i32; TILE_ROWS]) {
-    let weights = Weights {
-        bits: F::BITS,
-        columns: hidden.len().next_multiple_of(BLOCK),
-        values,
-    };
-    let mut blocks = hidden.to_vec();
-    blocks.resize(weights.columns, 0);
-    let mut packed = vec![0; weights.columns / BLOCK * PACKED_WORDS];
-    pack::<F>(&blocks, &mut packed);
-    let sums = dot(&weights.tiles(), &packed, acc);
-    assert_eq!(
-        sums.map(|sum| sum.wrapping_sub(offset::<F>(&blocks))),
-        exact_sums(&weights, hidden, acc)
-    );
+/// All kernels that can run on a PC; those in assembly are compared by whole texts in an emulator.
+const KERNELS: [Kernel; 4] = [
+    Kernel {
+        name: "portable int8",
+        bits: Bits::Eight,
+        pack: portable::pack_int8,
+        offset: portable::offset_int8,
+        dot: portable::dot_int8,
+    },
+    Kernel {
+        name: "portable int4",
+        bits: Bits::Four,
+        pack: portable::pack_int4,
+        offset: portable::offset_int4,
+        dot: portable::dot_int4,
+    },
+    Kernel {
+        name: "scalar int8",
+        bits: Bits::Eight,
+        pack: scalar::pack_int8,
+        offset: scalar::offset_int8,
+        dot: scalar::dot_int8,
+    },
+    Kernel {
+        name: "scalar int4",
+        bits: Bits::Four,
+        pack: scalar::pack_int4,
+        offset: scalar::offset_int4,
+        dot: scalar::dot_int4,
+    },
+];
+
+/// Compares all kernels; `weight` gives a weight for its position and the largest magnitude.
+fn check_kernels(hidden: &[i8], acc: [i32; TILE_ROWS], weight: impl Fn(usize, i32) -> i32) {
+    let columns = hidden.len().next_multiple_of(BLOCK);
+    let mut padded = hidden.to_vec();
+    padded.resize(columns, 0);
+    let blocks = padded.as_chunks::<BLOCK>().0;
+    for kernel in KERNELS {
+        let max = kernel.bits.max_weight();
+        let weights = Weights {
+            bits: kernel.bits,
+            columns,
+            values: (0..TILE_ROWS * columns)
+                .map(|position| weight(position, max) as i8)
+                .collect(),
+        };
+        let packed: Vec<u32> = blocks.iter().flat_map(kernel.pack).collect();
+        let offset = blocks
+            .iter()
+            .fold(0_i32, |sum, block| sum.wrapping_add((kernel.offset)(block)));
+        let sums = (kernel.dot)(&weights.tiles(), &packed, acc);
+        assert_eq!(
+            sums.map(|sum| sum.wrapping_sub(offset)),
+            exact_sums(&weights, hidden, acc),
+            "{}",
+            kernel.name
+        );
+    }
 }
 
 proptest! {
@@ -47,37 +99,20 @@ proptest! {
         acc: [i32; TILE_ROWS],
         seed: [u8; 32],
     ) {
-        let count = TILE_ROWS * hidden.len().next_multiple_of(BLOCK);
-        let spread = |max: i32| -> Vec<i8> {
-            (0..count)
-                .map(|i| (i32::from(seed[i % 32]) * (i as i32 * 7 + 1)).rem_euclid(2 * max + 1) - max)
-                .map(|w| w as i8)
-                .collect()
-        };
-        check_kernel::<Int8>(dot_int8, spread(127), &hidden, acc);
-        check_kernel::<Int4>(dot_int4, spread(7), &hidden, acc);
+        check_kernels(&hidden, acc, |position, max| {
+            let byte = i32::from(seed[position % 32]);
+            (byte * (position as i32 * 7 + 1)).rem_euclid(2 * max + 1) - max
+        });
     }
 }
 
 #[test]
 fn kernels_equal_exact_arithmetic_at_the_extremes() {
-    for units in [1, 7, 8, 9, 100, 512_usize] {
-        let count = TILE_ROWS * units.next_multiple_of(BLOCK);
+    for units in [1, 7, 8, 9, 100, 512] {
         for h in [-127, 127] {
-            let hidden = vec![h; units];
-            for sign in [-1, 1] {
-                check_kernel::<Int8>(
-                    dot_int8,
-                    vec![127 * sign; count],
-                    &hidden,
-                    [i32::MAX; TILE_ROWS],
-                );
-                check_kernel::<Int4>(
-                    dot_int4,
-                    vec![7 * sign; count],
-                    &hidden,
-                    [i32::MIN; TILE_ROWS],
-                );
+            for acc in [i32::MIN, i32::MAX] {
+                check_kernels(&vec![h; units], [acc; TILE_ROWS], |_, max| max);
+                check_kernels(&vec![h; units], [acc; TILE_ROWS], |_, max| -max);
             }
         }
     }

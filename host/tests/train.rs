@@ -18,10 +18,7 @@ use host::train::{Job, Observer, TrainError, Trainer};
 /// libtorch's random generator belongs to the whole process, so only one test may train at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static TRAINING: Mutex<()> = Mutex::new(());
-    let guard = TRAINING.lock().unwrap_or_else(PoisonError::into_inner);
-    // Models as small as these are slower on more.
-    tch::set_num_threads(1);
-    guard
+    TRAINING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sentences with some order in them, a new one each time.

@@ -9,6 +9,7 @@ use core::arch::asm;
 use crate::activation::{INDEX_BITS, middle_of_table};
 use crate::fixed::{GATE_SHIFT, HIDDEN_ONE, LOGIT_SHIFT};
 use crate::image::{BIAS_WORDS, MULTIPLIER_WORDS, TILE_ROWS};
+pub use crate::kernels::portable::{offset_int4, offset_int8, pack_int4, pack_int8};
 use crate::kernels::{Bits, LayerStep, OutputStep, PACKED_WORDS};
 
 /// Two rows of an int8 block: four words, each as it is and by its sign-extended low bytes.

@@ -1,34 +1,32 @@
 //! Matrix kernels: four rows at a time, weights in the order they are read.
 //!
-//! Both weight formats use the same idea: a packed word is multiplied as it is, and the surplus is
-//! taken back by a second, cheaper form of the word, so that few instructions go into unpacking.
-//! With h the hidden state (|h| <= 127), all sums are modulo 2^32 and carry a constant factor K:
+//! All sums carry a constant factor K and are modulo 2^32. A halfword of weights is a true signed sum:
 //!
-//! - **int8**, K = 256. A halfword holds two weights as `x = 256 * w1 + w0` (a true signed sum). With
-//!   `low(x) = w0` sign-extended from the low byte: `x * h1 + low(x) * (256 * h0 - h1)`
-//!   `= 256 * (w0 * h0 + w1 * h1)`.
-//! - **int4**, K = 4096. A halfword holds four nibbles: `x = 4096 * n3 + 256 * u2 + 16 * u1 + u0`,
-//!   where n3 is signed and `u = n + 8`. With the byte `b = 16 * u1 + u0`:
-//!   `x * h3 + b * (256 * h1 - h3) + 256 * u2 * (16 * h2 - h3) + 256 * u0 * (16 * h0 - h1)`
-//!   `= 4096 * (n3 * h3 + u2 * h2 + u1 * h1 + u0 * h0)`; the offset 8 of the u's is the same for every row and
-//!   taken off beforehand ([`offset`]).
+//! - **int8**, K = 256: two weights, `256 * w1 + w0`, each -127 to 127. A row's block of 8 columns is two
+//!   words: columns 0 to 3 and 4 to 7.
+//! - **int4**, K = 4096: four weights, `4096 * n3 + 256 * u2 + 16 * u1 + u0` with `u = n + 8`, each n
+//!   -7 to 7. A row's block is one word: columns 0 to 3 in the low half, 4 to 7 in the high half.
 //!
-//! Every product above is 16 × 16 bits and a word holds two of them: one `SMLAD` on cores with DSP
-//! instructions, one lane pair of a multiply-add on wide vectors.
+//! A block of a tile is those words for rows 0, 1, 2 and 3. How they are multiplied is up to the
+//! kernels, and so is the form of the activations ([`pack`]); only the sums are fixed. What the 8 in
+//! the u's adds is the same for every row and taken off beforehand ([`offset`]).
 //!
-//! [`portable`] defines the result; every other module here must equal it bit for bit and is chosen
-//! by the target when compiling (`build.rs`).
+//! [`portable`] is the reference. The kernels in use are chosen by the target when compiling
+//! (`build.rs`): `arm_dsp` where `SMLAD` exists, [`scalar`] on other small cores, [`portable`] on a PC.
 
 use crate::image::{BLOCK, MAX_UNITS};
 
 #[cfg(arm_dsp)]
 mod arm_dsp;
 pub mod portable;
+pub mod scalar;
 
 #[cfg(arm_dsp)]
 use arm_dsp as active;
-#[cfg(not(arm_dsp))]
+#[cfg(not(any(arm_dsp, target_pointer_width = "32")))]
 use portable as active;
+#[cfg(all(not(arm_dsp), target_pointer_width = "32"))]
+use scalar as active;
 
 /// Words of a packed block of 8 activations, in both formats.
 pub const PACKED_WORDS: usize = 4;
@@ -140,72 +138,37 @@ pub struct Int8;
 #[derive(Clone, Copy, Debug)]
 pub struct Int4;
 
-impl Format for Int8 {
-    const BITS: Bits = Bits::Eight;
+/// Forwards a format to the functions of the chosen kernels.
+macro_rules! format {
+    ($format:ident, $bits:ident, $pack:ident, $offset:ident, $layer:ident, $output:ident) => {
+        impl Format for $format {
+            const BITS: Bits = Bits::$bits;
 
-    #[inline(always)]
-    fn pack(hidden: &[i8; BLOCK]) -> [u32; PACKED_WORDS] {
-        let [h0, h1, h2, h3, h4, h5, h6, h7] = hidden.map(i32::from);
-        [
-            halves(h1, h3),
-            halves(256 * h0 - h1, 256 * h2 - h3),
-            halves(h5, h7),
-            halves(256 * h4 - h5, 256 * h6 - h7),
-        ]
-    }
+            #[inline(always)]
+            fn pack(hidden: &[i8; BLOCK]) -> [u32; PACKED_WORDS] {
+                active::$pack(hidden)
+            }
 
-    #[inline(always)]
-    fn offset(_: &[i8; BLOCK]) -> i32 {
-        0
-    }
+            #[inline(always)]
+            fn offset(hidden: &[i8; BLOCK]) -> i32 {
+                active::$offset(hidden)
+            }
 
-    #[inline]
-    fn layer(step: LayerStep<'_>) {
-        active::layer_int8(step);
-    }
+            #[inline]
+            fn layer(step: LayerStep<'_>) {
+                active::$layer(step);
+            }
 
-    #[inline]
-    fn output(step: OutputStep<'_>) {
-        active::output_int8(step);
-    }
+            #[inline]
+            fn output(step: OutputStep<'_>) {
+                active::$output(step);
+            }
+        }
+    };
 }
 
-impl Format for Int4 {
-    const BITS: Bits = Bits::Four;
-
-    #[inline(always)]
-    fn pack(hidden: &[i8; BLOCK]) -> [u32; PACKED_WORDS] {
-        let [h0, h1, h2, h3, h4, h5, h6, h7] = hidden.map(i32::from);
-        [
-            halves(h3, h7),
-            halves(256 * h1 - h3, 256 * h5 - h7),
-            halves(16 * h2 - h3, 16 * h6 - h7),
-            halves(16 * h0 - h1, 16 * h4 - h5),
-        ]
-    }
-
-    #[inline(always)]
-    fn offset(hidden: &[i8; BLOCK]) -> i32 {
-        let [h0, h1, h2, _, h4, h5, h6, _] = hidden.map(i32::from);
-        (h0 + h1 + h2 + h4 + h5 + h6) << (Self::BITS.scale_log2() + 3)
-    }
-
-    #[inline]
-    fn layer(step: LayerStep<'_>) {
-        active::layer_int4(step);
-    }
-
-    #[inline]
-    fn output(step: OutputStep<'_>) {
-        active::output_int4(step);
-    }
-}
-
-/// Two signed halfwords as one word, the first in the low half.
-#[inline(always)]
-const fn halves(low: i32, high: i32) -> u32 {
-    (low as u32 & 0xFFFF) | (high as u32) << 16
-}
+format!(Int8, Eight, pack_int8, offset_int8, layer_int8, output_int8);
+format!(Int4, Four, pack_int4, offset_int4, layer_int4, output_int4);
 
 /// Words that the activations of all layers together can fill.
 pub const MAX_PACKED_WORDS: usize = MAX_UNITS / BLOCK * PACKED_WORDS;

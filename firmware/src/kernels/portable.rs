@@ -1,14 +1,71 @@
-//! The reference kernels: plain Rust that defines every bit of the result.
+//! The reference kernels, which define every bit of the result, in the form that suits a PC.
 //!
-//! Written over arrays of 16-bit lanes, so that a PC's compiler turns them into wide multiply-adds.
+//! A packed word is multiplied as it is, and the surplus is taken back by a cheaper form of the same
+//! word, so that few operations go into unpacking. With h the activations, |h| <= 127:
+//!
+//! - int8, `x = 256 * w1 + w0` and `low(x) = w0` by its low byte's sign:
+//!   `x * h1 + low(x) * (256 * h0 - h1) = 256 * (w0 * h0 + w1 * h1)`.
+//! - int4, `x = 4096 * n3 + 256 * u2 + 16 * u1 + u0` and the byte `b = 16 * u1 + u0`:
+//!   `x * h3 + b * (256 * h1 - h3) + 256 * u2 * (16 * h2 - h3) + 256 * u0 * (16 * h0 - h1)`
+//!   `= 4096 * (n3 * h3 + u2 * h2 + u1 * h1 + u0 * h0)`.
+//!
+//! Every factor fits 16 bits and a word holds two of them: a lane pair of a wide multiply-add here,
+//! one `SMLAD` on an Arm core with DSP instructions.
 
 use crate::activation::{INDEX_BITS, sigmoid, tanh_cell, tanh_half};
 use crate::fixed::{GATE_SHIFT, HIDDEN_ONE, LOGIT_SHIFT, requantize, saturate};
-use crate::image::{BIAS_WORDS, MULTIPLIER_WORDS, TILE_ROWS};
+use crate::image::{BIAS_WORDS, BLOCK, MULTIPLIER_WORDS, TILE_ROWS};
 use crate::kernels::{Bits, LayerStep, OutputStep, PACKED_WORDS};
 
 /// Adds the products of a tile to four sums: [`dot_int8`] or [`dot_int4`].
-type Dot = fn(&[u32], &[u32], [i32; TILE_ROWS]) -> [i32; TILE_ROWS];
+pub(super) type Dot = fn(&[u32], &[u32], [i32; TILE_ROWS]) -> [i32; TILE_ROWS];
+
+/// Activations as 8-bit weights want them: `h1, h3`, `256 h0 - h1, 256 h2 - h3`, and so on.
+#[inline(always)]
+#[must_use]
+pub fn pack_int8(hidden: &[i8; BLOCK]) -> [u32; PACKED_WORDS] {
+    let [h0, h1, h2, h3, h4, h5, h6, h7] = hidden.map(i32::from);
+    [
+        pair(h1, h3),
+        pair(256 * h0 - h1, 256 * h2 - h3),
+        pair(h5, h7),
+        pair(256 * h4 - h5, 256 * h6 - h7),
+    ]
+}
+
+/// Activations as 4-bit weights want them: what `x`, `b`, `u2` and `u0` are multiplied by.
+#[inline(always)]
+#[must_use]
+pub fn pack_int4(hidden: &[i8; BLOCK]) -> [u32; PACKED_WORDS] {
+    let [h0, h1, h2, h3, h4, h5, h6, h7] = hidden.map(i32::from);
+    [
+        pair(h3, h7),
+        pair(256 * h1 - h3, 256 * h5 - h7),
+        pair(16 * h2 - h3, 16 * h6 - h7),
+        pair(16 * h0 - h1, 16 * h4 - h5),
+    ]
+}
+
+/// 8-bit weights have no offset.
+#[inline(always)]
+#[must_use]
+pub fn offset_int8(_: &[i8; BLOCK]) -> i32 {
+    0
+}
+
+/// What the 8 in u0, u1 and u2 adds to every row: `4096 * 8 * h` over their columns.
+#[inline(always)]
+#[must_use]
+pub fn offset_int4(hidden: &[i8; BLOCK]) -> i32 {
+    let [h0, h1, h2, _, h4, h5, h6, _] = hidden.map(i32::from);
+    (h0 + h1 + h2 + h4 + h5 + h6) << (Bits::Four.scale_log2() + 3)
+}
+
+/// Two signed halfwords as one word, the first in the low half.
+#[inline(always)]
+const fn pair(low: i32, high: i32) -> u32 {
+    (low as u32 & 0xFFFF) | (high as u32) << 16
+}
 
 /// All units of a layer with 8-bit weights.
 pub fn layer_int8(step: LayerStep<'_>) {
@@ -30,8 +87,9 @@ pub fn output_int4(step: OutputStep<'_>) {
     output(step, Bits::Four, dot_int4);
 }
 
+/// All units of a layer, with the products left to `dot`.
 #[inline(always)]
-fn layer(step: LayerStep<'_>, bits: Bits, dot: Dot) {
+pub(super) fn layer(step: LayerStep<'_>, bits: Bits, dot: Dot) {
     let tile = step.packed.len() / PACKED_WORDS * bits.block_words();
     let units = step
         .units
@@ -48,8 +106,9 @@ fn layer(step: LayerStep<'_>, bits: Bits, dot: Dot) {
     }
 }
 
+/// All logits, with the products left to `dot`.
 #[inline(always)]
-fn output(step: OutputStep<'_>, bits: Bits, dot: Dot) {
+pub(super) fn output(step: OutputStep<'_>, bits: Bits, dot: Dot) {
     let tile = step.packed.len() / PACKED_WORDS * bits.block_words();
     let records = step
         .records
@@ -113,8 +172,6 @@ pub fn update_unit(acc: [i32; TILE_ROWS], multipliers: [i16; TILE_ROWS], cell: &
 type Sums<const LANES: usize> = [i32; LANES];
 
 /// `acc[r] + K * sum over columns of tile[r] * x` for the four rows of a tile, modulo 2^32.
-///
-/// Tile block: for each row two words, columns 0 to 3 and 4 to 7.
 #[inline]
 #[must_use]
 pub fn dot_int8(tile: &[u32], packed: &[u32], acc: [i32; TILE_ROWS]) -> [i32; TILE_ROWS] {
@@ -137,8 +194,6 @@ pub fn dot_int8(tile: &[u32], packed: &[u32], acc: [i32; TILE_ROWS]) -> [i32; TI
 }
 
 /// The same with 4-bit weights, before the offset is taken off.
-///
-/// Tile block: for each row one word, columns 0 to 3 in its low half and 4 to 7 in its high half.
 #[inline]
 #[must_use]
 pub fn dot_int4(tile: &[u32], packed: &[u32], acc: [i32; TILE_ROWS]) -> [i32; TILE_ROWS] {

@@ -94,10 +94,12 @@ pub fn run(board: &'static Board, model: &Path) -> Result<BenchReport, DeviceErr
     let image = AlignedImage::open(model)?;
     let figures = measure(board, model)?;
     let (footprint, stack_bytes) = weigh(board, model)?;
-    let model = image.model().map_err(|source| crate::image::FileError::Image {
-        path: model.into(),
-        source,
-    })?;
+    let model = image
+        .model()
+        .map_err(|source| crate::image::FileError::Image {
+            path: model.into(),
+            source,
+        })?;
     let instructions = |name: &str| figures.per_count(name);
     let total = instructions("character")?;
     let step = instructions("step")?;
@@ -146,10 +148,11 @@ impl Figures {
         Ok(self.get(name)?.count)
     }
 
-    /// Instructions for one of what the figure counts.
+    /// Whole instructions for one of what the figure counts.
     fn per_count(&self, name: &str) -> Result<f64, DeviceError> {
         let figure = self.get(name)?;
-        Ok(figure.ticks as f64 * self.instructions_per_tick / figure.count as f64)
+        let instructions = figure.ticks as f64 * self.instructions_per_tick;
+        Ok((instructions / figure.count as f64).round())
     }
 }
 
@@ -174,7 +177,8 @@ fn measure(board: &'static Board, model: &Path) -> Result<Figures, DeviceError> 
         by_name,
         instructions_per_tick: INSTRUCTIONS_PER_SECOND / machine.ticks_per_second as f64,
     };
-    let scale = figures.per_count("calibration")?;
+    let calibration = figures.get("calibration")?;
+    let scale = calibration.ticks as f64 * figures.instructions_per_tick / calibration.count as f64;
     if (scale - 1.0).abs() > CALIBRATION_TOLERANCE {
         return Err(DeviceError::Bench(format!(
             "a loop of known length took {scale:.4} times as many instructions as it has"
@@ -184,10 +188,7 @@ fn measure(board: &'static Board, model: &Path) -> Result<Figures, DeviceError> 
 }
 
 /// The footprint of the console program and its deepest stack after some text.
-fn weigh(
-    board: &'static Board,
-    model: &Path,
-) -> Result<(super::elf::Footprint, u64), DeviceError> {
+fn weigh(board: &'static Board, model: &Path) -> Result<(super::elf::Footprint, u64), DeviceError> {
     let firmware = Firmware::build(board, model, Program::Console)?;
     let mut emulator = Emulator::start(&firmware, Options::default())?;
     emulator.passage(&Request {

@@ -173,8 +173,17 @@ fn rust() -> Finding {
             Finding::ready(NAME, format!("clippy, rustfmt, {} targets", TARGETS.len()))
         }
         Ok((targets, components)) => {
-            let missing = [components, targets].concat().join(", ");
-            Finding::missing(NAME, format!("missing {missing}"), SETUP)
+            let targets = match targets.as_slice() {
+                [] => None,
+                [target] => Some((*target).to_owned()),
+                targets => Some(format!("{} targets", targets.len())),
+            };
+            let missing: Vec<String> = components
+                .into_iter()
+                .map(str::to_owned)
+                .chain(targets)
+                .collect();
+            Finding::missing(NAME, format!("no {}", missing.join(", ")), SETUP)
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::network::{State, forward};
+use super::network::{Dropped, State, forward};
 use super::random::{Purpose, seed_torch};
 use super::weights::{Shape, Weights};
 use crate::corpus::Alphabet;
@@ -37,7 +37,12 @@ pub fn loss(shape: &Shape, flat: &Tensor, symbols: &[u8], streams: i64) -> Optio
         let mut sum = 0.0;
         for begin in (0..length).step_by(PIECE as usize) {
             let size = PIECE.min(length - begin);
-            let (scores, next) = forward(&weights, &inputs.narrow(0, begin, size), &state, None);
+            let (scores, next) = forward(
+                &weights,
+                &inputs.narrow(0, begin, size),
+                &state,
+                &Dropped::default(),
+            );
             state = next;
             let target = targets.narrow(0, begin, size).reshape([-1]);
             let mean = scores.cross_entropy_for_logits(&target).double_value(&[]);
@@ -67,7 +72,7 @@ pub fn sample(
         let mut text = String::with_capacity(length);
         for _ in 0..length {
             let input = Tensor::from_slice(&[symbol]).view([1, 1]);
-            let (scores, next) = forward(&weights, &input, &state, None);
+            let (scores, next) = forward(&weights, &input, &state, &Dropped::default());
             state = next;
             let chances = (scores / temperature).softmax(-1, Kind::Float);
             symbol = chances.multinomial(1, true).int64_value(&[0, 0]);

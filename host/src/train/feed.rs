@@ -164,6 +164,7 @@ mod tests {
             order,
             batch,
             seq_len,
+            workers: 1,
         }
     }
 

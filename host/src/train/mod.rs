@@ -17,6 +17,7 @@ pub mod run;
 mod store;
 mod trainer;
 mod weights;
+mod workers;
 
 pub use error::TrainError;
 pub use events::Observer;

@@ -27,51 +27,112 @@ impl State {
         }
     }
 
-    /// The same numbers, without the way they came about.
+    /// The state of `size` of the streams, from `begin` on.
     #[must_use]
-    pub fn detach(&self) -> Self {
+    pub fn part(&self, begin: i64, size: i64) -> Self {
         Self {
-            hidden: self.hidden.detach(),
-            cell: self.cell.detach(),
+            hidden: self.hidden.narrow(1, begin, size).contiguous(),
+            cell: self.cell.narrow(1, begin, size).contiguous(),
+        }
+    }
+
+    /// The state of all streams, from that of its parts in order.
+    #[must_use]
+    pub fn join(parts: &[Self]) -> Self {
+        let join =
+            |of: fn(&Self) -> &Tensor| Tensor::cat(&parts.iter().map(of).collect::<Vec<_>>(), 1);
+        Self {
+            hidden: join(|part| &part.hidden),
+            cell: join(|part| &part.cell),
+        }
+    }
+}
+
+/// What is dropped in a window, as factors: zero, or what keeps the mean. Drawn apart from the
+/// forward pass, so that parts of a batch can be computed side by side.
+#[derive(Debug, Default)]
+pub struct Dropped {
+    /// `[1, batch, embedding]`.
+    input: Option<Tensor>,
+    /// `[1, batch, hidden]`.
+    output: Option<Tensor>,
+    /// Per layer `[4 × hidden, hidden]`.
+    recurrent: Vec<Tensor>,
+}
+
+impl Dropped {
+    /// Draws from libtorch's generator: seed it first.
+    #[must_use]
+    pub fn draw(shape: &Shape, batch: i64, settings: &Regularization, device: Device) -> Self {
+        let factors = |probability: f64, size: &[i64]| {
+            (probability > 0.0).then(|| {
+                let keep = 1.0 - probability;
+                let mut factors = Tensor::empty(size, (Kind::Float, device));
+                factors.bernoulli_float_(keep).divide_scalar_(keep)
+            })
+        };
+        let weights = [4 * shape.hidden, shape.hidden];
+        Self {
+            input: factors(settings.input_dropout, &[1, batch, shape.embedding]),
+            output: factors(settings.output_dropout, &[1, batch, shape.hidden]),
+            recurrent: (0..shape.layers)
+                .filter_map(|_| factors(settings.drop_connect, &weights))
+                .collect(),
+        }
+    }
+
+    /// What is dropped in `size` of the streams, from `begin` on.
+    #[must_use]
+    pub fn part(&self, begin: i64, size: i64) -> Self {
+        let part = |factors: &Tensor| factors.narrow(1, begin, size);
+        Self {
+            input: self.input.as_ref().map(part),
+            output: self.output.as_ref().map(part),
+            recurrent: self.recurrent.iter().map(Tensor::shallow_clone).collect(),
         }
     }
 }
 
 /// Scores `[steps × batch, symbols]` for what follows each symbol of `input` `[steps, batch]`, and
 /// the state after the last.
-///
-/// With `dropping`, parts are dropped by libtorch's generator: seed it first.
 pub fn forward(
     weights: &Weights,
     input: &Tensor,
     state: &State,
-    dropping: Option<&Regularization>,
+    dropped: &Dropped,
 ) -> (Tensor, State) {
-    let none = Regularization::default();
-    let dropping = dropping.unwrap_or(&none);
+    let scaled = |values: Tensor, factors: &Option<Tensor>| match factors {
+        Some(factors) => values * factors,
+        None => values,
+    };
     let embedded = Tensor::embedding(weights.embedding(), input, -1, false, false);
-    let embedded = drop_components(embedded, dropping.input_dropout);
-    let (output, state) = recurrence(weights.lstm(), &embedded, state, dropping.drop_connect);
-    let output = drop_components(output, dropping.output_dropout);
+    let embedded = scaled(embedded, &dropped.input);
+    let (output, state) = recurrence(weights.lstm(), &embedded, state, &dropped.recurrent);
+    let output = scaled(output, &dropped.output);
     let rows = output.view([-1, output.size()[2]]);
     let scores = rows.linear(weights.output(), Some(weights.output_bias()));
     (scores, state)
 }
 
 /// All layers over a whole window: `[steps, batch, input]` to `[steps, batch, hidden]`.
+///
+/// `layers` holds four tensors per layer, in libtorch's order; `factors` are those of the recurrent
+/// weights, or empty.
 fn recurrence(
     layers: &[Tensor],
     input: &Tensor,
     state: &State,
-    drop_connect: f64,
+    factors: &[Tensor],
 ) -> (Tensor, State) {
     let layers: Vec<Tensor> = layers
         .iter()
         .enumerate()
-        .map(|(index, weight)| match index % 4 {
-            1 if drop_connect > 0.0 => weight * keep_mask(&weight.size(), drop_connect, weight),
-            _ => weight.shallow_clone(),
-        })
+        .map(
+            |(index, weight)| match (index % 4, factors.get(index / 4)) {
+                (1, Some(factors)) => weight * factors,
+                _ => weight.shallow_clone(),
+            },
+        )
         .collect();
     let start = [&state.hidden, &state.cell];
     let (output, hidden, cell) = input.lstm(
@@ -85,20 +146,4 @@ fn recurrence(
         false,
     );
     (output, State { hidden, cell })
-}
-
-/// Drops the same components at every step of a window `[steps, batch, components]`.
-fn drop_components(values: Tensor, probability: f64) -> Tensor {
-    if probability == 0.0 {
-        return values;
-    }
-    let size = values.size();
-    &values * keep_mask(&[1, size[1], size[2]], probability, &values)
-}
-
-/// Zero with `probability`, else what keeps the mean.
-fn keep_mask(size: &[i64], probability: f64, like: &Tensor) -> Tensor {
-    let keep = 1.0 - probability;
-    let mut mask = Tensor::empty(size, (Kind::Float, like.device()));
-    mask.bernoulli_float_(keep).divide_scalar_(keep)
 }

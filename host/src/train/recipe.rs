@@ -78,6 +78,8 @@ pub struct Data {
     pub batch: i64,
     /// Predictions per window.
     pub seq_len: i64,
+    /// Parts of a batch that are computed side by side.
+    pub workers: i64,
 }
 
 /// Where windows begin.
@@ -219,6 +221,7 @@ impl Recipe {
         whole("hidden", self.model.hidden, 4096, "from 1 to 4096")?;
         whole("layers", self.model.layers, 8, "from 1 to 8")?;
         whole("batch", self.data.batch, 4096, "from 1 to 4096")?;
+        whole("workers", self.data.workers, 256, "from 1 to 256")?;
         whole("seq_len", self.data.seq_len, 65536, "from 1 to 65536")?;
         let bits = self.model.bits;
         ensure(matches!(bits, 4 | 8), "bits", bits, "4 or 8")?;

@@ -7,10 +7,11 @@ use super::TrainError;
 use super::adam::{self, Adam};
 use super::evaluate;
 use super::feed::{Cut, Feed};
-use super::network::{State, forward};
+use super::network::{Dropped, State};
 use super::random::{Purpose, draw, seed_torch};
 use super::recipe::{AlphabetKind, Length, Recipe};
-use super::weights::{Shape, Weights};
+use super::weights::Shape;
+use super::workers::{Part, Task, Workers};
 use crate::corpus::{Corpus, Reading, Source};
 
 /// Parallel streams for the measurements on the way.
@@ -58,7 +59,7 @@ pub struct Trainer {
     pub(super) progress: Progress,
     pub(super) tensors: Tensors,
     feed: Feed,
-    leaves: Weights,
+    workers: Workers,
 }
 
 /// How far a training is.
@@ -140,9 +141,21 @@ impl Trainer {
         progress: Progress,
     ) -> Self {
         let shape = Self::shape_of(&job, &corpus);
+        let data = &job.recipe.data;
+        let feed = Feed::new(corpus.training(), data, job.recipe.seed, device);
+        let most = if device == Device::Cpu {
+            data.workers
+        } else {
+            1
+        };
+        let workers = most.min(feed.cut().batch) as usize;
+        if device == Device::Cpu {
+            // The workers are the threads.
+            tch::set_num_threads(1);
+        }
         Self {
-            feed: Feed::new(corpus.training(), &job.recipe.data, job.recipe.seed, device),
-            leaves: Weights::leaves(&shape, &tensors.weights),
+            workers: Workers::new(&shape, &tensors.weights, workers),
+            feed,
             shape,
             job,
             corpus,
@@ -239,35 +252,59 @@ impl Trainer {
     /// [`TrainError::Diverged`] when the loss or its gradient is no finite number; the weights are
     /// then as they were.
     pub fn step(&mut self) -> Result<f64, TrainError> {
-        let recipe = &self.job.recipe;
-        let step = self.progress.step;
         let rate = self.learning_rate();
+        let parts = self.workers.compute(self.tasks())?;
+        let loss = parts.iter().map(|part| part.loss).sum();
+        let (states, mut gradients): (Vec<_>, Vec<_>) = parts
+            .into_iter()
+            .map(
+                |Part {
+                     state, gradient, ..
+                 }| (state, gradient),
+            )
+            .unzip();
+        let mut gradient = gradients.remove(0);
+        for other in gradients {
+            gradient += other;
+        }
+        let norm = adam::clip(&mut gradient, self.job.recipe.optimizer.clip_norm);
+        if !(f64::is_finite(loss) && norm.is_finite()) {
+            return Err(self.diverged(loss));
+        }
+        self.tensors.state = State::join(&states);
+        self.change(&gradient, rate);
+        self.progress.step += 1;
+        Ok(loss)
+    }
+
+    /// The next window, in one part per worker.
+    fn tasks(&self) -> Vec<Task> {
+        let (step, batch) = (self.progress.step, self.feed.cut().batch);
         let window = self.feed.window(step);
         let zero;
         let start = if window.fresh {
-            zero = State::zero(&self.shape, self.feed.cut().batch, self.device);
+            zero = State::zero(&self.shape, batch, self.device);
             &zero
         } else {
             &self.tensors.state
         };
-        seed_torch(recipe.seed, Purpose::Dropout, step);
-        let (scores, state) = forward(
-            &self.leaves,
-            &window.input,
-            start,
-            Some(&recipe.regularization),
-        );
-        let loss = scores.cross_entropy_for_logits(&window.target.view([-1]));
-        let mut gradient = self.leaves.gradient(&loss)?;
-        let loss = loss.double_value(&[]);
-        let norm = adam::clip(&mut gradient, recipe.optimizer.clip_norm);
-        if !(loss.is_finite() && norm.is_finite()) {
-            return Err(self.diverged(loss));
-        }
-        self.tensors.state = state.detach();
-        self.change(&gradient, rate);
-        self.progress.step += 1;
-        Ok(loss)
+        seed_torch(self.job.recipe.seed, Purpose::Dropout, step);
+        let settings = &self.job.recipe.regularization;
+        let dropped = Dropped::draw(&self.shape, batch, settings, self.device);
+        let count = self.workers.count() as i64;
+        (0..count)
+            .map(|part| {
+                let (begin, end) = (part * batch / count, (part + 1) * batch / count);
+                let size = end - begin;
+                Task {
+                    input: window.input.narrow(1, begin, size),
+                    target: window.target.narrow(1, begin, size),
+                    state: start.part(begin, size),
+                    dropped: dropped.part(begin, size),
+                    share: size as f64 / batch as f64,
+                }
+            })
+            .collect()
     }
 
     /// Moves the weights and their average.

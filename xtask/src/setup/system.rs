@@ -33,7 +33,7 @@ pub fn install() -> anyhow::Result<()> {
     }
     say(
         NAME,
-        &format!("installing {list} by apt-get (the emulator has 43 MB)"),
+        &format!("installing {list} by apt-get (up to 180 MB on disk)"),
     );
     if apt(root, &["install"], &packages).is_err() {
         // The package lists of a new machine are empty or old.
@@ -58,6 +58,7 @@ fn missing() -> Vec<&'static str> {
     .collect()
 }
 
+/// Runs apt-get and keeps its long story to itself, but for errors.
 fn apt(root: bool, subcommand: &[&str], packages: &[&str]) -> anyhow::Result<()> {
     let mut words = Vec::new();
     if !root {
