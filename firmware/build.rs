@@ -35,14 +35,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says which instruction set the kernels may use: `cfg(arm_dsp)` for `SMLAD` and its kin.
+/// Says which kernels the target has: `cfg(arm_dsp)` for `SMLAD` and its kin, `cfg(arm_v6m)`.
 ///
 /// The compiler's own `target_feature` does not tell on Arm with a stable toolchain.
 fn choose_kernels() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rustc-check-cfg=cfg(arm_dsp)");
+    println!("cargo:rustc-check-cfg=cfg(arm_dsp, arm_v6m)");
     let target = env::var("TARGET")?;
     if target.starts_with("thumbv7em") {
         println!("cargo:rustc-cfg=arm_dsp");
+    } else if target.starts_with("thumbv6m") {
+        println!("cargo:rustc-cfg=arm_v6m");
     }
     Ok(())
 }

@@ -18,11 +18,14 @@ pub const HIDDEN_ONE: i32 = 127;
 
 /// Scales an accumulator: `floor(acc * multiplier / 2^16)`.
 ///
-/// One `SMULWB` on cores with DSP instructions, five 32-bit instructions on the smallest ones.
+/// In halves, so that the smallest cores need no 64-bit product; cores with DSP instructions have it as
+/// one `SMULWB`.
 #[inline(always)]
 #[must_use]
 pub const fn scale(acc: i32, multiplier: i16) -> i32 {
-    ((acc as i64 * multiplier as i64) >> 16) as i32
+    let multiplier = multiplier as i32;
+    let (high, low) = (acc >> 16, acc & 0xFFFF);
+    high * multiplier + ((low * multiplier) >> 16)
 }
 
 /// Clamps to the signed range of `BITS` bits.
@@ -60,6 +63,16 @@ mod tests {
         assert_eq!(scale(1, 1), 0);
         assert_eq!(scale(-1, 1), -1);
         assert_eq!(scale(i32::MIN, i16::MAX), -(32_767 << 15));
+    }
+
+    #[test]
+    fn scale_equals_the_64_bit_product() {
+        for acc in [i32::MIN, -70_001, -1, 0, 65_535, 123_456_789, i32::MAX] {
+            for multiplier in [i16::MIN, -3, 0, 1, 12_345, i16::MAX] {
+                let exact = (i64::from(acc) * i64::from(multiplier)) >> 16;
+                assert_eq!(i64::from(scale(acc, multiplier)), exact);
+            }
+        }
     }
 
     #[test]

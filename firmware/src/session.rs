@@ -317,7 +317,7 @@ impl<'g, 'm, B: Board> Player<'g, 'm, B> {
         if unknown > 0 {
             let more = if unknown > SHOWN_UNKNOWN { "…" } else { "" };
             self.port.say(format_args!(
-                "skipped {unknown} characters that the model does not know: {shown}{more}"
+                "skipped what the model does not know: {shown}{more}"
             ));
         }
         self.begin(seed);

@@ -1,6 +1,8 @@
 //! What the corpus promises: which texts are taken, what becomes of them, and what is said of the
 //! others.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use host::corpus::{self, Alphabet, Corpus, CorpusError, MAX_SYMBOLS, Reading, Source, text};

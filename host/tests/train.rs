@@ -2,6 +2,7 @@
 //! it says in one sentence what went wrong.
 
 #![cfg(feature = "train")]
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -325,5 +326,164 @@ fn what_cannot_be_written_or_resumed_is_said_in_one_sentence() {
             .to_string();
         assert!(error.contains("cannot be used"), "{error}");
         assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn splitting_a_batch_among_workers_changes_no_more_than_rounding() {
+    let _alone = alone();
+    let text = text(60);
+    let weights = |workers| {
+        let mut recipe = small(5);
+        recipe.data.batch = 5;
+        recipe.data.workers = workers;
+        recipe.regularization.input_dropout = 0.2;
+        recipe.regularization.output_dropout = 0.2;
+        recipe.regularization.drop_connect = 0.2;
+        let mut trainer = trainer(&text, recipe);
+        for _ in 0..5 {
+            trainer.step().unwrap();
+        }
+        trainer.weights()
+    };
+    let one = weights(1);
+    for workers in [2, 3, 5, 9] {
+        let gaps = one.iter().zip(weights(workers)).map(|(a, b)| (a - b).abs());
+        let gap = gaps.fold(0.0, f32::max);
+        assert!(gap < 1e-4, "{workers} workers: {gap}");
+    }
+}
+
+mod command_line {
+    use std::io::{BufRead, BufReader};
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+
+    use assert_cmd::prelude::*;
+    use predicates::str::{contains, starts_with};
+
+    use super::{alone, text};
+
+    /// `host train` in a folder of its own.
+    fn train(folder: &Path, args: &[&str]) -> Command {
+        let mut command = Command::cargo_bin("host").unwrap();
+        command.current_dir(folder).arg("train").args(args);
+        command
+    }
+
+    #[test]
+    fn bad_input_gets_one_sentence_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("empty.txt"), "").unwrap();
+        std::fs::write(folder.path().join("binary.txt"), b"a\0b").unwrap();
+        std::fs::write(folder.path().join("latin1.txt"), b"caf\xe9").unwrap();
+        std::fs::write(folder.path().join("short.txt"), "ab").unwrap();
+        for (args, told) in [
+            (&["--text", "none.txt"][..], "cannot find the text"),
+            (&["--text", "."], "is a directory"),
+            (&["--text", "empty.txt"], "is empty"),
+            (&["--text", "binary.txt"], "looks like a binary file"),
+            (&["--text", "latin1.txt"], "first bad byte at offset 3"),
+            (&["--text", "short.txt"], "only 2 characters"),
+            (&["--hidden", "0"], "hidden is 0"),
+            (&["--lr", "NaN"], "learning_rate is NaN"),
+            (&["--recipe", "quik"], "there is no recipe 'quik'"),
+            (&["--name", "../x"], "the name '../x' cannot be used"),
+            (&["--resume"], "there is no run to resume"),
+            (&["--resume", "x"], "there is no run to resume"),
+        ] {
+            let output = train(folder.path(), args).assert().failure();
+            output
+                .stderr(starts_with("error: "))
+                .stderr(contains(told))
+                .code(1);
+        }
+        assert!(!folder.path().join("runs").exists());
+    }
+
+    #[test]
+    fn a_printed_recipe_holds_what_the_command_line_changed_and_can_be_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = [
+            "--recipe",
+            "tutorial",
+            "--hidden",
+            "9",
+            "--minutes",
+            "2",
+            "--print-recipe",
+        ];
+        let first = train(folder.path(), &args).assert().success();
+        let text = String::from_utf8(first.get_output().stdout.clone()).unwrap();
+        assert!(
+            text.contains("hidden = 9\n") && text.contains("minutes = 2.0\n"),
+            "{text}"
+        );
+        std::fs::write(folder.path().join("mine.toml"), &text).unwrap();
+        train(folder.path(), &["--recipe", "mine.toml", "--print-recipe"])
+            .assert()
+            .success()
+            .stdout(text);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn ctrl_c_saves_a_run_that_survives_until_it_is_resumed_and_exported() {
+        let _alone = alone();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("owls.txt"), text(60)).unwrap();
+        let small = [
+            "--text",
+            "owls.txt",
+            "--hidden",
+            "8",
+            "--batch",
+            "2",
+            "--seq-len",
+            "16",
+        ];
+        let mut child = train(
+            folder.path(),
+            &[&small[..], &["--steps", "1000000", "--json"]].concat(),
+        )
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut next = |event: &str| {
+            lines.by_ref().find_map(|line| {
+                let value: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+                (value["event"] == event).then_some(value)
+            })
+        };
+        assert_eq!(next("start").unwrap()["hidden"], 8);
+        next("step").expect("some steps");
+        let id = child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let end = next("end").expect("an end");
+        assert_eq!(end["interrupted"], true);
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+
+        // Another run of that name moves it out of the way.
+        train(folder.path(), &[&small[..], &["--steps", "2"]].concat())
+            .assert()
+            .success();
+        let step = end["step"].as_u64().unwrap();
+        let kept = format!("owls-at-{step}");
+        let steps = (step + 5).to_string();
+        train(folder.path(), &["--resume", &kept, "--steps", &steps])
+            .assert()
+            .success()
+            .stdout(contains(format!("trained {steps} steps")))
+            .stdout(contains("engine loss"));
+        let exported = folder.path().join(format!("weights/{kept}.img"));
+        assert!(exported.exists());
     }
 }

@@ -1,9 +1,9 @@
 //! `cargo xtask bench`: figures that can be compared between machines and versions.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use host::{device, paths};
-use serde_json::Value;
+use host::device::{self, bench, bench::BenchReport};
+use host::paths;
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
@@ -40,45 +40,47 @@ fn run_device(args: &Device) -> anyhow::Result<()> {
         .model
         .clone()
         .unwrap_or_else(|| paths::weights_dir().join("shakespeare-64k.img"));
-    let report = measure(&args.board, &model)?;
+    let report = bench::run(device::find(&args.board)?, &model)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        println!("{}", table(&report));
+        print!("{}", text(&report));
     }
     Ok(())
 }
 
-/// The report of the benchmark firmware on a board, as JSON.
-pub fn measure(board: &str, model: &Path) -> anyhow::Result<Value> {
-    let report = device::bench::run(device::find(board)?, model)?;
-    Ok(serde_json::to_value(report)?)
-}
-
-/// One line for each figure; the parts of a figure stand below it, indented.
-fn table(report: &Value) -> String {
-    fn add(lines: &mut Vec<String>, indent: usize, name: &str, value: &Value) {
-        let name = format!("{:indent$}{}", "", name.replace('_', " "));
-        match value {
-            Value::Object(parts) => {
-                lines.push(name);
-                for (part, value) in parts {
-                    add(lines, indent + 2, part, value);
-                }
-            }
-            Value::String(text) => lines.push(format!("{name:<28} {text}")),
-            Value::Number(number) => match number.as_f64() {
-                Some(float) if number.is_f64() => lines.push(format!("{name:<28} {float:.1}")),
-                _ => lines.push(format!("{name:<28} {number}")),
-            },
-            other => lines.push(format!("{name:<28} {other}")),
-        }
+/// The report as people read it.
+fn text(report: &BenchReport) -> String {
+    let parts = report.parts;
+    let mut text = format!(
+        "{} on {} ({}): hidden {}, layers {}, symbols {}, int{}\n",
+        report.model,
+        report.board,
+        report.core,
+        report.hidden,
+        report.layers,
+        report.symbols,
+        report.weight_bits,
+    );
+    let total = report.instructions_per_char;
+    for (name, instructions) in [
+        ("instructions per character", total),
+        ("  input row", parts.input_row),
+        ("  recurrent product", parts.recurrent_product),
+        ("  activations", parts.activations),
+        ("  output product", parts.output_product),
+        ("  sampling", parts.sampling),
+    ] {
+        let share = 100.0 * instructions / total;
+        text += &format!("{name:<28}{instructions:>9.0}{share:>6.1} %\n");
     }
-    let mut lines = Vec::new();
-    for (name, value) in report.as_object().into_iter().flatten() {
-        add(&mut lines, 0, name, value);
+    for (name, bytes) in [
+        ("bytes of flash", report.flash_bytes),
+        ("bytes of RAM, with stack", report.ram_bytes),
+    ] {
+        text += &format!("{name:<28}{bytes:>9}\n");
     }
-    lines.join("\n")
+    text
 }
 
 #[cfg(test)]
@@ -86,19 +88,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_stand_indented_below_their_figure() {
-        let report = serde_json::json!({
-            "board": "mps2-an386",
-            "parts": { "recurrent_product": 61_000.25 },
+    fn parts_stand_below_their_total_with_their_share() {
+        let text = text(&BenchReport {
+            board: "mps2-an386",
+            core: "Cortex-M4F",
+            model: "demo".into(),
+            hidden: 128,
+            layers: 1,
+            symbols: 65,
+            weight_bits: 8,
+            instructions_per_char: 80_000.0,
+            parts: bench::Parts {
+                input_row: 4_000.0,
+                recurrent_product: 60_000.4,
+                activations: 8_000.0,
+                output_product: 7_000.0,
+                sampling: 1_000.0,
+            },
+            characters: 1_000,
+            image_bytes: 110_320,
+            flash_bytes: 140_000,
+            ram_bytes: 9_000,
+            static_ram_bytes: 3_000,
+            stack_bytes: 6_000,
         });
-        let text = table(&report);
+        let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
-            text.lines().collect::<Vec<_>>(),
+            lines[..4],
             [
-                "board                        mps2-an386",
-                "parts",
-                "  recurrent product          61000.2",
+                "demo on mps2-an386 (Cortex-M4F): hidden 128, layers 1, symbols 65, int8",
+                "instructions per character      80000 100.0 %",
+                "  input row                      4000   5.0 %",
+                "  recurrent product             60000  75.0 %",
             ]
         );
+        assert_eq!(lines[7], "bytes of flash                 140000");
     }
 }

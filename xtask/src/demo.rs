@@ -11,7 +11,8 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use comfy_table::{Table, presets};
 use firmware::sampler::Settings;
-use host::device::{self, Emulator, Firmware, Footprint, Options, Program, Request};
+use host::device::bench::{self, BenchReport};
+use host::device::{self, Emulator, Firmware, Options, Program, Request};
 use host::paths;
 use serde_json::Value;
 
@@ -67,19 +68,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     stream(&firmware, args.length)?;
 
     heading("6. Counting instructions");
-    let instructions = crate::bench::measure(board.name, &model)?["instructions_per_char"]
-        .as_f64()
-        .context("the benchmark gave no count")?;
+    let cost = bench::run(board, &model)?;
 
-    println!(
-        "\n{}\n",
-        summary(
-            &evaluation,
-            &firmware.footprint,
-            instructions,
-            training_seconds
-        )
-    );
+    println!("\n{}\n", summary(&evaluation, &cost, training_seconds));
     println!(
         "All of it took {} s. Talk to it: cargo run -p host -- emulate --model {}",
         start.elapsed().as_secs(),
@@ -136,12 +127,7 @@ fn stream(firmware: &Firmware, length: u32) -> anyhow::Result<()> {
 }
 
 /// The figures that matter, side by side.
-fn summary(
-    evaluation: &Value,
-    footprint: &Footprint,
-    instructions: f64,
-    training_seconds: u64,
-) -> Table {
+fn summary(evaluation: &Value, cost: &BenchReport, training_seconds: u64) -> Table {
     let loss = |key: &str| match evaluation[key].as_f64() {
         Some(nats) => format!("{nats:.4} nats/char"),
         None => "unknown".into(),
@@ -159,19 +145,19 @@ fn summary(
                 evaluation["bits_per_char"].as_f64().unwrap_or(f64::NAN)
             ),
         ),
+        ("model image", format!("{} bytes", cost.image_bytes)),
         (
-            "model image",
-            format!("{} bytes", evaluation["image_bytes"]),
+            "firmware and model, flash",
+            format!("{} bytes", cost.flash_bytes),
         ),
         (
-            "firmware, flash with model",
-            format!("{} bytes", footprint.flash_bytes),
+            "firmware, RAM with stack",
+            format!("{} bytes", cost.ram_bytes),
         ),
         (
-            "firmware, RAM without stack",
-            format!("{} bytes", footprint.static_ram_bytes),
+            "instructions per character",
+            format!("{:.0}", cost.instructions_per_char),
         ),
-        ("instructions per character", format!("{instructions:.0}")),
         ("training and export", format!("{training_seconds} s")),
     ] {
         table.add_row([name, &figure]);

@@ -1,8 +1,9 @@
 //! Counts what a character costs on a board: prints one line of JSON per figure on the serial port.
 //!
 //! A figure is a number of clock ticks and what they were spent on; the host turns ticks into
-//! instructions. Kernels do input, products and activations of a unit in one go, so these parts are
-//! told apart by leaving one out: the layer without products, the input bytes alone.
+//! instructions. A kernel does input, product and activations of a unit in one go. The product shows
+//! in how the time grows with the number of columns; the input is measured alone, as the reference
+//! kernel does it.
 
 #![no_std]
 #![no_main]
@@ -13,7 +14,7 @@ use embedded_io::Write;
 use firmware::alphabet::Symbol;
 use firmware::board::{self, Board, Selected, entry};
 use firmware::generator::Generator;
-use firmware::image::{MAX_UNITS, Model};
+use firmware::image::{MAX_UNITS, MULTIPLIER_WORDS, Model, TILE_ROWS};
 use firmware::kernels::{
     Bits, Format, Int4, Int8, LayerStep, MAX_PACKED_WORDS, PACKED_WORDS, pack, portable,
 };
@@ -47,28 +48,36 @@ fn measure(meter: &mut Meter, model: Model<'_>) {
     meter.time("calibration", LOOP_INSTRUCTIONS, || {
         board::spin(LOOP_INSTRUCTIONS / 2);
     });
+    let mut symbols = [0; CHARACTERS];
+    write_text(meter, model, &mut symbols);
+    read_text(meter, model, &symbols);
+    match model.dimensions().recurrent_bits {
+        Bits::Eight => run_kernels::<Int8>(meter, model, &symbols),
+        Bits::Four => run_kernels::<Int4>(meter, model, &symbols),
+    }
+}
+
+// Each measurement has its state to itself and gives it back: together they would not fit 16 KiB.
+
+/// Generates a text, and once more to note its symbols.
+#[inline(never)]
+fn write_text(meter: &mut Meter, model: Model<'_>, symbols: &mut [Symbol]) {
     let mut generator = Generator::new(model, Settings::default(), SEED);
     meter.time("character", CHARACTERS as u32, || {
         for _ in 0..CHARACTERS {
             black_box(generator.next_char());
         }
     });
-    let mut symbols = [0; CHARACTERS];
     generator.restart(SEED);
-    for symbol in &mut symbols {
+    for symbol in symbols {
         let next = generator.next_char();
         *symbol = model.alphabet().index_of(next).unwrap_or_default();
     }
-    measure_step(meter, model, &symbols);
-    match model.dimensions().recurrent_bits {
-        Bits::Eight => measure_layers::<Int8>(meter, generator.lstm(), &symbols),
-        Bits::Four => measure_layers::<Int4>(meter, generator.lstm(), &symbols),
-    }
 }
 
-/// The same text once more, without drawing symbols and then without logits.
+/// Reads the text without drawing symbols, without and with logits.
 #[inline(never)]
-fn measure_step(meter: &mut Meter, model: Model<'_>, symbols: &[Symbol]) {
+fn read_text(meter: &mut Meter, model: Model<'_>, symbols: &[Symbol]) {
     let mut lstm = Lstm::new(model);
     meter.time("step", CHARACTERS as u32, || {
         for &symbol in symbols {
@@ -84,51 +93,52 @@ fn measure_step(meter: &mut Meter, model: Model<'_>, symbols: &[Symbol]) {
     });
 }
 
-/// The layers' kernels on a state that a text has led to, over and over.
+/// Runs the layers' kernels on a state that the text has led to, over and over.
 #[inline(never)]
-fn measure_layers<F: Format>(meter: &mut Meter, lstm: &Lstm<'_>, symbols: &[Symbol]) {
-    let model = lstm.model();
-    let mut activations = [0_i8; MAX_UNITS];
-    for (to, from) in activations.iter_mut().zip(lstm.hidden().iter().cycle()) {
-        *to = *from;
-    }
+fn run_kernels<F: Format>(meter: &mut Meter, model: Model<'_>, symbols: &[Symbol]) {
     let mut packed = [0_u32; MAX_PACKED_WORDS];
-    pack::<F>(&activations, &mut packed);
+    pack_state::<F>(model, symbols, &mut packed);
 
     meter.time("layers", CHARACTERS as u32, || {
         for &symbol in symbols {
-            run_layers::<F>(&model, symbol, &packed, true);
+            run_layers::<F>(&model, symbol, &packed, 1);
         }
     });
-    meter.time("layers_without_products", CHARACTERS as u32, || {
+    meter.time("layers_of_half_the_columns", CHARACTERS as u32, || {
         for &symbol in symbols {
-            run_layers::<F>(&model, symbol, &packed, false);
+            run_layers::<F>(&model, symbol, &packed, 2);
         }
     });
     meter.time("input_rows", CHARACTERS as u32, || {
         for &symbol in symbols {
-            for (index, layer) in model.lstm_layers().iter().enumerate() {
-                let row = if index == 0 { symbol.into() } else { 0 };
-                for &input in layer.input_row(row) {
-                    black_box(portable::input_sums(input, black_box([1; 4]), 0));
-                }
-            }
+            black_box(add_up_inputs(&model, symbol));
         }
     });
 }
 
+/// Packs the state that the text leads to, repeated over the whole of `packed`.
+#[inline(never)]
+fn pack_state<F: Format>(model: Model<'_>, symbols: &[Symbol], packed: &mut [u32]) {
+    let mut lstm = Lstm::new(model);
+    for &symbol in symbols {
+        lstm.step(symbol);
+    }
+    let mut activations = [0_i8; MAX_UNITS];
+    for (to, from) in activations.iter_mut().zip(lstm.hidden().iter().cycle()) {
+        *to = *from;
+    }
+    pack::<F>(&activations, packed);
+}
+
+/// Runs the kernel on every layer, over so small a part of its columns.
 #[inline(always)]
-fn run_layers<F: Format>(model: &Model<'_>, symbol: Symbol, packed: &[u32], products: bool) {
+fn run_layers<F: Format>(model: &Model<'_>, symbol: Symbol, packed: &[u32], part: usize) {
     let mut cells = [0_i16; MAX_UNITS];
     let mut hidden = [0_i8; MAX_UNITS];
     for (index, layer) in model.lstm_layers().iter().enumerate() {
-        let row = if index == 0 { symbol.into() } else { 0 };
-        let words = match products {
-            true => model.dimensions().blocks(index) * PACKED_WORDS,
-            false => 0,
-        };
+        let words = model.dimensions().blocks(index) / part * PACKED_WORDS;
         F::layer(LayerStep {
-            inputs: layer.input_row(row),
+            inputs: layer.input_row(input_row(index, symbol)),
             units: layer.units(),
             packed: packed.get(..words).unwrap_or_default(),
             offset: 0,
@@ -137,6 +147,33 @@ fn run_layers<F: Format>(model: &Model<'_>, symbol: Symbol, packed: &[u32], prod
         });
         black_box(&hidden);
     }
+}
+
+/// What the input contributes to all units of all layers, added up so that nothing is left out.
+#[inline(always)]
+fn add_up_inputs(model: &Model<'_>, symbol: Symbol) -> [i32; TILE_ROWS] {
+    let mut total = [0; TILE_ROWS];
+    for (index, layer) in model.lstm_layers().iter().enumerate() {
+        let records = layer
+            .units()
+            .chunks_exact(model.dimensions().unit_words(index));
+        let inputs = layer.input_row(input_row(index, symbol));
+        for (&input, record) in inputs.iter().zip(records) {
+            let Some(&multipliers) = record.first_chunk::<MULTIPLIER_WORDS>() else {
+                continue;
+            };
+            let sums = portable::input_sums(input, bytemuck::cast(multipliers), 0);
+            for (total, sum) in total.iter_mut().zip(sums) {
+                *total ^= sum;
+            }
+        }
+    }
+    total
+}
+
+/// The lowest layer reads a symbol's row, the others have only one.
+fn input_row(layer: usize, symbol: Symbol) -> usize {
+    if layer == 0 { symbol.into() } else { 0 }
 }
 
 /// A board as a stopwatch that prints.

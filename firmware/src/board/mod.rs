@@ -46,6 +46,8 @@ pub trait Board {
 mod cortex_m;
 #[cfg(all(feature = "board", target_os = "none"))]
 mod image;
+#[cfg(all(feature = "microbit", target_os = "none"))]
+mod microbit;
 #[cfg(all(feature = "mps2", target_os = "none"))]
 mod mps2;
 
@@ -53,6 +55,9 @@ mod mps2;
 pub use self::cortex_m::{entry, spin};
 #[cfg(all(feature = "board", target_os = "none"))]
 pub use image::linked_image;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "microbit", target_os = "none"))]
+pub use microbit::Microbit as Selected;
 /// The board that this firmware is built for.
 #[cfg(all(feature = "mps2", target_os = "none"))]
 pub use mps2::Mps2 as Selected;

@@ -52,27 +52,20 @@ const BAUD: u32 = 115_200;
 mod register {
     use super::{IMAGE, Register};
 
-    macro_rules! registers {
-        ($($name:ident = $base:ident + $offset:literal;)*) => {
-            $(
-                // SAFETY: the address of a word-sized device register of the FPGA image that this
-                // firmware is built for; accessing it has no effect on memory.
-                pub(super) const $name: Register =
-                    unsafe { Register::at(IMAGE.$base + $offset) };
-            )*
-        };
+    const fn at(address: usize) -> Register {
+        // SAFETY: called below only, with addresses of word-sized device registers of the FPGA image
+        // that this firmware is built for; accessing them has no effect on memory.
+        unsafe { Register::at(address) }
     }
 
-    registers! {
-        TIMER_CTRL = timer + 0x0;
-        TIMER_VALUE = timer + 0x4;
-        TIMER_RELOAD = timer + 0x8;
-        UART_DATA = uart + 0x0;
-        UART_STATE = uart + 0x4;
-        UART_CTRL = uart + 0x8;
-        UART_BAUDDIV = uart + 0x10;
-        LEDS = leds + 0x0;
-    }
+    pub(super) const TIMER_CTRL: Register = at(IMAGE.timer);
+    pub(super) const TIMER_VALUE: Register = at(IMAGE.timer + 0x4);
+    pub(super) const TIMER_RELOAD: Register = at(IMAGE.timer + 0x8);
+    pub(super) const UART_DATA: Register = at(IMAGE.uart);
+    pub(super) const UART_STATE: Register = at(IMAGE.uart + 0x4);
+    pub(super) const UART_CTRL: Register = at(IMAGE.uart + 0x8);
+    pub(super) const UART_BAUDDIV: Register = at(IMAGE.uart + 0x10);
+    pub(super) const LEDS: Register = at(IMAGE.leds);
 }
 
 const TIMER_ENABLE: u32 = 1;

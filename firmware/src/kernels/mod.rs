@@ -12,20 +12,24 @@
 //! the u's adds is the same for every row and taken off beforehand ([`offset`]).
 //!
 //! [`portable`] is the reference. The kernels in use are chosen by the target when compiling
-//! (`build.rs`): `arm_dsp` where `SMLAD` exists, [`scalar`] on other small cores, [`portable`] on a PC.
+//! (`build.rs`): `arm_dsp` where `SMLAD` exists, `arm_v6m` on Cortex-M0, [`scalar`] on other small cores, [`portable`] on a PC.
 
 use crate::image::{BLOCK, MAX_UNITS};
 
 #[cfg(arm_dsp)]
 mod arm_dsp;
+#[cfg(arm_v6m)]
+mod arm_v6m;
 pub mod portable;
 pub mod scalar;
 
 #[cfg(arm_dsp)]
 use arm_dsp as active;
-#[cfg(not(any(arm_dsp, target_pointer_width = "32")))]
+#[cfg(arm_v6m)]
+use arm_v6m as active;
+#[cfg(not(target_pointer_width = "32"))]
 use portable as active;
-#[cfg(all(not(arm_dsp), target_pointer_width = "32"))]
+#[cfg(all(not(any(arm_dsp, arm_v6m)), target_pointer_width = "32"))]
 use scalar as active;
 
 /// Words of a packed block of 8 activations, in both formats.

@@ -72,33 +72,44 @@ pub fn dot_int8(tile: &[u32], packed: &[u32], mut acc: [i32; TILE_ROWS]) -> [i32
 /// See [`super::portable::dot_int4`]; the offset is that of [`offset_int4`] here.
 #[inline]
 #[must_use]
-pub fn dot_int4(tile: &[u32], packed: &[u32], mut acc: [i32; TILE_ROWS]) -> [i32; TILE_ROWS] {
+pub fn dot_int4(tile: &[u32], packed: &[u32], acc: [i32; TILE_ROWS]) -> [i32; TILE_ROWS] {
+    const BLOCK_WORDS: usize = Bits::Four.block_words();
+    // Two blocks fit the half of a word: 2 * 4 * 2 * 15 * 127 < 2^15.
+    let (pairs, last) = tile.as_chunks::<{ 2 * BLOCK_WORDS }>();
+    let (x, last_x) = packed.as_chunks::<{ 2 * PACKED_WORDS }>();
+    let mut products = [0; TILE_ROWS];
+    for (weights, x) in pairs.iter().zip(x) {
+        add_blocks(weights, x, &mut products);
+    }
+    if let (Some(weights), Some(x)) = (last.first_chunk::<BLOCK_WORDS>(), last_x.first_chunk()) {
+        add_blocks::<BLOCK_WORDS, PACKED_WORDS>(weights, x, &mut products);
+    }
+    [0, 1, 2, 3].map(|row| acc[row].wrapping_add(products[row] << Bits::Four.scale_log2()))
+}
+
+/// Adds the products of one or two blocks.
+#[inline(always)]
+fn add_blocks<const WEIGHTS: usize, const X: usize>(
+    weights: &[u32; WEIGHTS],
+    x: &[u32; X],
+    products: &mut [i32; TILE_ROWS],
+) {
     /// Flips the top nibbles from two's complement to offset.
     const SIGNS: u32 = 0x8000_8000;
     const NIBBLES: u32 = 0x000F_000F;
-    /// Blocks whose products fit a half: 2 * 4 * 2 * 15 * 127 < 2^15.
-    const FIT: usize = 2;
-    let blocks = tile.as_chunks::<{ Bits::Four.block_words() }>().0;
-    let x = packed.as_chunks::<PACKED_WORDS>().0;
-    for (blocks, x) in blocks.chunks(FIT).zip(x.chunks(FIT)) {
-        let mut sums = [0_u32; TILE_ROWS];
-        for (weights, &[x0, x1, x2, x3]) in blocks.iter().zip(x) {
-            for (sum, word) in sums.iter_mut().zip(weights) {
-                let word = word ^ SIGNS;
-                *sum = sum
-                    .wrapping_add((word & NIBBLES).wrapping_mul(x0))
-                    .wrapping_add((word >> 4 & NIBBLES).wrapping_mul(x1))
-                    .wrapping_add((word >> 8 & NIBBLES).wrapping_mul(x2))
-                    .wrapping_add((word >> 12 & NIBBLES).wrapping_mul(x3));
-            }
+    for (row, products) in products.iter_mut().enumerate() {
+        let mut sum = 0_u32;
+        for (block, &[x0, x1, x2, x3]) in x.as_chunks::<PACKED_WORDS>().0.iter().enumerate() {
+            let word = weights[block * TILE_ROWS + row] ^ SIGNS;
+            sum = sum
+                .wrapping_add((word & NIBBLES).wrapping_mul(x0))
+                .wrapping_add((word >> 4 & NIBBLES).wrapping_mul(x1))
+                .wrapping_add((word >> 8 & NIBBLES).wrapping_mul(x2))
+                .wrapping_add((word >> 12 & NIBBLES).wrapping_mul(x3));
         }
-        for (acc, sum) in acc.iter_mut().zip(sums) {
-            // Rounding takes the low half's sign off the high half.
-            let products = (sum.wrapping_add(1 << 15) as i32) >> 16;
-            *acc = acc.wrapping_add(products << Bits::Four.scale_log2());
-        }
+        // Rounding takes the low half's sign off the high half.
+        *products += (sum.wrapping_add(1 << 15) as i32) >> 16;
     }
-    acc
 }
 
 /// Both signed halfwords of a word, the low one first.

@@ -20,7 +20,7 @@ pub fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_header([
         "board",
         "what",
@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn row(board: &Board) -> [String; 8] {
+fn row(board: &Board) -> [String; 7] {
     let emulator = board.emulator.map_or_else(
         || "-".into(),
         |machine| format!("{} -M {}", machine.program, machine.machine),
@@ -49,7 +49,6 @@ fn row(board: &Board) -> [String; 8] {
         board.core.into(),
         kib(board.flash_bytes),
         kib(board.ram_bytes),
-        board.target.into(),
         emulator,
         board.flashed.into(),
     ]

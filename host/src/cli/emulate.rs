@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use firmware::sampler::{Settings, Thousandths};
 
 use crate::device::{DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
@@ -89,9 +89,21 @@ pub fn run(args: &Args) -> Result<()> {
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
         .context("cannot watch for Ctrl-C")?;
     let mut emulator = Emulator::start(&firmware, options)?;
-    match args.length {
+    let result = match args.length {
         Some(length) => print_passage(&mut emulator, &args.passage, length),
         None => converse(&mut emulator, &interrupted),
+    };
+    // Ctrl-C reaches the emulator too, and may reach it first.
+    if result.is_err() {
+        thread::sleep(TICK);
+    }
+    match (interrupted.load(Ordering::Relaxed), args.length) {
+        (true, Some(_)) => bail!("interrupted before the passage was complete"),
+        (true, None) => {
+            eprintln!();
+            Ok(())
+        }
+        (false, _) => result,
     }
 }
 

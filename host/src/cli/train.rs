@@ -136,8 +136,9 @@ pub fn run(args: &Args) -> Result<()> {
     drop(observer);
     match outcome {
         Outcome::Interrupted => {
-            let name = &trainer.job.name;
+            let (name, step) = (&trainer.job.name, trainer.steps_done());
             eprintln!("to go on: cargo run -p host -- train --resume {name}");
+            eprintln!("to export it as it is, add: --steps {step}");
             std::process::exit(INTERRUPTED);
         }
         Outcome::Finished { weights, .. } if !args.no_export => {
@@ -179,7 +180,11 @@ fn export_run(trainer: &Trainer, weights: &Path, json: bool) -> Result<()> {
 fn prepare(args: &Args) -> Result<Option<Trainer>> {
     let say = |line: &str| eprintln!("{line}");
     if let Some(name) = &args.resume {
-        let mut checkpoint = Checkpoint::read(&run_to_resume(name)?)?;
+        let run_dir = run_to_resume(name)?;
+        let mut checkpoint = Checkpoint::read(&run_dir)?;
+        if let Some(folder) = run_dir.file_name() {
+            checkpoint.job.name = folder.to_string_lossy().into_owned();
+        }
         args.settings.apply(&mut checkpoint.job.recipe);
         if args.print_recipe {
             print!("{}", checkpoint.job.recipe.to_toml());
@@ -208,11 +213,36 @@ fn prepare(args: &Args) -> Result<Option<Trainer>> {
     let source = Source::choose(text.as_deref(), args.corpus);
     let job = Job::new(name, source, args.unicode, args.lossy, recipe);
     let corpus = Corpus::load(&job.source, job.reading, &say)?;
-    Ok(Some(Trainer::new(
-        job,
-        corpus,
-        train::device(args.device)?,
-    )?))
+    let trainer = Trainer::new(job, corpus, train::device(args.device)?)?;
+    keep_unfinished(&trainer.job.name)?;
+    Ok(Some(trainer))
+}
+
+/// Moves a run of the same name that was interrupted out of the way, so that nothing is lost.
+fn keep_unfinished(name: &str) -> Result<()> {
+    let run_dir = paths::run_dir(name);
+    let checkpoint = Checkpoint::read(&run_dir).ok();
+    let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.done() < 1.0) else {
+        return Ok(());
+    };
+    let suffix = format!("-at-{}", checkpoint.step());
+    let kept = shortened(name, MAX_NAME_BYTES - suffix.len()).to_owned() + &suffix;
+    let kept_dir = paths::run_dir(&kept);
+    if kept_dir.exists() {
+        std::fs::remove_dir_all(&kept_dir)
+            .with_context(|| format!("cannot replace '{}'", kept_dir.display()))?;
+    }
+    std::fs::rename(&run_dir, &kept_dir)
+        .with_context(|| format!("cannot move '{}' out of the way", run_dir.display()))?;
+    eprintln!(
+        "note: the unfinished run '{name}' is now '{kept}' (--resume {kept} goes on with it)"
+    );
+    Ok(())
+}
+
+/// As much of the beginning of `name` as fits `bytes`.
+fn shortened(name: &str, bytes: usize) -> &str {
+    &name[..name.floor_char_boundary(bytes)]
 }
 
 /// A name that a user chose, if it can be a folder's and fits an image.
@@ -233,18 +263,13 @@ fn checked_name(name: &str) -> Result<String> {
 fn default_name(text: Option<&Path>, recipe: &str) -> String {
     let path = text.unwrap_or(Path::new(recipe));
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let mut name = String::new();
-    for c in stem.trim_start_matches('.').chars() {
-        let c = if c.is_alphanumeric() || matches!(c, '_' | '.') {
-            c
-        } else {
-            '-'
-        };
-        if name.len() + c.len_utf8() > MAX_NAME_BYTES {
-            break;
-        }
-        name.push(c);
-    }
+    let sound = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    let name: String = stem
+        .trim_start_matches('.')
+        .chars()
+        .map(|c| if sound(c) { c } else { '-' })
+        .collect();
+    let name = shortened(&name, MAX_NAME_BYTES).to_owned();
     if name.is_empty() {
         "model".to_owned()
     } else {

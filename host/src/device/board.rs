@@ -71,9 +71,20 @@ pub const BOARDS: &[Board] = &[
             "thumbv8m.main-none-eabihf",
         )
     },
+    Board {
+        name: "microbit",
+        description: "BBC micro:bit v1 (nRF51822)",
+        core: "Cortex-M0",
+        target: "thumbv6m-none-eabi",
+        flash_bytes: 256 * KIB,
+        ram_bytes: 16 * KIB,
+        emulator: Some(qemu_arm("microbit", 16_000_000)),
+        flashed: "emulated only",
+    },
 ];
 
-const MIB: u64 = 1024 * 1024;
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
 
 const fn mps2(
     name: &'static str,

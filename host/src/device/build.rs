@@ -19,7 +19,7 @@ pub const PROGRAM_BYTES: u64 = 64 * 1024;
 pub enum Program {
     /// Text and console.
     Console,
-    /// Counts instructions, see [`super::bench`].
+    /// Counts instructions, see [`mod@super::bench`].
     Bench,
 }
 
@@ -88,9 +88,9 @@ impl Firmware {
 /// When they do not, or the file cannot be read.
 pub fn check_fit(board: &'static Board, model: &Path) -> Result<(), DeviceError> {
     let image = fs::metadata(model)
-        .map_err(|source| DeviceError::ReadModel {
+        .map_err(|reason| DeviceError::ReadModel {
             path: model.into(),
-            source,
+            reason,
         })?
         .len();
     if image.saturating_add(PROGRAM_BYTES) > board.flash_bytes {
@@ -125,7 +125,7 @@ fn run_cargo(board: &Board, model: &Path, program: Program) -> Result<PathBuf, D
     }
     let output = cargo
         .output()
-        .map_err(|source| DeviceError::Cargo { source })?;
+        .map_err(|reason| DeviceError::Cargo { reason })?;
     let linked = String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())

@@ -1,7 +1,7 @@
 //! Boots a firmware in QEMU and talks to its serial port.
 //!
 //! The serial port is a local socket; what the firmware logs by semihosting comes out of QEMU's
-//! standard output and is decoded by [`super::log`]. Dropping an [`Emulator`] ends QEMU.
+//! standard output and is decoded by the module `log`. Dropping an [`Emulator`] ends QEMU.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -34,7 +34,7 @@ pub struct Options {
 /// A running emulator; ends with its value.
 #[derive(Debug)]
 pub struct Emulator {
-    process: Child,
+    process: Process,
     serial: TcpStream,
     received: Receiver<Vec<u8>>,
     /// Received bytes that nobody has asked for yet.
@@ -59,28 +59,20 @@ impl Emulator {
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
-        let mut process =
-            command(machine, options, &elf, port)
-                .spawn()
-                .map_err(|error| match error.kind() {
-                    ErrorKind::NotFound => DeviceError::EmulatorMissing {
-                        program: machine.program,
-                    },
-                    _ => DeviceError::Io(error),
-                })?;
-        let logger = process.stdout.take().map(|stdout| {
+        let mut process = command(machine, options, &elf, port)
+            .spawn()
+            .map(Process)
+            .map_err(|error| match error.kind() {
+                ErrorKind::NotFound => DeviceError::EmulatorMissing {
+                    program: machine.program,
+                },
+                _ => error.into(),
+            })?;
+        let logger = process.0.stdout.take().map(|stdout| {
             let elf = firmware.elf.clone();
             thread::spawn(move || log::follow(&elf, stdout, options.log))
         });
-        let serial = match accept(&listener, &mut process) {
-            Ok(serial) => serial,
-            Err(error) => {
-                // It may be gone already, which is as well.
-                let _ = process.kill();
-                let _ = process.wait();
-                return Err(error);
-            }
-        };
+        let serial = accept(&listener, &mut process)?;
         let received = receive(serial.try_clone()?);
         Ok(Emulator {
             process,
@@ -195,21 +187,48 @@ impl Emulator {
     }
 
     fn why_it_ended(&mut self) -> DeviceError {
-        let _ = self.process.kill();
+        self.process.end();
         DeviceError::EmulatorEnded {
-            said: said(&mut self.process),
+            said: self.process.said(),
         }
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // Either fails only if QEMU has ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        // The log ends with the process.
+        self.process.end();
         if let Some(logger) = self.logger.take() {
             let _ = logger.join();
         }
+    }
+}
+
+/// A child process that ends with its value.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Process {
+    fn end(&mut self) {
+        // Either fails only if it has ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
+    /// What it wrote to its standard error, once it has ended.
+    fn said(&mut self) -> String {
+        let mut text = String::new();
+        if let Some(stderr) = &mut self.0.stderr {
+            // Whatever could be read is shown.
+            let _ = stderr.read_to_string(&mut text);
+        }
+        text
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -234,7 +253,7 @@ fn command(machine: Machine, options: Options, elf: &std::path::Path, port: u16)
 }
 
 /// Waits for QEMU to open the serial port, or to end.
-fn accept(listener: &TcpListener, process: &mut Child) -> Result<TcpStream, DeviceError> {
+fn accept(listener: &TcpListener, process: &mut Process) -> Result<TcpStream, DeviceError> {
     listener.set_nonblocking(true)?;
     let deadline = Instant::now() + START_TIMEOUT;
     loop {
@@ -247,24 +266,14 @@ fn accept(listener: &TcpListener, process: &mut Child) -> Result<TcpStream, Devi
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error.into()),
             Err(_) => {}
         }
-        if process.try_wait()?.is_some() || Instant::now() > deadline {
-            let _ = process.kill();
+        if process.0.try_wait()?.is_some() || Instant::now() > deadline {
+            process.end();
             return Err(DeviceError::EmulatorEnded {
-                said: said(process),
+                said: process.said(),
             });
         }
         thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// What a finished process wrote to its standard error.
-fn said(process: &mut Child) -> String {
-    let mut text = String::new();
-    if let Some(stderr) = &mut process.stderr {
-        // Whatever could be read is shown.
-        let _ = stderr.read_to_string(&mut text);
-    }
-    text
 }
 
 /// Receives in a thread of its own, so that the board never waits for a reader.

@@ -22,12 +22,12 @@ pub enum DeviceError {
         board: &'static str,
     },
     /// The model file cannot be read.
-    #[error("cannot read the model {}: {source}", path.display())]
+    #[error("cannot read the model {}: {reason}", path.display())]
     ReadModel {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Model and program together exceed the board's flash.
     #[error(
@@ -48,10 +48,10 @@ pub enum DeviceError {
         board: &'static str,
     },
     /// Cargo could not be started.
-    #[error("cannot run cargo to build the firmware: {source}")]
+    #[error("cannot run cargo to build the firmware: {reason}")]
     Cargo {
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Cargo said above what is wrong.
     #[error(
@@ -107,8 +107,17 @@ pub enum DeviceError {
     #[error(transparent)]
     Model(#[from] crate::image::FileError),
     /// Pipes, sockets and temporary files.
-    #[error("cannot talk to the emulator: {0}")]
-    Io(#[from] io::Error),
+    #[error("cannot talk to the emulator: {reason}")]
+    Io {
+        /// The system's reason.
+        reason: io::Error,
+    },
+}
+
+impl From<io::Error> for DeviceError {
+    fn from(reason: io::Error) -> Self {
+        DeviceError::Io { reason }
+    }
 }
 
 fn known_boards() -> String {

@@ -34,8 +34,11 @@ pub const COMPONENTS: [(&str, &str); 2] = [("clippy", "cargo-clippy"), ("rustfmt
 /// The emulator that boots the firmware.
 pub const EMULATOR: &str = "qemu-system-arm";
 
+/// The name of the one finding that is a guess: less may do.
+pub const DISK_SPACE: &str = "Disk space";
+
 /// Free disk space that a first build and a training need together.
-const FREE_BYTES_NEEDED: u64 = 4_000_000_000;
+const FREE_BYTES_NEEDED: u64 = 2_000_000_000;
 
 /// One thing that Inkling needs.
 #[derive(Debug, Clone, Serialize)]
@@ -156,6 +159,10 @@ pub fn human_bytes(bytes: u64) -> String {
 fn sysroot() -> std::io::Result<PathBuf> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).args(["--print", "sysroot"]).output()?;
+    if !output.status.success() {
+        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(std::io::Error::other(reason));
+    }
     Ok(PathBuf::from(
         String::from_utf8_lossy(&output.stdout).trim(),
     ))
@@ -229,8 +236,9 @@ fn project_folder() -> Finding {
     }
 }
 
-fn disk_space() -> Finding {
-    const NAME: &str = "Disk space";
+/// Looks whether the disks of project and cache have room for a first build.
+#[must_use]
+pub fn disk_space() -> Finding {
     let project = paths::project_dir();
     let free = [
         nearest_folder(&project),
@@ -241,12 +249,12 @@ fn disk_space() -> Finding {
     .min();
     match free {
         Some((bytes, folder)) if bytes < FREE_BYTES_NEEDED => Finding::missing(
-            NAME,
+            DISK_SPACE,
             format!("{} free in {}", human_bytes(bytes), folder.display()),
             format!("free {} there", human_bytes(FREE_BYTES_NEEDED)),
         ),
-        Some((bytes, _)) => Finding::ready(NAME, format!("{} free", human_bytes(bytes))),
-        None => Finding::ready(NAME, "unknown"),
+        Some((bytes, _)) => Finding::ready(DISK_SPACE, format!("{} free", human_bytes(bytes))),
+        None => Finding::ready(DISK_SPACE, "unknown"),
     }
 }
 

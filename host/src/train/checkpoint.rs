@@ -2,7 +2,8 @@
 //!
 //! `runs/NAME/checkpoint.safetensors` holds the weights, their average, the best ones, the
 //! optimizer's memory and the state of the streams; its metadata holds the job, the progress and
-//! the digest of the text. Random choices need no state: see [`random`](super::random).
+//! the digest of the text. Random choices need no state: each is a function of the seed and the
+//! step.
 
 use std::path::{Path, PathBuf};
 
@@ -117,6 +118,13 @@ impl Checkpoint {
     #[must_use]
     pub fn step(&self) -> u64 {
         self.header.progress.step
+    }
+
+    /// How much of its run was done then, from 0 to 1.
+    #[must_use]
+    pub fn done(&self) -> f64 {
+        let progress = &self.header.progress;
+        self.job.recipe.length.done(progress.step, progress.seconds)
     }
 
     /// The training as it was, with the settings of `job`.

@@ -75,7 +75,11 @@ pub fn sample(
             let (scores, next) = forward(&weights, &input, &state, &Dropped::default());
             state = next;
             let chances = (scores / temperature).softmax(-1, Kind::Float);
-            symbol = chances.multinomial(1, true).int64_value(&[0, 0]);
+            // Refused when the weights have grown so large that the scores are not finite.
+            let Ok(drawn) = chances.f_multinomial(1, true) else {
+                break;
+            };
+            symbol = drawn.int64_value(&[0, 0]);
             text.extend(
                 u8::try_from(symbol)
                     .ok()

@@ -168,6 +168,18 @@ pub struct Report {
     pub checkpoint_every: u64,
 }
 
+impl Length {
+    /// How much of a run is done after so many steps and seconds, from 0 to 1.
+    #[must_use]
+    pub fn done(self, steps: u64, seconds: f64) -> f64 {
+        let done = match self {
+            Self::Steps(all) => steps as f64 / all as f64,
+            Self::Minutes(minutes) => seconds / (60.0 * minutes),
+        };
+        done.min(1.0)
+    }
+}
+
 impl Recipe {
     /// The built-in recipe called `name`, or the one in the file of that path, with all that it
     /// inherits.
@@ -237,13 +249,29 @@ impl Recipe {
         let rate = self.optimizer.learning_rate;
         let sensible = rate.is_finite() && rate > 0.0;
         ensure(sensible, "learning_rate", rate, "more than 0")?;
-        let decay = self.regularization.weight_decay;
-        ensure(
-            decay.is_finite() && decay >= 0.0,
-            "weight_decay",
-            decay,
-            "0 or more",
-        )?;
+        for (setting, value) in [
+            ("epsilon", self.optimizer.epsilon),
+            ("sample_temperature", self.report.sample_temperature),
+        ] {
+            ensure(
+                value.is_finite() && value > 0.0,
+                setting,
+                value,
+                "more than 0",
+            )?;
+        }
+        for (setting, value) in [
+            ("weight_decay", self.regularization.weight_decay),
+            ("clip_norm", self.optimizer.clip_norm),
+            ("final_rate", self.optimizer.final_rate),
+        ] {
+            ensure(
+                value.is_finite() && value >= 0.0,
+                setting,
+                value,
+                "0 or more",
+            )?;
+        }
         for (setting, value) in [
             ("input_dropout", self.regularization.input_dropout),
             ("output_dropout", self.regularization.output_dropout),

@@ -136,6 +136,11 @@ impl Run<'_> {
         let rate = self.trainer.learning_rate();
         let loss = self.trainer.step().map_err(|error| self.explain(error))?;
         let seconds = begin.elapsed().as_secs_f64();
+        // Far worse than guessing: it will not come back from there.
+        let guessing = (self.trainer.shape.symbols as f64).ln();
+        if loss > 3.0 * guessing + 10.0 {
+            return Err(self.explain(self.trainer.diverged(loss)));
+        }
         self.sum += loss;
         self.count += 1;
         self.count_seconds += seconds;
@@ -148,7 +153,7 @@ impl Run<'_> {
         let report = self.trainer.job.recipe.report.clone();
         let due = |every: u64| last || (every > 0 && step.is_multiple_of(every));
         if due(report.every) {
-            self.report(rate)?;
+            self.report(rate);
         }
         if due(report.validate_every) {
             self.validate();
@@ -163,13 +168,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn report(&mut self, learning_rate: f64) -> Result<(), TrainError> {
+    fn report(&mut self, learning_rate: f64) {
         let loss = self.sum / self.count as f64;
-        // Far worse than guessing: it will not come back from there.
-        let guessing = (self.trainer.shape.symbols as f64).ln();
-        if loss > 3.0 * guessing + 3.0 {
-            return Err(self.explain(self.trainer.diverged(loss)));
-        }
         let (batch, seq_len) = self.trainer.batch_and_seq_len();
         let characters = (batch * seq_len) as f64 * self.count as f64;
         let done = self.trainer.done();
@@ -189,7 +189,6 @@ impl Run<'_> {
             seconds_left: progress.seconds * (1.0 - done) / done,
         }));
         (self.sum, self.count, self.count_seconds) = (0.0, 0, 0.0);
-        Ok(())
     }
 
     fn validate(&mut self) {

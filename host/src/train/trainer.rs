@@ -1,7 +1,7 @@
 //! The trainer: everything that changes from step to step, and what one step does to it.
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
 use super::adam::{self, Adam};
@@ -9,7 +9,7 @@ use super::evaluate;
 use super::feed::{Cut, Feed};
 use super::network::{Dropped, State};
 use super::random::{Purpose, draw, seed_torch};
-use super::recipe::{AlphabetKind, Length, Recipe};
+use super::recipe::{AlphabetKind, Recipe};
 use super::weights::Shape;
 use super::workers::{Part, Task, Workers};
 use crate::corpus::{Corpus, Reading, Source};
@@ -233,11 +233,8 @@ impl Trainer {
     /// How much of the run is done, from 0 to 1.
     #[must_use]
     pub fn done(&self) -> f64 {
-        let done = match self.job.recipe.length {
-            Length::Steps(steps) => self.progress.step as f64 / steps as f64,
-            Length::Minutes(minutes) => self.progress.seconds / (60.0 * minutes),
-        };
-        done.min(1.0)
+        let progress = &self.progress;
+        self.job.recipe.length.done(progress.step, progress.seconds)
     }
 
     /// The learning rate of the next step.
@@ -249,8 +246,8 @@ impl Trainer {
     /// Learns from the next window and returns its mean loss in nats per character.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] when the loss or its gradient is no finite number; the weights are
-    /// then as they were.
+    /// [`TrainError::Diverged`] when the loss, its gradient or a weight is no finite number; there is
+    /// then no way on but from a checkpoint.
     pub fn step(&mut self) -> Result<f64, TrainError> {
         let rate = self.learning_rate();
         let parts = self.workers.compute(self.tasks())?;
@@ -273,6 +270,15 @@ impl Trainer {
         }
         self.tensors.state = State::join(&states);
         self.change(&gradient, rate);
+        if !self
+            .tensors
+            .weights
+            .sum(Kind::Double)
+            .double_value(&[])
+            .is_finite()
+        {
+            return Err(self.diverged(f64::INFINITY));
+        }
         self.progress.step += 1;
         Ok(loss)
     }

@@ -75,7 +75,7 @@ fn unpack_wheels(cache: &Path, target: &Path) -> anyhow::Result<()> {
     let size = wheel::size(&WHEELS);
     say(
         NAME,
-        &format!("{VERSION}: downloading {size} from PyPI, to keep 500 MB"),
+        &format!("{VERSION}: downloading {size} from PyPI (490 MB unpacked)"),
     );
     let partial = partial_dir(cache)?;
     let wheels = wheel::download(&WHEELS, partial.path())?;

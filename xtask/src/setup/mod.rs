@@ -9,7 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use host::corpus::{self, Standard};
-use host::{paths, toolchain};
+use host::paths;
+use host::toolchain::{self, DISK_SPACE};
 
 mod libtorch;
 mod progress;
@@ -60,6 +61,9 @@ pub fn ensure() -> anyhow::Result<bool> {
     }
     sweep(&cache)?;
     println!("Setting up, with downloads in {}:", cache.display());
+    if let Some(mend) = toolchain::disk_space().mend {
+        say("warning", &format!("this may not be enough disk: {mend}"));
+    }
     let parts = [
         ("system", system::install()),
         ("rust", rust::install()),
@@ -86,8 +90,11 @@ pub fn ensure() -> anyhow::Result<bool> {
     Ok(true)
 }
 
+/// Whether everything that can be installed is there.
 fn is_complete() -> bool {
-    toolchain::check().iter().all(|finding| finding.ready)
+    toolchain::check()
+        .iter()
+        .all(|finding| finding.ready || finding.name == DISK_SPACE)
 }
 
 fn fetch_corpus() -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ pub const INTERVAL: Duration = Duration::from_millis(100);
 /// A bar over `total` bytes.
 pub fn bytes(total: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(
-        "             {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+        "  {bar:40} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}",
     )
     .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(total).with_style(style)

@@ -1,6 +1,6 @@
 //! Parts of the Rust toolchain: bare-metal targets, clippy and rustfmt.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use host::toolchain;
 
 use super::say;
@@ -10,7 +10,7 @@ const NAME: &str = "rust";
 
 /// Adds what is missing. Explicitly: rustup's automatic installation may be switched off.
 pub fn install() -> anyhow::Result<()> {
-    let (targets, components) = toolchain::missing_rust_parts()?;
+    let (targets, components) = toolchain::missing_rust_parts().context("rustc does not run")?;
     if targets.is_empty() && components.is_empty() {
         return Ok(());
     }

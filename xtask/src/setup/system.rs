@@ -35,13 +35,12 @@ pub fn install() -> anyhow::Result<()> {
         NAME,
         &format!("installing {list} by apt-get (up to 180 MB on disk)"),
     );
-    if apt(root, &["install"], &packages).is_err() {
-        // The package lists of a new machine are empty or old.
-        apt(root, &["update"], &[])
-            .and_then(|()| apt(root, &["install"], &packages))
-            .with_context(|| format!("run `{by_hand}`, then this again"))?;
+    if has_package_lists() && apt(root, "install", &packages).is_ok() {
+        return Ok(());
     }
-    Ok(())
+    apt(root, "update", &[])
+        .and_then(|()| apt(root, "install", &packages))
+        .with_context(|| format!("run `{by_hand}`, then this again"))
 }
 
 fn missing() -> Vec<&'static str> {
@@ -59,7 +58,7 @@ fn missing() -> Vec<&'static str> {
 }
 
 /// Runs apt-get and keeps its long story to itself, but for errors.
-fn apt(root: bool, subcommand: &[&str], packages: &[&str]) -> anyhow::Result<()> {
+fn apt(root: bool, subcommand: &'static str, packages: &[&'static str]) -> anyhow::Result<()> {
     let mut words = Vec::new();
     if !root {
         words.push("sudo");
@@ -68,15 +67,30 @@ fn apt(root: bool, subcommand: &[&str], packages: &[&str]) -> anyhow::Result<()>
             words.push("--non-interactive");
         }
     }
-    words.extend(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]);
-    words.extend(subcommand);
+    words.extend([
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "-qq",
+        subcommand,
+    ]);
     if !packages.is_empty() {
         words.extend(["--yes", "--no-install-recommends"]);
     }
     words.extend(packages);
     Invocation::new(words[0])
         .args(words[1..].iter().copied())
-        .run()
+        .read()?;
+    Ok(())
+}
+
+/// Whether apt knows any package: on a new machine it does not before its first update.
+fn has_package_lists() -> bool {
+    std::fs::read_dir("/var/lib/apt/lists")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
 }
 
 fn is_root() -> bool {

@@ -88,12 +88,14 @@ pub fn download(wheels: &[Wheel], dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
         .stderr(File::create(&log)?)
         .spawn()
         .context("cannot start python3")?;
-    let bar = progress::bytes(wheels.iter().map(|wheel| wheel.bytes).sum());
+    let total = wheels.iter().map(|wheel| wheel.bytes).sum();
+    let bar = progress::bytes(total);
     let status = loop {
         if let Some(status) = pip.try_wait()? {
             break status;
         }
-        bar.set_position(progress::bytes_below(dir));
+        // At the end pip copies: both copies would be more than all.
+        bar.set_position(progress::bytes_below(dir).min(total));
         std::thread::sleep(progress::INTERVAL);
     };
     bar.finish_and_clear();
@@ -101,13 +103,13 @@ pub fn download(wheels: &[Wheel], dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
         let log = fs::read_to_string(&log).unwrap_or_default();
         let line = log.lines().rfind(|line| line.starts_with("ERROR"));
         bail!(
-            "pip could not download {}: {}",
+            "pip could not download {} ({}); check the network and run this again",
             wheels
                 .iter()
                 .map(|wheel| wheel.name)
                 .collect::<Vec<_>>()
                 .join(", "),
-            line.unwrap_or("no reason given; is the network there?")
+            line.unwrap_or("it gave no reason")
         );
     }
     wheels.iter().map(|wheel| downloaded(wheel, dir)).collect()

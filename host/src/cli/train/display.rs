@@ -77,7 +77,11 @@ impl Observer for Bar {
         match event {
             Event::Step(step) => {
                 self.bar.set_position((step.progress * TICKS as f64) as u64);
-                self.bar.set_message(self.heading.figures(step));
+                self.bar.set_message(if step.progress < 1.0 {
+                    self.heading.figures(step)
+                } else {
+                    "measuring the loss on text that was never trained on".to_owned()
+                });
             }
             Event::Sample { step, text } => {
                 let title = style(format!("── at step {step}, it writes:")).dim();
