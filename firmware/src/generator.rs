@@ -1,14 +1,16 @@
 //! The writer: feeds a prompt, then turns logits into characters one after the other.
 
+use core::borrow::BorrowMut;
+
 use crate::alphabet::Symbol;
 use crate::image::Model;
-use crate::lstm::Lstm;
+use crate::lstm::{Lstm, State};
 use crate::sampler::{Sampler, Settings};
 
 /// A model, its state and its random sequence: everything a passage of text follows from.
 #[derive(Clone, Debug)]
-pub struct Generator<'m> {
-    lstm: Lstm<'m>,
+pub struct Generator<'m, S = State> {
+    lstm: Lstm<'m, S>,
     sampler: Sampler,
     /// The last symbol written or read, which the next step reads.
     last: Symbol,
@@ -18,8 +20,16 @@ impl<'m> Generator<'m> {
     /// A generator at the start of a passage.
     #[must_use]
     pub fn new(model: Model<'m>, settings: Settings, seed: u64) -> Self {
+        Self::with_state(model, settings, seed, State::new())
+    }
+}
+
+impl<'m, S: BorrowMut<State>> Generator<'m, S> {
+    /// A generator at the start of a passage that works in the memory given.
+    #[must_use]
+    pub fn with_state(model: Model<'m>, settings: Settings, seed: u64, state: S) -> Self {
         Self {
-            lstm: Lstm::new(model),
+            lstm: Lstm::with_state(model, state),
             sampler: Sampler::new(settings, seed),
             last: model.alphabet().start(),
         }
@@ -33,7 +43,7 @@ impl<'m> Generator<'m> {
 
     /// The model with its state.
     #[must_use]
-    pub fn lstm(&self) -> &Lstm<'m> {
+    pub fn lstm(&self) -> &Lstm<'m, S> {
         &self.lstm
     }
 

@@ -37,7 +37,7 @@ use core::fmt;
 use bytemuck::Pod;
 
 use crate::alphabet::Alphabet;
-use crate::kernels::Bits;
+use crate::kernels::{Bits, PACKED_WORDS};
 
 /// The first four bytes of an image.
 pub const MAGIC: [u8; 4] = *b"INKL";
@@ -169,6 +169,12 @@ impl Dimensions {
     #[must_use]
     pub fn padded_hidden(&self) -> usize {
         self.hidden.next_multiple_of(BLOCK)
+    }
+
+    /// Words that a layer's packed hidden state fills.
+    #[must_use]
+    pub fn packed_words(&self) -> usize {
+        self.padded_hidden() / BLOCK * PACKED_WORDS
     }
 
     /// Rows of a layer's input section.

@@ -11,45 +11,78 @@
 //! logit = sat16((bias + K · (W_out · h')) * m >> 21)    Q5.10
 //! ```
 
+use core::borrow::BorrowMut;
+
 use crate::alphabet::Symbol;
-use crate::image::{BLOCK, MAX_LAYERS, MAX_SYMBOLS, MAX_UNITS, Model, TILE_ROWS};
+use crate::image::{MAX_LAYERS, MAX_SYMBOLS, MAX_UNITS, Model};
 use crate::kernels::{
-    self, Bits, Format, Int4, Int8, LayerStep, MAX_PACKED_WORDS, OutputStep, PACKED_WORDS, pack,
+    self, Bits, Format, Int4, Int8, LayerStep, MAX_PACKED_WORDS, OutputStep, pack,
 };
 
-/// A model with its state: cells and hidden units of every layer, and the last logits.
+/// All memory that a model works in. A board keeps it in a static variable, see [`Lstm::with_state`].
 #[derive(Clone, Debug)]
-pub struct Lstm<'m> {
-    model: Model<'m>,
+pub struct State {
     /// Cells of all layers one after the other, Q4.11.
-    cells: heapless::Vec<i16, MAX_UNITS>,
+    cells: [i16; MAX_UNITS],
     /// Hidden units of the layer being computed, in units of 1/127, with zeros up to a whole block.
-    hidden: heapless::Vec<i8, MAX_UNITS>,
+    hidden: [i8; MAX_UNITS],
     /// Every layer's hidden state as the recurrent weights want it, one after the other.
-    recurrent: heapless::Vec<u32, MAX_PACKED_WORDS>,
+    packed: [u32; MAX_PACKED_WORDS],
     /// Per layer, what the offsets of the weights add to its rows' sums.
     offsets: [i32; MAX_LAYERS],
-    /// The last layer's hidden state as the output weights want it, where that differs.
-    output: heapless::Vec<u32, MAX_PACKED_WORDS>,
     /// Q5.10.
-    logits: heapless::Vec<i16, MAX_SYMBOLS>,
+    logits: [i16; MAX_SYMBOLS],
+}
+
+impl State {
+    /// The zero state.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            cells: [0; MAX_UNITS],
+            hidden: [0; MAX_UNITS],
+            packed: [0; MAX_PACKED_WORDS], // zeros, packed
+            offsets: [0; MAX_LAYERS],
+            logits: [0; MAX_SYMBOLS],
+        }
+    }
+
+    fn reset(&mut self) {
+        self.cells.fill(0);
+        self.hidden.fill(0);
+        self.packed.fill(0);
+        self.offsets.fill(0);
+        self.logits.fill(0);
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A model with its state, which it owns or, on a small stack, borrows.
+#[derive(Clone, Debug)]
+pub struct Lstm<'m, S = State> {
+    model: Model<'m>,
+    state: S,
 }
 
 impl<'m> Lstm<'m> {
     /// A model in its zero state.
     #[must_use]
     pub fn new(model: Model<'m>) -> Self {
-        let mut lstm = Self {
-            model,
-            cells: heapless::Vec::new(),
-            hidden: heapless::Vec::new(),
-            recurrent: heapless::Vec::new(),
-            offsets: [0; MAX_LAYERS],
-            output: heapless::Vec::new(),
-            logits: heapless::Vec::new(),
-        };
-        lstm.reset();
-        lstm
+        Self::with_state(model, State::new())
+    }
+}
+
+impl<'m, S: BorrowMut<State>> Lstm<'m, S> {
+    /// A model in its zero state, in the memory given.
+    #[must_use]
+    pub fn with_state(model: Model<'m>, mut state: S) -> Self {
+        state.borrow_mut().reset();
+        Self { model, state }
     }
 
     /// The model.
@@ -60,22 +93,7 @@ impl<'m> Lstm<'m> {
 
     /// Forgets everything read so far.
     pub fn reset(&mut self) {
-        let dimensions = self.model.dimensions();
-        let words = dimensions.padded_hidden() / BLOCK * PACKED_WORDS;
-        // A checked model fits: `Dimensions::fit`. The packed form of zeros is zeros.
-        self.cells.clear();
-        let _ = self.cells.resize(dimensions.hidden * dimensions.layers, 0);
-        self.hidden.clear();
-        let _ = self.hidden.resize(dimensions.padded_hidden(), 0);
-        self.recurrent.clear();
-        let _ = self.recurrent.resize(words * dimensions.layers, 0);
-        self.offsets = [0; MAX_LAYERS];
-        self.logits.clear();
-        let _ = self.logits.resize(dimensions.output_tiles() * TILE_ROWS, 0);
-        if dimensions.output_bits != dimensions.recurrent_bits {
-            self.output.clear();
-            let _ = self.output.resize(words, 0);
-        }
+        self.state.borrow_mut().reset();
     }
 
     /// Reads one symbol. A symbol outside the alphabet leaves the state as it is.
@@ -88,75 +106,88 @@ impl<'m> Lstm<'m> {
         }
     }
 
+    // A checked model's slices all fit (`Dimensions::fit`); the empty slice stands for one that does
+    // not, so that there is nothing that could panic.
     fn step_layers<F: Format>(&mut self, symbol: usize) {
         let dimensions = self.model.dimensions();
-        let words = dimensions.padded_hidden() / BLOCK * PACKED_WORDS;
-        let layers = self.model.lstm_layers().iter();
-        let cells = self.cells.chunks_exact_mut(dimensions.hidden);
-        for (index, (layer, cells)) in layers.zip(cells).enumerate() {
+        let words = dimensions.packed_words();
+        let state = self.state.borrow_mut();
+        let hidden = state.hidden.get_mut(..dimensions.padded_hidden());
+        let hidden = hidden.unwrap_or_default();
+        for (index, layer) in self.model.lstm_layers().iter().enumerate() {
             let (row, below) = if index == 0 { (symbol, 0) } else { (0, 1) };
             // The new state of the layer below lies right in front of this layer's old one.
             let own = index * words..(index + 1) * words;
             let read = (index - below) * words..own.end;
-            let offsets = self.offsets.get(index - below..=index).unwrap_or_default();
+            let cells = index * dimensions.hidden..(index + 1) * dimensions.hidden;
+            let offsets = state.offsets.get(index - below..=index).unwrap_or_default();
             F::layer(LayerStep {
                 inputs: layer.input_row(row),
                 units: layer.units(),
-                packed: self.recurrent.get(read).unwrap_or_default(),
+                packed: state.packed.get(read).unwrap_or_default(),
                 offset: offsets
                     .iter()
                     .fold(0, |sum, &offset| sum.wrapping_add(offset)),
-                cells,
-                hidden: &mut self.hidden,
+                cells: state.cells.get_mut(cells).unwrap_or_default(),
+                hidden,
             });
-            pack::<F>(
-                &self.hidden,
-                self.recurrent.get_mut(own).unwrap_or_default(),
-            );
-            if let Some(offset) = self.offsets.get_mut(index) {
-                *offset = kernels::offset::<F>(&self.hidden);
+            pack::<F>(hidden, state.packed.get_mut(own).unwrap_or_default());
+            if let Some(offset) = state.offsets.get_mut(index) {
+                *offset = kernels::offset::<F>(hidden);
             }
         }
     }
 
     /// The logits after the last step, Q5.10, one per symbol.
     pub fn logits(&mut self) -> &[i16] {
-        match self.model.dimensions().output_bits {
-            Bits::Eight => self.output_logits::<Int8>(),
-            Bits::Four => self.output_logits::<Int4>(),
+        let dimensions = self.model.dimensions();
+        match (dimensions.recurrent_bits, dimensions.output_bits) {
+            (Bits::Eight, Bits::Eight) => self.output_logits::<Int8, Int8>(),
+            (Bits::Eight, Bits::Four) => self.output_logits::<Int8, Int4>(),
+            (Bits::Four, Bits::Eight) => self.output_logits::<Int4, Int8>(),
+            (Bits::Four, Bits::Four) => self.output_logits::<Int4, Int4>(),
         }
-        self.logits.get(..self.model.symbols()).unwrap_or_default()
+        let logits = self.state.borrow().logits.get(..dimensions.symbols);
+        logits.unwrap_or_default()
     }
 
-    fn output_logits<F: Format>(&mut self) {
+    /// Logits with output weights in format `O` of a model with recurrent weights in format `R`.
+    fn output_logits<R: Format, O: Format>(&mut self) {
         let dimensions = self.model.dimensions();
-        let packed = if F::BITS == dimensions.recurrent_bits {
-            let words = dimensions.padded_hidden() / BLOCK * PACKED_WORDS;
-            self.recurrent
-                .chunks_exact(words)
-                .last()
-                .unwrap_or_default()
-        } else {
-            pack::<F>(&self.hidden, &mut self.output);
-            &self.output
-        };
-        F::output(OutputStep {
+        let words = dimensions.packed_words();
+        let state = self.state.borrow_mut();
+        let hidden = state.hidden.get(..dimensions.padded_hidden());
+        let hidden = hidden.unwrap_or_default();
+        let end = dimensions.layers * words;
+        let packed = state.packed.get_mut(end.saturating_sub(words)..end);
+        let packed = packed.unwrap_or_default();
+        let is_mixed = R::BITS != O::BITS;
+        if is_mixed {
+            pack::<O>(hidden, packed);
+        }
+        O::output(OutputStep {
             records: self.model.output(),
             packed,
-            offset: kernels::offset::<F>(&self.hidden),
-            logits: &mut self.logits,
+            offset: kernels::offset::<O>(hidden),
+            logits: &mut state.logits,
         });
+        if is_mixed {
+            pack::<R>(hidden, packed);
+        }
     }
 
     /// The cells of all layers, lowest first, Q4.11.
     #[must_use]
     pub fn cells(&self) -> &[i16] {
-        &self.cells
+        let dimensions = self.model.dimensions();
+        let cells = self.state.borrow().cells.get(..dimensions.hidden * dimensions.layers);
+        cells.unwrap_or_default()
     }
 
     /// The hidden state of the last layer, in units of 1/127.
     #[must_use]
     pub fn hidden(&self) -> &[i8] {
-        self.hidden.get(..self.model.hidden()).unwrap_or_default()
+        let hidden = self.state.borrow().hidden.get(..self.model.hidden());
+        hidden.unwrap_or_default()
     }
 }

@@ -6,17 +6,15 @@
 use firmware::board::{self, entry};
 use firmware::generator::Generator;
 use firmware::image::Model;
+use firmware::lstm::State;
 use firmware::sampler::Settings;
 use firmware::session::Session;
 
 #[entry]
 fn main() -> ! {
+    static mut STATE: State = State::new();
     let board = board::Selected::start();
-    match Model::parse(board::linked_image()) {
-        Ok(model) => {
-            let mut generator = Generator::new(model, Settings::default(), 0);
-            Session::new(board, Ok(&mut generator)).run()
-        }
-        Err(error) => Session::new(board, Err(error)).run(),
-    }
+    let engine = Model::parse(board::linked_image())
+        .map(|model| Generator::with_state(model, Settings::default(), 0, STATE));
+    Session::new(board, engine).run()
 }

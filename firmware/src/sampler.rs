@@ -8,7 +8,6 @@ use core::str::FromStr;
 
 use crate::alphabet::Symbol;
 use crate::fixed::LOGIT_FRACTION_BITS;
-use crate::image::MAX_SYMBOLS;
 
 /// A decimal number from 0 to 65.535 in steps of 0.001, as typed at a console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,7 +158,6 @@ pub struct Sampler {
     /// Logit differences from here on give weight zero (0 when greedy).
     reach: u32,
     rng: Rng,
-    weights: heapless::Vec<u16, MAX_SYMBOLS>,
 }
 
 impl Sampler {
@@ -171,7 +169,6 @@ impl Sampler {
             slope: 0,
             reach: 0,
             rng: Rng::new(seed),
-            weights: heapless::Vec::new(),
         };
         sampler.set_settings(settings);
         sampler
@@ -214,19 +211,22 @@ impl Sampler {
         if self.reach == 0 {
             return best as Symbol;
         }
-        let mut total = self.weigh(logits, max);
+        let random = self.rng.next_u32();
+        let weight = |logit| self.weight(max, logit);
+        let mut kept = Kept::ALL;
         if self.settings.top_k > 0 {
-            total = self.keep(logits, self.settings.top_k.into(), |_| 1);
+            kept = kept.first(logits, self.settings.top_k.into(), |_| 1);
         }
         if self.settings.top_p < Thousandths::ONE {
             // The total is at most 256 * 2^15, so the product needs 64 bits only above 2^9 * 2^15.
-            let part = u64::from(total) * u64::from(self.settings.top_p.0);
+            let part = u64::from(kept.sum(logits, weight)) * u64::from(self.settings.top_p.0);
             let target = part.div_ceil(1_000).max(1) as u32;
-            total = self.keep(logits, target, u32::from);
+            kept = kept.first(logits, target, weight);
         }
-        let mut point = ((u64::from(self.rng.next_u32()) * u64::from(total)) >> 32) as u32;
-        for (index, &weight) in self.weights.iter().enumerate() {
-            match point.checked_sub(weight.into()) {
+        let total = kept.sum(logits, weight);
+        let mut point = ((u64::from(random) * u64::from(total)) >> 32) as u32;
+        for (index, logit) in kept.of(logits) {
+            match point.checked_sub(weight(logit)) {
                 Some(rest) => point = rest,
                 None => return index as Symbol,
             }
@@ -234,56 +234,79 @@ impl Sampler {
         best as Symbol
     }
 
-    /// Fills in the weights and returns their sum.
-    fn weigh(&mut self, logits: &[i16], max: i16) -> u32 {
-        self.weights.clear();
-        let mut total = 0;
-        for &logit in logits {
-            let difference = (i32::from(max) - i32::from(logit)) as u32;
-            let weight = if difference < self.reach {
-                let exponent = (difference * self.slope) >> SLOPE_BITS;
-                let fraction = exponent as usize & (POWERS.len() - 1);
-                POWERS[fraction] >> ((exponent >> EXPONENT_BITS) & 15)
-            } else {
-                0
-            };
-            total += u32::from(weight);
-            let _ = self.weights.push(weight); // there are at most MAX_SYMBOLS logits
+    /// A symbol's weight, from its logit and the highest one: Q1.15.
+    #[inline(always)]
+    fn weight(&self, max: i16, logit: i16) -> u32 {
+        let difference = (i32::from(max) - i32::from(logit)) as u32;
+        if difference >= self.reach {
+            return 0;
         }
-        total
+        let exponent = (difference * self.slope) >> SLOPE_BITS;
+        let fraction = exponent as usize & (POWERS.len() - 1);
+        u32::from(POWERS[fraction]) >> ((exponent >> EXPONENT_BITS) & 15)
+    }
+}
+
+/// The symbols to draw from: the first ones in the order of falling logits, of equal ones the lower
+/// index first. Told by the last one.
+#[derive(Clone, Copy)]
+struct Kept {
+    logit: i32,
+    index: usize,
+}
+
+impl Kept {
+    /// Every symbol.
+    const ALL: Self = Self {
+        logit: i32::MIN,
+        index: 0,
+    };
+
+    /// Those of the logits that are kept, with their indices.
+    #[inline(always)]
+    fn of(self, logits: &[i16]) -> impl Iterator<Item = (usize, i16)> {
+        let symbols = logits.iter().copied().enumerate();
+        symbols.filter(move |&(index, logit)| {
+            i32::from(logit) > self.logit || (i32::from(logit) == self.logit && index <= self.index)
+        })
     }
 
-    /// Keeps the most probable symbols until their measures reach the target, zeroes the others'
-    /// weights and returns the new sum. Of equal logits the lower index is kept first.
-    fn keep(&mut self, logits: &[i16], target: u32, measure: impl Fn(u16) -> u32) -> u32 {
-        let reached = |threshold: i32| -> u32 {
-            let kept = logits.iter().zip(&self.weights);
-            kept.filter(|&(&logit, _)| i32::from(logit) >= threshold)
-                .map(|(_, &weight)| measure(weight))
-                .sum()
+    /// What the kept symbols measure together.
+    #[inline(always)]
+    fn sum(self, logits: &[i16], measure: impl Fn(i16) -> u32) -> u32 {
+        self.of(logits).map(|(_, logit)| measure(logit)).sum()
+    }
+
+    /// The first of these that together measure so much.
+    fn first(self, logits: &[i16], target: u32, measure: impl Fn(i16) -> u32) -> Self {
+        let above = |threshold: i32| {
+            self.sum(logits, |logit| match i32::from(logit) >= threshold {
+                true => measure(logit),
+                false => 0,
+            })
         };
         // The highest threshold that still reaches the target, by bisection over 16 bits.
         let (mut low, mut high) = (i32::from(i16::MIN), i32::from(i16::MAX) + 1);
         while high - low > 1 {
             let middle = (low + high) >> 1;
-            if reached(middle) >= target {
+            if above(middle) >= target {
                 low = middle;
             } else {
                 high = middle;
             }
         }
-        let mut sum = reached(low + 1);
-        let mut total = 0;
-        for (&logit, weight) in logits.iter().zip(&mut self.weights) {
-            let logit = i32::from(logit);
-            if logit < low || (logit == low && sum >= target) {
-                *weight = 0;
-            } else if logit == low {
-                sum += measure(*weight);
+        let mut sum = above(high);
+        let mut last = 0;
+        for (index, logit) in self.of(logits) {
+            if i32::from(logit) == low && sum < target {
+                sum += measure(logit);
+                last = index;
             }
-            total += u32::from(*weight);
         }
-        total
+        Self {
+            logit: low,
+            index: last,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::console::{Command, HELP, LINE_BYTES, LineEditor, LineError};
 use crate::generator::Generator;
 use crate::image::ImageError;
 use crate::log::{info, warning};
+use crate::lstm::State;
 use crate::sampler::{Settings, Thousandths};
 use crate::serial::write_text;
 
@@ -35,18 +36,19 @@ const DEFAULT_SEED: u64 = 1;
 /// How many unknown characters of a prompt are shown.
 const SHOWN_UNKNOWN: usize = 8;
 
+/// A generator in borrowed memory: its state is too large to be moved about on a small stack.
+pub type Engine<'m> = Generator<'m, &'m mut State>;
+
 /// A board, a model and the conversation between them and whoever is at the serial line.
-pub struct Session<'g, 'm, B: Board> {
+pub struct Session<'m, B: Board> {
     editor: LineEditor,
-    player: Player<'g, 'm, B>,
+    player: Player<'m, B>,
 }
 
-impl<'g, 'm, B: Board> Session<'g, 'm, B> {
+impl<'m, B: Board> Session<'m, B> {
     /// Greets, and gets the first passage ready. Without an engine the console stays and says why.
-    ///
-    /// The engine is lent because it is large: it must never be moved about on a small stack.
     #[inline(never)]
-    pub fn new(board: B, engine: Result<&'g mut Generator<'m>, ImageError>) -> Self {
+    pub fn new(board: B, engine: Result<Engine<'m>, ImageError>) -> Self {
         let mut session = Session {
             editor: LineEditor::default(),
             player: Player::new(board, engine),
@@ -108,9 +110,9 @@ impl Passage {
 }
 
 /// The talking and writing half of a session; the line editor is the listening half.
-struct Player<'g, 'm, B: Board> {
+struct Player<'m, B: Board> {
     port: Port<B>,
-    engine: Result<&'g mut Generator<'m>, ImageError>,
+    engine: Result<Engine<'m>, ImageError>,
     settings: Settings,
     length: u32,
     rate: u32,
@@ -124,8 +126,8 @@ struct Player<'g, 'm, B: Board> {
     computed: u32,
 }
 
-impl<'g, 'm, B: Board> Player<'g, 'm, B> {
-    fn new(mut board: B, engine: Result<&'g mut Generator<'m>, ImageError>) -> Self {
+impl<'m, B: Board> Player<'m, B> {
+    fn new(mut board: B, engine: Result<Engine<'m>, ImageError>) -> Self {
         let seed = board.entropy().unwrap_or(DEFAULT_SEED);
         let clock = Clock::new(board.ticks());
         let mut player = Player {

@@ -29,7 +29,7 @@ pub enum ExportError {
     #[error(transparent)]
     Image(#[from] firmware::image::ImageError),
     /// A file cannot be written.
-    #[error("cannot write {}: {source}; nothing was changed there", path.display())]
+    #[error("cannot write {}; nothing was changed there", path.display())]
     Write {
         /// The file.
         path: PathBuf,

@@ -229,7 +229,7 @@ fn append(bytes: &mut Vec<u8>, section: &[u8]) {
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file cannot be read.
-    #[error("cannot read the model image {}: {source}", path.display())]
+    #[error("cannot read the model image {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -237,7 +237,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// The file is not a sound image.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot use {}", path.display())]
     Image {
         /// The file.
         path: PathBuf,

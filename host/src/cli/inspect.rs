@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::model::image_path;
+use crate::device::BOARDS;
+use crate::device::build::PROGRAM_BYTES;
 use crate::image::AlignedImage;
 
 /// Options of `inspect`.
@@ -39,7 +41,7 @@ struct Section {
     bytes: usize,
 }
 
-/// Whether a board's flash holds the model beside the program.
+/// Whether a board's flash holds the model and, by a generous estimate, the program.
 #[derive(Debug, Serialize)]
 struct Fit {
     board: &'static str,
@@ -65,7 +67,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .sections()
             .map(|(name, bytes)| Section { name, bytes })
             .collect(),
-        boards: Vec::new(),
+        boards: BOARDS
+            .iter()
+            .map(|board| Fit {
+                board: board.name,
+                fits: model.image_bytes() as u64 + PROGRAM_BYTES <= board.flash_bytes,
+            })
+            .collect(),
     };
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
@@ -94,6 +102,7 @@ fn print(report: &Report) {
     for section in &report.sections {
         println!("  {:<18} {:>7} bytes", section.name, section.bytes);
     }
+    println!("boards");
     for fit in &report.boards {
         let verdict = if fit.fits { "fits" } else { "too large" };
         println!("  {:<18} {verdict}", fit.board);

@@ -74,11 +74,16 @@ pub fn image_path(model: &Path) -> anyhow::Result<PathBuf> {
     } else if model.components().count() == 1 && named.is_file() {
         Ok(named)
     } else {
-        bail!(
-            "there is no model {}: name an image file, or one of weights/ ({})",
-            model.display(),
-            names(&paths::weights_dir()).join(", ")
-        )
+        let named = names(&paths::weights_dir());
+        let choice = if named.is_empty() {
+            "name an image file".to_owned()
+        } else {
+            format!(
+                "name an image file, or one of weights/: {}",
+                named.join(", ")
+            )
+        };
+        bail!("there is no model {}: {choice}", model.display())
     }
 }
 

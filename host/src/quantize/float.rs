@@ -14,7 +14,7 @@ pub const FORMAT: &str = "inkling-float-1";
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("cannot read the weights {}: {source}", path.display())]
+    #[error("cannot read the weights {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,

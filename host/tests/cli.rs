@@ -1,0 +1,172 @@
+//! The commands that read models, as a user runs them: what they print and how they refuse.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use assert_cmd::prelude::*;
+use firmware::generator::Generator;
+use firmware::kernels::Bits;
+use firmware::sampler::Settings;
+use host::image::AlignedImage;
+use host::quantize::{Widths, quantize};
+use host::synthetic::float_model;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with one sound image of a made-up model.
+struct Fixture {
+    folder: TempDir,
+    image: AlignedImage,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = quantize(&float_model(65, 24, 1, 3), Widths::uniform(Bits::Eight)).unwrap();
+        let image = parts.to_image().unwrap();
+        std::fs::write(folder.path().join("model.img"), image.bytes()).unwrap();
+        Self { folder, image }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a changed copy of the image.
+    fn changed(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
+        let mut bytes = self.image.bytes().to_vec();
+        change(&mut bytes);
+        std::fs::write(self.path(name), bytes).unwrap();
+        self.path(name)
+    }
+
+    fn host(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::cargo_bin("host").unwrap();
+        command.current_dir(self.folder.path()).args(arguments);
+        command
+    }
+
+    fn output(&self, arguments: &[&str]) -> String {
+        let output = self.host(arguments).assert().success().get_output().clone();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What a failing command says, with the folder's name taken out.
+    fn refusal(&self, arguments: &[&str]) -> String {
+        let output = self.host(arguments).assert().failure().get_output().clone();
+        assert!(output.stdout.is_empty());
+        let folder = self.folder.path().display().to_string();
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .replace(&folder, "FOLDER")
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn sample_prints_what_the_engine_generates() {
+    let fixture = Fixture::new();
+    let mut generator = Generator::new(fixture.image.model().unwrap(), Settings::default(), 9);
+    for character in "abc".chars() {
+        assert!(generator.prompt_char(character));
+    }
+    let expected: String = (0..200).map(|_| generator.next_char()).collect();
+    let arguments = ["sample", "model.img", "--seed", "9", "--length", "200"];
+    let printed = fixture.output(&[&arguments[..], &["--prompt", "aébc"]].concat());
+    assert_eq!(printed, format!("abc{expected}"));
+}
+
+#[test]
+fn sample_names_the_characters_it_skips() {
+    let fixture = Fixture::new();
+    let arguments = ["sample", "model.img", "--length", "1", "--prompt", "aéb"];
+    let output = fixture.host(&arguments).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("does not know: \"é\""), "{said}");
+}
+
+#[test]
+fn unsound_images_are_refused_in_one_sentence() {
+    let fixture = Fixture::new();
+    let truncated = fixture.changed("truncated.img", |bytes| bytes.truncate(3_000));
+    let damaged = fixture.changed("damaged.img", |bytes| bytes[2_000] ^= 1);
+    let newer = fixture.changed("newer.img", |bytes| bytes[4] = 7);
+    let longer = fixture.changed("longer.img", |bytes| bytes.extend([0; 5]));
+    let other = fixture.changed("other.img", |bytes| bytes.fill(b'x'));
+    let refusals: Vec<String> = [truncated, damaged, newer, longer, other]
+        .iter()
+        .map(|path| fixture.refusal(&["inspect", text(path)]))
+        .collect();
+    insta::assert_snapshot!(refusals.concat(), @r"
+    error: cannot use FOLDER/truncated.img: the model image is cut short: 3000 bytes instead of 11312
+    error: cannot use FOLDER/damaged.img: the model image is damaged: its checksum does not match
+    error: cannot use FOLDER/newer.img: the model image has format version 7, this program reads 1: export the model again or update the program
+    error: FOLDER/longer.img: 5 bytes follow the model image: export the model again
+    error: cannot use FOLDER/other.img: this is not a model image
+    ");
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let fixture = Fixture::new();
+    let refusals = [
+        fixture.refusal(&["sample", "nothing.img"]),
+        fixture.refusal(&["export", "nothing"]),
+        fixture.refusal(&["eval", "model.img", "--text", "nothing.txt"]),
+    ];
+    insta::assert_snapshot!(refusals.concat(), @r"
+    error: there is no model nothing.img: name an image file
+    error: there is no finished run nothing: `host train` makes one, in runs/
+    error: cannot find the text 'nothing.txt'; check the path
+    ");
+}
+
+#[test]
+fn temperatures_that_mean_nothing_are_refused() {
+    let fixture = Fixture::new();
+    for temperature in ["-1", "NaN", "inf", "1e9", "warm"] {
+        let said = fixture.refusal(&["sample", "model.img", "--temperature", temperature]);
+        assert!(
+            said.contains("expected a number from 0 to 65.535"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn inspect_tells_scripts_what_is_inside() {
+    let fixture = Fixture::new();
+    let report: Value =
+        serde_json::from_str(&fixture.output(&["inspect", "model.img", "--json"])).unwrap();
+    assert_eq!(report["hidden"], 24);
+    assert_eq!(report["symbols"], 65);
+    assert_eq!(report["layers"], 1);
+    assert_eq!(report["weight_bits"], 8);
+    assert_eq!(report["image_bytes"], fixture.image.bytes().len());
+    let microbit = |board: &&Value| board["board"] == "microbit";
+    let boards = report["boards"].as_array().unwrap();
+    assert_eq!(boards.iter().find(microbit).unwrap()["fits"], true);
+}
+
+#[test]
+fn eval_measures_the_last_tenth_of_a_text() {
+    let fixture = Fixture::new();
+    std::fs::write(
+        fixture.path("text.txt"),
+        "the quick brown fox\n".repeat(100),
+    )
+    .unwrap();
+    let arguments = ["eval", "model.img", "--text", "text.txt", "--json"];
+    let report: Value = serde_json::from_str(&fixture.output(&arguments)).unwrap();
+    assert_eq!(report["characters"], 199);
+    let nats = report["engine_loss_nats"].as_f64().unwrap();
+    let bits = report["bits_per_char"].as_f64().unwrap();
+    // An untrained model is worse than a fair guess among 65 symbols, but not absurd.
+    assert!((65_f64.ln() * 0.8..20.0).contains(&nats), "{nats}");
+    assert!((bits - nats / 2_f64.ln()).abs() < 1e-9);
+}
