@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::model::{TextArgs, bar, float_weights_path, image_path};
+use super::model::{Shape, TextArgs, bar, float_weights_path, image_path};
 use crate::evaluate::{bits, engine_loss};
 use crate::image::AlignedImage;
 use crate::quantize::FloatModel;
@@ -36,11 +36,8 @@ struct Report {
     gap_nats: Option<f64>,
     perplexity: f64,
     characters: usize,
-    image_bytes: usize,
-    hidden: usize,
-    symbols: usize,
-    layers: usize,
-    weight_bits: u8,
+    #[serde(flatten)]
+    shape: Shape,
     /// Memory of the engine's state on a board.
     ram_bytes: usize,
 }
@@ -79,11 +76,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         gap_nats: float_loss.map(|float| engine - float),
         perplexity: engine.exp(),
         characters: validation.len() - 1,
-        image_bytes: model.image_bytes(),
-        hidden: model.hidden(),
-        symbols: model.symbols(),
-        layers: model.layers(),
-        weight_bits: model.weight_bits(),
+        shape: Shape::of(&model),
         ram_bytes: size_of::<firmware::generator::Generator<'_>>(),
     };
     if args.json {
@@ -107,12 +100,9 @@ fn print(report: &Report) {
         "measured on  {} characters, as one stream",
         report.characters
     );
-    println!(
-        "shape        hidden {}, layers {}, symbols {}, int{} weights",
-        report.hidden, report.layers, report.symbols, report.weight_bits
-    );
+    println!("shape        {}", report.shape);
     println!(
         "needs        {} bytes of flash, {} bytes of RAM",
-        report.image_bytes, report.ram_bytes
+        report.shape.image_bytes, report.ram_bytes
     );
 }

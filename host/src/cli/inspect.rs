@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::model::image_path;
+use super::model::{Shape, image_path};
 use crate::device::BOARDS;
 use crate::device::build::PROGRAM_BYTES;
 use crate::image::AlignedImage;
@@ -23,13 +23,9 @@ pub struct Args {
 #[derive(Debug, Serialize)]
 struct Report {
     name: String,
-    image_bytes: usize,
     checksum: String,
-    hidden: usize,
-    layers: usize,
-    symbols: usize,
-    weight_bits: u8,
-    output_bits: u8,
+    #[serde(flatten)]
+    shape: Shape,
     alphabet: String,
     sections: Vec<Section>,
     boards: Vec<Fit>,
@@ -52,18 +48,13 @@ struct Fit {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let image = AlignedImage::open(&image_path(&args.model)?)?;
     let model = image.model()?;
-    let dimensions = model.dimensions();
     let report = Report {
         name: model.name().to_owned(),
-        image_bytes: model.image_bytes(),
         checksum: format!("{:08x}", model.checksum()),
-        hidden: model.hidden(),
-        layers: model.layers(),
-        symbols: model.symbols(),
-        weight_bits: model.weight_bits(),
-        output_bits: dimensions.output_bits.count(),
+        shape: Shape::of(&model),
         alphabet: model.alphabet().chars().collect(),
-        sections: dimensions
+        sections: model
+            .dimensions()
             .sections()
             .map(|(name, bytes)| Section { name, bytes })
             .collect(),
@@ -87,16 +78,9 @@ fn print(report: &Report) {
     println!("name      {}", report.name);
     println!(
         "image     {} bytes, checksum {}",
-        report.image_bytes, report.checksum
+        report.shape.image_bytes, report.checksum
     );
-    println!(
-        "shape     hidden {}, layers {}, symbols {}",
-        report.hidden, report.layers, report.symbols
-    );
-    println!(
-        "weights   int{}, output int{}",
-        report.weight_bits, report.output_bits
-    );
+    println!("shape     {}", report.shape);
     println!("alphabet  {:?}", report.alphabet);
     println!("sections");
     for section in &report.sections {

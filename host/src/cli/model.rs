@@ -1,10 +1,13 @@
 //! What several subcommands share: naming a model, naming a text, a bar for long measurements.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use firmware::image::Model;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use crate::corpus::{Reading, Source, Standard, validation_symbols};
 use crate::paths;
@@ -63,6 +66,48 @@ impl TextArgs {
             );
         }
         Ok(encoded.symbols)
+    }
+}
+
+/// The size of a model in numbers, as reports print it.
+#[derive(Debug, Serialize)]
+pub struct Shape {
+    /// All the flash the model needs.
+    pub image_bytes: usize,
+    /// Hidden size of each layer.
+    pub hidden: usize,
+    /// LSTM layers.
+    pub layers: usize,
+    /// Symbols of the alphabet.
+    pub symbols: usize,
+    /// Bits of a recurrent weight.
+    pub weight_bits: u8,
+    /// Bits of an output weight.
+    pub output_bits: u8,
+}
+
+impl Shape {
+    /// Reads it off a model.
+    pub fn of(model: &Model<'_>) -> Self {
+        let dimensions = model.dimensions();
+        Self {
+            image_bytes: model.image_bytes(),
+            hidden: dimensions.hidden,
+            layers: dimensions.layers,
+            symbols: dimensions.symbols,
+            weight_bits: dimensions.recurrent_bits.count(),
+            output_bits: dimensions.output_bits.count(),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "hidden {}, layers {}, symbols {}, int{} weights, int{} output",
+            self.hidden, self.layers, self.symbols, self.weight_bits, self.output_bits
+        )
     }
 }
 
