@@ -35,23 +35,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says which kernels the target has: `cfg(arm_dsp)` for `SMLAD` and its kin, `cfg(arm_v6m)`.
+/// Says which kernels the core has instructions for: `cfg(arm_dsp)` where it has `SMLAD` and its kin,
+/// with `cfg(arm_v8m)` where the assembler must be told so, `cfg(arm_v7m)` and `cfg(arm_v6m)`.
 ///
-/// The compiler's own `target_feature` does not tell on Arm with a stable toolchain.
+/// The compiler's own `target_feature` does not tell on Arm with a stable toolchain, and on Armv8-M
+/// the target does not either: boards have the feature `dsp`.
 fn choose_kernels() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rustc-check-cfg=cfg(arm_dsp, arm_v6m)");
+    println!("cargo:rustc-check-cfg=cfg(arm_dsp, arm_v6m, arm_v7m, arm_v8m)");
     let target = env::var("TARGET")?;
-    if target.starts_with("thumbv7em") {
-        println!("cargo:rustc-cfg=arm_dsp");
-    } else if target.starts_with("thumbv6m") {
-        println!("cargo:rustc-cfg=arm_v6m");
+    let has_dsp = env::var_os("CARGO_FEATURE_DSP").is_some();
+    let names: &[&str] = match target.split('-').next() {
+        Some("thumbv7em") => &["arm_dsp"],
+        Some("thumbv8m.main") if has_dsp => &["arm_dsp", "arm_v8m"],
+        Some("thumbv7m" | "thumbv8m.main") => &["arm_v7m"],
+        Some("thumbv6m") => &["arm_v6m"],
+        _ => &[],
+    };
+    for name in names {
+        println!("cargo:rustc-cfg={name}");
     }
     Ok(())
 }
 
-/// Copies the model image to where `board::image` includes it from.
+/// Copies the model image to where `board::image` includes it from; with `INKLING_MODEL_ROOM`, leaves
+/// so many bytes of room for one that is put into the linked file later.
 fn copy_model(out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed=INKLING_MODEL");
+    println!("cargo:rerun-if-env-changed=INKLING_MODEL_ROOM");
+    if let Ok(room) = env::var("INKLING_MODEL_ROOM") {
+        fs::write(out.join("model.img"), vec![0; room.parse()?])?;
+        return Ok(());
+    }
     let model = env::var_os("INKLING_MODEL").map_or_else(|| DEFAULT_MODEL.into(), PathBuf::from);
     println!("cargo:rerun-if-changed={}", model.display());
     let bytes = fs::read(&model).map_err(|error| {

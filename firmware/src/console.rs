@@ -40,15 +40,14 @@ impl fmt::Display for LineError {
 impl core::error::Error for LineError {}
 
 /// Collects bytes into lines: backspace, Ctrl-U, any of CR, LF and CR LF as the line end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LineEditor {
     buffer: Vec<u8, LINE_BYTES>,
     state: State,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    #[default]
     Collecting,
     /// The buffer holds a line that was handed out; the next byte starts a new one.
     Finished,
@@ -56,7 +55,22 @@ enum State {
     Dropping,
 }
 
+impl Default for LineEditor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl LineEditor {
+    /// An editor with an empty line.
+    #[must_use]
+    pub const fn new() -> Self {
+        LineEditor {
+            buffer: Vec::new(),
+            state: State::Collecting,
+        }
+    }
+
     /// Takes one byte; answers with the line, or what is wrong with it, when the byte ends one.
     ///
     /// Empty lines are not reported. An overlong line is reported once, at its first excess byte.

@@ -141,18 +141,15 @@ impl<'m, S: BorrowMut<State>> Lstm<'m, S> {
     /// The logits after the last step, Q5.10, one per symbol.
     pub fn logits(&mut self) -> &[i16] {
         let dimensions = self.model.dimensions();
-        match (dimensions.recurrent_bits, dimensions.output_bits) {
-            (Bits::Eight, Bits::Eight) => self.output_logits::<Int8, Int8>(),
-            (Bits::Eight, Bits::Four) => self.output_logits::<Int8, Int4>(),
-            (Bits::Four, Bits::Eight) => self.output_logits::<Int4, Int8>(),
-            (Bits::Four, Bits::Four) => self.output_logits::<Int4, Int4>(),
+        match dimensions.output_bits {
+            Bits::Eight => self.output_logits::<Int8>(),
+            Bits::Four => self.output_logits::<Int4>(),
         }
         let logits = self.state.borrow().logits.get(..dimensions.symbols);
         logits.unwrap_or_default()
     }
 
-    /// Logits with output weights in format `O` of a model with recurrent weights in format `R`.
-    fn output_logits<R: Format, O: Format>(&mut self) {
+    fn output_logits<F: Format>(&mut self) {
         let dimensions = self.model.dimensions();
         let words = dimensions.packed_words();
         let state = self.state.borrow_mut();
@@ -161,18 +158,28 @@ impl<'m, S: BorrowMut<State>> Lstm<'m, S> {
         let end = dimensions.layers * words;
         let packed = state.packed.get_mut(end.saturating_sub(words)..end);
         let packed = packed.unwrap_or_default();
-        let is_mixed = R::BITS != O::BITS;
+        let is_mixed = F::BITS != dimensions.recurrent_bits;
+        let offset = match (
+            is_mixed,
+            state.offsets.get(dimensions.layers.wrapping_sub(1)),
+        ) {
+            (false, Some(&offset)) => offset,
+            _ => kernels::offset::<F>(hidden),
+        };
         if is_mixed {
-            pack::<O>(hidden, packed);
+            pack::<F>(hidden, packed);
         }
-        O::output(OutputStep {
+        F::output(OutputStep {
             records: self.model.output(),
             packed,
-            offset: kernels::offset::<O>(hidden),
+            offset,
             logits: &mut state.logits,
         });
-        if is_mixed {
-            pack::<R>(hidden, packed);
+        // The next step wants the recurrent weights' form again.
+        match dimensions.recurrent_bits {
+            _ if !is_mixed => {}
+            Bits::Eight => pack::<Int8>(hidden, packed),
+            Bits::Four => pack::<Int4>(hidden, packed),
         }
     }
 
@@ -180,7 +187,11 @@ impl<'m, S: BorrowMut<State>> Lstm<'m, S> {
     #[must_use]
     pub fn cells(&self) -> &[i16] {
         let dimensions = self.model.dimensions();
-        let cells = self.state.borrow().cells.get(..dimensions.hidden * dimensions.layers);
+        let cells = self
+            .state
+            .borrow()
+            .cells
+            .get(..dimensions.hidden * dimensions.layers);
         cells.unwrap_or_default()
     }
 

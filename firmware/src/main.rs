@@ -4,17 +4,12 @@
 #![no_main]
 
 use firmware::board::{self, entry};
-use firmware::generator::Generator;
 use firmware::image::Model;
-use firmware::lstm::State;
-use firmware::sampler::Settings;
-use firmware::session::Session;
+use firmware::session::{Memory, Session};
 
 #[entry]
 fn main() -> ! {
-    static mut STATE: State = State::new();
+    static mut MEMORY: Memory = Memory::new();
     let board = board::Selected::start();
-    let engine = Model::parse(board::linked_image())
-        .map(|model| Generator::with_state(model, Settings::default(), 0, STATE));
-    Session::new(board, engine).run()
+    Session::new(board, Model::parse(board::linked_image()), MEMORY).run()
 }

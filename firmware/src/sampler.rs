@@ -212,36 +212,50 @@ impl Sampler {
             return best as Symbol;
         }
         let random = self.rng.next_u32();
-        let weight = |logit| self.weight(max, logit);
-        let mut kept = Kept::ALL;
+        let mut kept = Kept::below(max, self.reach);
         if self.settings.top_k > 0 {
             kept = kept.first(logits, self.settings.top_k.into(), |_| 1);
         }
         if self.settings.top_p < Thousandths::ONE {
             // The total is at most 256 * 2^15, so the product needs 64 bits only above 2^9 * 2^15.
-            let part = u64::from(kept.sum(logits, weight)) * u64::from(self.settings.top_p.0);
+            let total = self.total(kept, logits, max);
+            let part = u64::from(total) * u64::from(self.settings.top_p.0);
             let target = part.div_ceil(1_000).max(1) as u32;
-            kept = kept.first(logits, target, weight);
+            kept = kept.first(logits, target, |logit| self.weight(max, logit));
         }
-        let total = kept.sum(logits, weight);
-        let mut point = ((u64::from(random) * u64::from(total)) >> 32) as u32;
-        for (index, logit) in kept.of(logits) {
-            match point.checked_sub(weight(logit)) {
-                Some(rest) => point = rest,
-                None => return index as Symbol,
-            }
-        }
-        best as Symbol
+        let total = self.total(kept, logits, max);
+        let point = ((u64::from(random) * u64::from(total)) >> 32) as u32;
+        self.symbol_at(point, kept, logits, max)
+            .unwrap_or(best as Symbol)
     }
 
-    /// A symbol's weight, from its logit and the highest one: Q1.15.
+    // The two loops of every draw are functions of their own: the smallest cores have few registers.
+
+    /// The sum of the kept symbols' weights.
+    #[inline(never)]
+    fn total(&self, kept: Kept, logits: &[i16], max: i16) -> u32 {
+        kept.sum(logits, |logit| self.weight(max, logit))
+    }
+
+    /// The kept symbol whose weight covers a point of the sum.
+    #[inline(never)]
+    fn symbol_at(&self, mut point: u32, kept: Kept, logits: &[i16], max: i16) -> Option<Symbol> {
+        for (index, &logit) in logits.iter().enumerate() {
+            if kept.holds(index, logit) {
+                match point.checked_sub(self.weight(max, logit)) {
+                    Some(rest) => point = rest,
+                    None => return Some(index as Symbol),
+                }
+            }
+        }
+        None
+    }
+
+    /// The weight of a symbol within reach, from its logit and the highest one: Q1.15.
     #[inline(always)]
     fn weight(&self, max: i16, logit: i16) -> u32 {
         let difference = (i32::from(max) - i32::from(logit)) as u32;
-        if difference >= self.reach {
-            return 0;
-        }
-        let exponent = (difference * self.slope) >> SLOPE_BITS;
+        let exponent = difference.wrapping_mul(self.slope) >> SLOPE_BITS;
         let fraction = exponent as usize & (POWERS.len() - 1);
         u32::from(POWERS[fraction]) >> ((exponent >> EXPONENT_BITS) & 15)
     }
@@ -256,28 +270,35 @@ struct Kept {
 }
 
 impl Kept {
-    /// Every symbol.
-    const ALL: Self = Self {
-        logit: i32::MIN,
-        index: 0,
-    };
+    /// Every symbol whose logit is less than `reach` below the highest one; the others weigh nothing.
+    fn below(max: i16, reach: u32) -> Self {
+        Self {
+            logit: i32::from(max).saturating_sub_unsigned(reach.saturating_sub(1)),
+            index: usize::MAX,
+        }
+    }
 
-    /// Those of the logits that are kept, with their indices.
+    /// Whether a symbol is among them.
     #[inline(always)]
-    fn of(self, logits: &[i16]) -> impl Iterator<Item = (usize, i16)> {
-        let symbols = logits.iter().copied().enumerate();
-        symbols.filter(move |&(index, logit)| {
-            i32::from(logit) > self.logit || (i32::from(logit) == self.logit && index <= self.index)
-        })
+    fn holds(self, index: usize, logit: i16) -> bool {
+        let logit = i32::from(logit);
+        logit > self.logit || (logit == self.logit && index <= self.index)
     }
 
     /// What the kept symbols measure together.
     #[inline(always)]
     fn sum(self, logits: &[i16], measure: impl Fn(i16) -> u32) -> u32 {
-        self.of(logits).map(|(_, logit)| measure(logit)).sum()
+        let mut sum = 0;
+        for (index, &logit) in logits.iter().enumerate() {
+            if self.holds(index, logit) {
+                sum += measure(logit);
+            }
+        }
+        sum
     }
 
-    /// The first of these that together measure so much.
+    /// The first of these that together measure so much, or all of them.
+    #[inline(never)]
     fn first(self, logits: &[i16], target: u32, measure: impl Fn(i16) -> u32) -> Self {
         let above = |threshold: i32| {
             self.sum(logits, |logit| match i32::from(logit) >= threshold {
@@ -295,10 +316,13 @@ impl Kept {
                 high = middle;
             }
         }
+        if low < self.logit {
+            return self;
+        }
         let mut sum = above(high);
         let mut last = 0;
-        for (index, logit) in self.of(logits) {
-            if i32::from(logit) == low && sum < target {
+        for (index, &logit) in logits.iter().enumerate() {
+            if i32::from(logit) == low && self.holds(index, logit) && sum < target {
                 sum += measure(logit);
                 last = index;
             }

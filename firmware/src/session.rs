@@ -15,7 +15,7 @@ use heapless::String;
 use crate::board::Board;
 use crate::console::{Command, HELP, LINE_BYTES, LineEditor, LineError};
 use crate::generator::Generator;
-use crate::image::ImageError;
+use crate::image::{ImageError, Model};
 use crate::log::{info, warning};
 use crate::lstm::State;
 use crate::sampler::{Settings, Thousandths};
@@ -36,22 +36,50 @@ const DEFAULT_SEED: u64 = 1;
 /// How many unknown characters of a prompt are shown.
 const SHOWN_UNKNOWN: usize = 8;
 
-/// A generator in borrowed memory: its state is too large to be moved about on a small stack.
-pub type Engine<'m> = Generator<'m, &'m mut State>;
+/// All memory of a session that is too large for a small stack; a board has it in a static variable.
+#[derive(Debug)]
+pub struct Memory {
+    state: State,
+    editor: LineEditor,
+    prompt: String<LINE_BYTES>,
+}
+
+impl Memory {
+    /// Empty memory.
+    #[must_use]
+    pub const fn new() -> Self {
+        Memory {
+            state: State::new(),
+            editor: LineEditor::new(),
+            prompt: String::new(),
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 /// A board, a model and the conversation between them and whoever is at the serial line.
 pub struct Session<'m, B: Board> {
-    editor: LineEditor,
+    editor: &'m mut LineEditor,
     player: Player<'m, B>,
 }
 
 impl<'m, B: Board> Session<'m, B> {
-    /// Greets, and gets the first passage ready. Without an engine the console stays and says why.
+    /// Greets, and gets the first passage ready. Without a model the console stays and says why.
     #[inline(never)]
-    pub fn new(board: B, engine: Result<Engine<'m>, ImageError>) -> Self {
+    pub fn new(board: B, model: Result<Model<'m>, ImageError>, memory: &'m mut Memory) -> Self {
+        let Memory {
+            state,
+            editor,
+            prompt,
+        } = memory;
         let mut session = Session {
-            editor: LineEditor::default(),
-            player: Player::new(board, engine),
+            editor,
+            player: Player::new(board, model, state, prompt),
         };
         session.player.greet();
         session
@@ -80,11 +108,10 @@ impl<'m, B: Board> Session<'m, B> {
 }
 
 /// The passage that is being written.
-#[derive(Default)]
-struct Passage {
+struct Passage<'m> {
     seed: u64,
     /// The prompt, only characters that the model knows.
-    prompt: String<LINE_BYTES>,
+    prompt: &'m mut String<LINE_BYTES>,
     /// How many bytes of the prompt are written.
     prompted: usize,
     /// How many characters have been generated.
@@ -95,7 +122,19 @@ struct Passage {
     started: bool,
 }
 
-impl Passage {
+impl<'m> Passage<'m> {
+    /// A passage that begins with what `prompt` holds.
+    fn new(prompt: &'m mut String<LINE_BYTES>) -> Self {
+        Passage {
+            seed: 0,
+            prompt,
+            prompted: 0,
+            generated: 0,
+            elapsed: 0,
+            started: false,
+        }
+    }
+
     /// Whether any of it has been written, so that its seed is used up.
     fn is_begun(&self) -> bool {
         self.prompted > 0 || self.generated > 0
@@ -112,12 +151,12 @@ impl Passage {
 /// The talking and writing half of a session; the line editor is the listening half.
 struct Player<'m, B: Board> {
     port: Port<B>,
-    engine: Result<Engine<'m>, ImageError>,
+    engine: Result<Generator<'m, &'m mut State>, ImageError>,
     settings: Settings,
     length: u32,
     rate: u32,
     paused: bool,
-    passage: Passage,
+    passage: Passage<'m>,
     clock: Clock,
     /// When the next character may be written.
     due: u64,
@@ -127,7 +166,13 @@ struct Player<'m, B: Board> {
 }
 
 impl<'m, B: Board> Player<'m, B> {
-    fn new(mut board: B, engine: Result<Engine<'m>, ImageError>) -> Self {
+    fn new(
+        mut board: B,
+        model: Result<Model<'m>, ImageError>,
+        state: &'m mut State,
+        prompt: &'m mut String<LINE_BYTES>,
+    ) -> Self {
+        let settings = Settings::default();
         let seed = board.entropy().unwrap_or(DEFAULT_SEED);
         let clock = Clock::new(board.ticks());
         let mut player = Player {
@@ -135,24 +180,22 @@ impl<'m, B: Board> Player<'m, B> {
                 board,
                 mid_line: false,
             },
-            engine,
-            settings: Settings::default(),
+            engine: model.map(|model| Generator::with_state(model, settings, seed, state)),
+            settings,
             length: DEFAULT_LENGTH,
             rate: READABLE_RATE,
             paused: false,
-            passage: Passage::default(),
+            passage: Passage::new(prompt),
             clock,
             due: 0,
             busy: 0,
             computed: 0,
         };
-        if let Ok(generator) = &mut player.engine {
-            generator.set_settings(player.settings);
-        }
         player.begin(seed);
         player
     }
 
+    #[inline(never)]
     fn greet(&mut self) {
         let version = env!("CARGO_PKG_VERSION");
         self.port
@@ -326,6 +369,7 @@ impl<'m, B: Board> Player<'m, B> {
     }
 
     /// Gets a passage ready with the prompt that `self.passage` holds.
+    #[inline(never)]
     fn begin(&mut self, seed: u64) {
         self.passage.seed = seed;
         self.passage.rewind();

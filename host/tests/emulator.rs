@@ -10,6 +10,7 @@ use std::time::Duration;
 use firmware::generator::Generator;
 use firmware::kernels::Bits;
 use firmware::sampler::{Settings, Thousandths};
+use host::device::build::MODEL_ROOM;
 use host::device::{BOARDS, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use host::image::AlignedImage;
 use host::quantize::{Widths, quantize};
@@ -25,10 +26,10 @@ fn image(bits: Bits) -> AlignedImage {
 }
 
 fn boot(board: &str, image: &[u8]) -> Emulator {
-    let file = tempfile::NamedTempFile::with_suffix(".img").unwrap();
-    std::fs::write(file.path(), image).unwrap();
-    let board = find(board).unwrap();
-    let firmware = Firmware::build(board, file.path(), Program::Console)
+    let firmware = Firmware::with_room(find(board).unwrap(), Program::Console);
+    let mut firmware = firmware.unwrap_or_else(|error| panic!("{error}"));
+    firmware
+        .replace_model(image)
         .unwrap_or_else(|error| panic!("{error}"));
     Emulator::start(&firmware, Options::default()).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -95,13 +96,43 @@ fn the_board_prints_what_the_pc_predicts_byte_for_byte() {
 
 #[test]
 fn every_emulated_core_prints_the_same() {
-    let widths = [Bits::Four, Bits::Eight].into_iter().cycle();
-    for (board, bits) in BOARDS.iter().zip(widths) {
-        let image = image(bits);
-        let mut emulator = boot(board.name, image.bytes());
-        let request = request(9, "abc", 500, settings(1_000, 0, 1_000));
-        assert_same_text(&mut emulator, &image, &request);
+    let widths = [Bits::Four, Bits::Eight];
+    for (index, board) in BOARDS.iter().enumerate() {
+        // One long text for each core, a short one in the other width.
+        for (bits, length) in [(widths[index % 2], 10_000), (widths[(index + 1) % 2], 500)] {
+            let image = image(bits);
+            let mut emulator = boot(board.name, image.bytes());
+            let request = request(9, "abc", length, settings(1_000, 0, 1_000));
+            assert_same_text(&mut emulator, &image, &request);
+        }
     }
+}
+
+#[test]
+fn layers_and_widths_can_be_mixed() {
+    let model = float_model(65, 72, 2, 7);
+    for (recurrent, output) in [(Bits::Eight, Bits::Four), (Bits::Four, Bits::Eight)] {
+        let widths = Widths { recurrent, output };
+        let image = quantize(&model, widths).unwrap().to_image().unwrap();
+        for board in ["mps2-an386", "microbit"] {
+            let mut emulator = boot(board, image.bytes());
+            let request = request(9, "abc", 500, settings(1_000, 0, 1_000));
+            assert_same_text(&mut emulator, &image, &request);
+        }
+    }
+}
+
+#[test]
+fn a_linked_firmware_takes_no_model_larger_than_its_own() {
+    let board = find(DEFAULT_BOARD).unwrap();
+    let mut firmware =
+        Firmware::with_room(board, Program::Console).unwrap_or_else(|error| panic!("{error}"));
+    let error = firmware.replace_model(&[0; MODEL_ROOM + 1]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot replace the model of the linked firmware: it has room for a model of 131072 bytes, \
+         not 131073"
+    );
 }
 
 #[test]

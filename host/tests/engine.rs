@@ -22,16 +22,19 @@ fn exact_sums(weights: &Weights, hidden: &[i8], acc: [i32; TILE_ROWS]) -> [i32; 
     sums
 }
 
+/// Adds the products of a tile to four sums.
+type Dot = fn(&[u32], &[u32], [i32; TILE_ROWS]) -> [i32; TILE_ROWS];
+
 /// One set of kernels for one width: packing, offset, products.
 struct Kernel {
     name: &'static str,
     bits: Bits,
     pack: fn(&[i8; BLOCK]) -> [u32; PACKED_WORDS],
     offset: fn(&[i8; BLOCK]) -> i32,
-    dot: fn(&[u32], &[u32], [i32; TILE_ROWS]) -> [i32; TILE_ROWS],
+    dot: Dot,
 }
 
-/// All kernels that can run on a PC; those in assembly are compared by whole texts in an emulator.
+/// All kernels that can run on a PC; those in assembly are compared in emulators.
 const KERNELS: [Kernel; 4] = [
     Kernel {
         name: "portable int8",

@@ -14,7 +14,7 @@ use firmware::generator::Generator;
 use firmware::image::ImageError;
 use firmware::kernels::Bits;
 use firmware::sampler::Settings;
-use firmware::session::Session;
+use firmware::session::{Memory, Session};
 use host::image::AlignedImage;
 use host::quantize::{Widths, quantize};
 use host::synthetic::float_model;
@@ -106,12 +106,12 @@ impl Write for FakeBoard {
 }
 
 /// A session with its board.
-struct Desk<'s, 'g, 'm> {
-    session: &'s mut Session<'g, 'm, FakeBoard>,
+struct Desk<'s, 'm> {
+    session: &'s mut Session<'m, FakeBoard>,
     board: FakeBoard,
 }
 
-impl Desk<'_, '_, '_> {
+impl Desk<'_, '_> {
     fn type_bytes(&mut self, bytes: &[u8]) {
         self.board.wires.borrow_mut().typed.extend(bytes);
         // At most so many polls are needed to take them all in.
@@ -153,8 +153,8 @@ fn image() -> AlignedImage {
 
 fn at_a_desk(board: FakeBoard, test: impl FnOnce(&mut Desk)) {
     let image = image();
-    let mut generator = Generator::new(image.model().unwrap(), Settings::default(), 0);
-    let mut session = Session::new(board.clone(), Ok(&mut generator));
+    let mut memory = Memory::new();
+    let mut session = Session::new(board.clone(), image.model(), &mut memory);
     test(&mut Desk {
         session: &mut session,
         board,
@@ -294,7 +294,8 @@ fn an_unplugged_port_stops_nothing() {
 #[test]
 fn without_a_model_the_console_lives() {
     let board = FakeBoard::default();
-    let mut session = Session::new(board.clone(), Err(ImageError::Corrupted));
+    let mut memory = Memory::new();
+    let mut session = Session::new(board.clone(), Err(ImageError::Corrupted), &mut memory);
     let mut desk = Desk {
         session: &mut session,
         board,

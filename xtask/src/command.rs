@@ -52,6 +52,16 @@ impl Invocation {
         if !matches!(libtorch::source(), libtorch::Source::Environment(_)) {
             command.env_remove("LIBTORCH");
         }
+        // Nor is it this package that is built there. Left in place, these make the build script of
+        // ring, and in the end that of torch-sys, run again whenever xtask is in between.
+        for (name, _) in std::env::vars_os() {
+            let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"]
+                .iter()
+                .any(|prefix| name.to_string_lossy().starts_with(prefix));
+            if of_package {
+                command.env_remove(name);
+            }
+        }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -52,22 +52,25 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if !setup::ensure()? {
         println!("everything is there");
     }
-    heading("2. Training on the PC");
+    heading("2. Building the trainer");
+    Invocation::parse("cargo build --package host").run()?;
+
+    heading("3. Training on the PC");
     let training_start = Instant::now();
     train()?;
     let training_seconds = training_start.elapsed().as_secs();
     let model = paths::weights_dir().join(format!("{NAME}.img"));
 
-    heading("3. Measuring with the board's arithmetic");
+    heading("4. Measuring with the board's arithmetic");
     let evaluation = evaluate(&model)?;
 
-    heading(&format!("4. Building the firmware for {}", board.name));
+    heading(&format!("5. Building the firmware for {}", board.name));
     let firmware = Firmware::build(board, &model, Program::Console)?;
 
-    heading(&format!("5. What the {} writes", board.core));
+    heading(&format!("6. What the {} writes", board.core));
     stream(&firmware, args.length)?;
 
-    heading("6. Counting instructions");
+    heading("7. Counting instructions");
     let cost = bench::run(board, &model)?;
 
     println!("\n{}\n", summary(&evaluation, &cost, training_seconds));
@@ -89,9 +92,10 @@ fn heading(text: &str) {
 /// Trains and exports. Interrupted, the training saves itself and says how to go on.
 fn train() -> anyhow::Result<()> {
     CHILD_DECIDES.store(true, Ordering::Relaxed);
-    let trained = Invocation::parse("cargo run --package host -- train --recipe quick --name")
-        .args([NAME])
-        .run();
+    let trained =
+        Invocation::parse("cargo run --quiet --package host -- train --recipe quick --name")
+            .args([NAME])
+            .run();
     CHILD_DECIDES.store(false, Ordering::Relaxed);
     trained
 }

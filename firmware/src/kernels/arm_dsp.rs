@@ -1,7 +1,7 @@
 //! Kernels for Arm cores with DSP instructions: Cortex-M4, M7, M33.
 //!
 //! One `SMLAD` multiplies and adds two 16-bit pairs. A block of 8 columns loads its activations once
-//! for four rows; blocks are unrolled four times, and the first round enters where the remainder
+//! for four rows; blocks are unrolled eight times, and the first round enters where the remainder
 //! begins. All registers are in use, so what a unit needs only once lives on the stack.
 
 use core::arch::asm;
@@ -12,55 +12,54 @@ use crate::image::{BIAS_WORDS, MULTIPLIER_WORDS, TILE_ROWS};
 pub use crate::kernels::portable::{offset_int4, offset_int8, pack_int4, pack_int8};
 use crate::kernels::{Bits, LayerStep, OutputStep, PACKED_WORDS};
 
+/// What the assembler must be told before the first instruction.
+#[cfg(arm_v8m)]
+macro_rules! core {
+    () => {
+        ".cpu cortex-m33\n"
+    };
+}
+#[cfg(not(arm_v8m))]
+macro_rules! core {
+    () => {
+        ""
+    };
+}
+
+/// `sum += weights * activations`, two products.
+macro_rules! smlad {
+    ($sum:literal, $weights:literal, $activations:literal) => {
+        concat!(
+            "smlad ",
+            $sum,
+            ", ",
+            $weights,
+            ", ",
+            $activations,
+            ", ",
+            $sum,
+            "\n"
+        )
+    };
+}
+
 /// Two rows of an int8 block: four words, each as it is and by its sign-extended low bytes.
 macro_rules! int8_rows {
     ($first:literal, $second:literal) => {
         concat!(
             "ldm r4!, {{r6, r7, r12, lr}}\n",
-            "smlad ",
-            $first,
-            ", r6, r8, ",
-            $first,
-            "\n",
+            smlad!($first, "r6", "r8"),
             "sxtb16 r6, r6\n",
-            "smlad ",
-            $second,
-            ", r12, r8, ",
-            $second,
-            "\n",
+            smlad!($second, "r12", "r8"),
             "sxtb16 r12, r12\n",
-            "smlad ",
-            $first,
-            ", r6, r9, ",
-            $first,
-            "\n",
-            "smlad ",
-            $second,
-            ", r12, r9, ",
-            $second,
-            "\n",
-            "smlad ",
-            $first,
-            ", r7, r10, ",
-            $first,
-            "\n",
+            smlad!($first, "r6", "r9"),
+            smlad!($second, "r12", "r9"),
+            smlad!($first, "r7", "r10"),
             "sxtb16 r7, r7\n",
-            "smlad ",
-            $second,
-            ", lr, r10, ",
-            $second,
-            "\n",
+            smlad!($second, "lr", "r10"),
             "sxtb16 lr, lr\n",
-            "smlad ",
-            $first,
-            ", r7, r11, ",
-            $first,
-            "\n",
-            "smlad ",
-            $second,
-            ", lr, r11, ",
-            $second,
-            "\n",
+            smlad!($first, "r7", "r11"),
+            smlad!($second, "lr", "r11"),
         )
     };
 }
@@ -79,37 +78,13 @@ macro_rules! int8_block {
 macro_rules! int4_row {
     ($sum:literal, $word:literal) => {
         concat!(
-            "smlad ",
-            $sum,
-            ", ",
-            $word,
-            ", r8, ",
-            $sum,
-            "\n",
-            "uxtb16 lr, ",
-            $word,
-            "\n",
-            "smlad ",
-            $sum,
-            ", lr, r9, ",
-            $sum,
-            "\n",
-            "and lr, r12, ",
-            $word,
-            "\n",
-            "smlad ",
-            $sum,
-            ", lr, r10, ",
-            $sum,
-            "\n",
-            "and lr, r12, ",
-            $word,
-            ", lsl #8\n",
-            "smlad ",
-            $sum,
-            ", lr, r11, ",
-            $sum,
-            "\n",
+            smlad!($sum, $word, "r8"),
+            concat!("uxtb16 lr, ", $word, "\n"),
+            smlad!($sum, "lr", "r9"),
+            concat!("and lr, r12, ", $word, "\n"),
+            smlad!($sum, "lr", "r10"),
+            concat!("and lr, r12, ", $word, ", lsl #8\n"),
+            smlad!($sum, "lr", "r11"),
         )
     };
 }
@@ -128,16 +103,17 @@ macro_rules! int4_block {
     };
 }
 
-/// The loop around a block: four at a time, with a first round of `blocks % 4`.
+/// The loop around a block: eight at a time, with a first round of `blocks % 8`.
 ///
 /// r4: weights, r5: activations, lr and [sp, #20]: their end; r0 to r3: sums. At least one block.
 macro_rules! unrolled {
     ($block:expr) => {
         concat!(
             "sub lr, lr, r5\n",
-            "ubfx lr, lr, #4, #2\n",
-            "tbb [pc, lr]\n",
-            "2: .byte (10f - 2b) / 2, (13f - 2b) / 2, (12f - 2b) / 2, (11f - 2b) / 2\n",
+            "ubfx lr, lr, #4, #3\n",
+            "tbh [pc, lr, lsl #1]\n",
+            "2: .short (10f - 2b) / 2, (17f - 2b) / 2, (16f - 2b) / 2, (15f - 2b) / 2\n",
+            ".short (14f - 2b) / 2, (13f - 2b) / 2, (12f - 2b) / 2, (11f - 2b) / 2\n",
             "10:\n",
             $block,
             "11:\n",
@@ -145,6 +121,14 @@ macro_rules! unrolled {
             "12:\n",
             $block,
             "13:\n",
+            $block,
+            "14:\n",
+            $block,
+            "15:\n",
+            $block,
+            "16:\n",
+            $block,
+            "17:\n",
             $block,
             "ldr lr, [sp, #20]\n",
             "cmp r5, lr\n",
@@ -160,6 +144,7 @@ macro_rules! unrolled {
 macro_rules! layer {
     ($offset:expr, $products:expr) => {
         concat!(
+            core!(),
             "push {{r6, r7}}\n", // the compiler keeps them for itself
             "push {{r0, r1, r2, r3, r5, r8, r9, r10}}\n",
             "20:\n",
@@ -229,6 +214,7 @@ macro_rules! layer {
 macro_rules! output {
     ($offset:expr, $products:expr) => {
         concat!(
+            core!(),
             "push {{r6, r7}}\n",
             "push {{r0, r1, r2, r3, r5, r8, r9, r10}}\n",
             "20:\n",
@@ -272,6 +258,11 @@ macro_rules! less_offset {
     };
 }
 
+/// How many whole records of so many words the slice holds.
+fn whole(records: &[u32], words: usize) -> usize {
+    records.len().checked_div(words).unwrap_or(0)
+}
+
 /// Nibbles 0 and 2 of both halfwords, in place.
 const NIBBLES: u32 = 0x0F00_0F00;
 
@@ -280,7 +271,7 @@ macro_rules! run_layer {
         const _: () = assert!(GATE_SHIFT == 8 && INDEX_BITS == 12 && HIDDEN_ONE == 127);
         let step: LayerStep<'_> = $step;
         let tile = step.packed.len() / PACKED_WORDS * $bits.block_words();
-        let units = (step.units.len() / (2 * MULTIPLIER_WORDS + tile))
+        let units = whole(step.units, 2 * MULTIPLIER_WORDS + tile)
             .min(step.inputs.len())
             .min(step.cells.len())
             .min(step.hidden.len());
@@ -316,7 +307,7 @@ macro_rules! run_output {
         const _: () = assert!(LOGIT_SHIFT == 5);
         let step: OutputStep<'_> = $step;
         let tile = step.packed.len() / PACKED_WORDS * $bits.block_words();
-        let groups = (step.records.len() / (BIAS_WORDS + tile + MULTIPLIER_WORDS))
+        let groups = whole(step.records, BIAS_WORDS + tile + MULTIPLIER_WORDS)
             .min(step.logits.len() / TILE_ROWS);
         if groups > 0 && tile > 0 {
             let logits = step.logits.as_mut_ptr();

@@ -2,14 +2,14 @@
 //! unpack one halfword or byte at a time.
 //!
 //! Four activations stay in the low registers while four rows pass by; the sums live in the high
-//! registers, which an addition can reach. 4-bit weights use [`super::scalar`].
+//! registers, which an addition can reach.
 
 use core::arch::asm;
 
 use crate::image::TILE_ROWS;
+pub use crate::kernels::arm_v6m_int4::{layer_int4, offset_int4, output_int4, pack_int4};
 use crate::kernels::portable::{layer, output};
 pub use crate::kernels::portable::{offset_int8, pack_int8};
-pub use crate::kernels::scalar::{layer_int4, offset_int4, output_int4, pack_int4};
 use crate::kernels::{Bits, LayerStep, OutputStep, PACKED_WORDS};
 
 /// See [`super::portable::layer_int8`].
@@ -22,34 +22,31 @@ pub fn output_int8(step: OutputStep<'_>) {
     output(step, Bits::Eight, dot_int8);
 }
 
-/// One word of weights, loaded into r6: `x * a` and `low(x) * b` for both of its halfwords.
+/// `sum += weight * activation`; the weight's register is overwritten.
+macro_rules! add_product {
+    ($sum:literal, $weight:literal, $activation:literal) => {
+        concat!(
+            concat!("muls ", $weight, ", ", $activation, "\n"),
+            concat!("add ", $sum, ", ", $weight, "\n"),
+        )
+    };
+}
+
+/// One word of weights: `x * a` and `low(x) * b` for both of its halfwords.
 ///
 /// r0 and r1 hold the a's, r2 and r3 the b's.
 macro_rules! row {
-    ($load:literal, $sum:literal) => {
+    ($offset:literal, $sum:literal) => {
         concat!(
-            $load,
-            "\n",
+            concat!("ldr r6, [r4, #", $offset, "]\n"),
             "sxth r7, r6\n",
-            "muls r7, r0\n",
-            "add ",
-            $sum,
-            ", r7\n",
+            add_product!($sum, "r7", "r0"),
             "sxtb r7, r6\n",
-            "muls r7, r2\n",
-            "add ",
-            $sum,
-            ", r7\n",
+            add_product!($sum, "r7", "r2"),
             "asrs r6, r6, #16\n",
             "sxtb r7, r6\n",
-            "muls r7, r3\n",
-            "add ",
-            $sum,
-            ", r7\n",
-            "muls r6, r1\n",
-            "add ",
-            $sum,
-            ", r6\n",
+            add_product!($sum, "r7", "r3"),
+            add_product!($sum, "r6", "r1"),
         )
     };
 }
@@ -86,15 +83,15 @@ fn dot_int8(tile: &[u32], packed: &[u32], acc: [i32; TILE_ROWS]) -> [i32; TILE_R
                 "mov r11, r6",
                 "20:",
                 activations!(),
-                row!("ldr r6, [r4, #0]", "r8"),
-                row!("ldr r6, [r4, #8]", "r9"),
-                row!("ldr r6, [r4, #16]", "r10"),
-                row!("ldr r6, [r4, #24]", "r11"),
+                row!("0", "r8"),
+                row!("8", "r9"),
+                row!("16", "r10"),
+                row!("24", "r11"),
                 activations!(),
-                row!("ldr r6, [r4, #4]", "r8"),
-                row!("ldr r6, [r4, #12]", "r9"),
-                row!("ldr r6, [r4, #20]", "r10"),
-                row!("ldr r6, [r4, #28]", "r11"),
+                row!("4", "r8"),
+                row!("12", "r9"),
+                row!("20", "r10"),
+                row!("28", "r11"),
                 "adds r4, #32",
                 "cmp r5, r12",
                 "bne 20b",

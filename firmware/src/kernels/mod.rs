@@ -12,7 +12,8 @@
 //! the u's adds is the same for every row and taken off beforehand ([`offset`]).
 //!
 //! [`portable`] is the reference. The kernels in use are chosen by the target when compiling
-//! (`build.rs`): `arm_dsp` where `SMLAD` exists, `arm_v6m` on Cortex-M0, [`scalar`] on other small cores, [`portable`] on a PC.
+//! (`build.rs`): `arm_dsp` where `SMLAD` exists, `arm_v7m` on Cortex-M3, `arm_v6m` on Cortex-M0,
+//! [`scalar`] on other small cores, [`portable`] on a PC.
 
 use crate::image::{BLOCK, MAX_UNITS};
 
@@ -20,6 +21,12 @@ use crate::image::{BLOCK, MAX_UNITS};
 mod arm_dsp;
 #[cfg(arm_v6m)]
 mod arm_v6m;
+#[cfg(arm_v6m)]
+mod arm_v6m_int4;
+#[cfg(arm_v7m)]
+mod arm_v7m;
+#[cfg(any(arm_v6m, arm_v7m))]
+mod nibbles;
 pub mod portable;
 pub mod scalar;
 
@@ -27,9 +34,11 @@ pub mod scalar;
 use arm_dsp as active;
 #[cfg(arm_v6m)]
 use arm_v6m as active;
+#[cfg(arm_v7m)]
+use arm_v7m as active;
 #[cfg(not(target_pointer_width = "32"))]
 use portable as active;
-#[cfg(all(not(any(arm_dsp, arm_v6m)), target_pointer_width = "32"))]
+#[cfg(all(not(any(arm_dsp, arm_v6m, arm_v7m)), target_pointer_width = "32"))]
 use scalar as active;
 
 /// Words of a packed block of 8 activations, in both formats.

@@ -18,7 +18,9 @@ use crate::image::{BIAS_WORDS, BLOCK, MULTIPLIER_WORDS, TILE_ROWS};
 use crate::kernels::{Bits, LayerStep, OutputStep, PACKED_WORDS};
 
 /// Adds the products of a tile to four sums: [`dot_int8`] or [`dot_int4`].
-pub(super) type Dot = fn(&[u32], &[u32], [i32; TILE_ROWS]) -> [i32; TILE_ROWS];
+pub(super) trait Dot: Fn(&[u32], &[u32], [i32; TILE_ROWS]) -> [i32; TILE_ROWS] {}
+
+impl<F: Fn(&[u32], &[u32], [i32; TILE_ROWS]) -> [i32; TILE_ROWS]> Dot for F {}
 
 /// Activations as 8-bit weights want them: `h1, h3`, `256 h0 - h1, 256 h2 - h3`, and so on.
 #[inline(always)]
@@ -89,11 +91,9 @@ pub fn output_int4(step: OutputStep<'_>) {
 
 /// All units of a layer, with the products left to `dot`.
 #[inline(always)]
-pub(super) fn layer(step: LayerStep<'_>, bits: Bits, dot: Dot) {
+pub(super) fn layer(step: LayerStep<'_>, bits: Bits, dot: impl Dot) {
     let tile = step.packed.len() / PACKED_WORDS * bits.block_words();
-    let units = step
-        .units
-        .chunks_exact(2 * MULTIPLIER_WORDS + tile)
+    let units = records(step.units, 2 * MULTIPLIER_WORDS + tile)
         .zip(step.inputs)
         .zip(step.cells)
         .zip(step.hidden);
@@ -108,20 +108,29 @@ pub(super) fn layer(step: LayerStep<'_>, bits: Bits, dot: Dot) {
 
 /// All logits, with the products left to `dot`.
 #[inline(always)]
-pub(super) fn output(step: OutputStep<'_>, bits: Bits, dot: Dot) {
+pub(super) fn output(step: OutputStep<'_>, bits: Bits, dot: impl Dot) {
     let tile = step.packed.len() / PACKED_WORDS * bits.block_words();
-    let records = step
-        .records
-        .chunks_exact(BIAS_WORDS + tile + MULTIPLIER_WORDS);
+    let records = records(step.records, BIAS_WORDS + tile + MULTIPLIER_WORDS);
     for (record, logits) in records.zip(step.logits.as_chunks_mut::<TILE_ROWS>().0) {
         if let Some((bias, tile, multipliers)) = split_record::<BIAS_WORDS>(record) {
             let acc = bias.map(|bias| (bias as i32).wrapping_sub(step.offset));
             let acc = dot(tile, step.packed, acc);
-            let multipliers = halves(multipliers);
-            *logits = [0, 1, 2, 3]
-                .map(|row| requantize::<16, LOGIT_SHIFT>(acc[row], multipliers[row]) as i16);
+            let rows = acc.into_iter().zip(halves(multipliers));
+            for (logit, (acc, multiplier)) in logits.iter_mut().zip(rows) {
+                *logit = requantize::<16, LOGIT_SHIFT>(acc, multiplier) as i16;
+            }
         }
     }
+}
+
+/// Records of so many words each. Unlike `chunks_exact` it has no panic that the compiler must rule out.
+#[inline(always)]
+fn records(mut words: &[u32], length: usize) -> impl Iterator<Item = &[u32]> {
+    core::iter::from_fn(move || {
+        let (record, rest) = words.split_at_checked(length)?;
+        words = rest;
+        Some(record)
+    })
 }
 
 /// What stands in front of a record's tile, the tile, and the multipliers behind it.
@@ -130,8 +139,8 @@ fn split_record<const FRONT: usize>(
     record: &[u32],
 ) -> Option<(&[u32; FRONT], &[u32], &[u32; MULTIPLIER_WORDS])> {
     let (front, rest) = record.split_first_chunk()?;
-    let (tile, multipliers) = rest.split_last_chunk()?;
-    Some((front, tile, multipliers))
+    let (tile, multipliers) = rest.split_at_checked(rest.len().checked_sub(MULTIPLIER_WORDS)?)?;
+    Some((front, tile, multipliers.first_chunk()?))
 }
 
 #[inline(always)]
@@ -147,17 +156,18 @@ pub fn input_sums(
     multipliers: [i16; TILE_ROWS],
     offset: i32,
 ) -> [i32; TILE_ROWS] {
-    [0, 1, 2, 3].map(|gate| {
+    let sum = |gate: usize| {
         ((i32::from(input[gate]) << 8) * i32::from(multipliers[gate])).wrapping_sub(offset)
-    })
+    };
+    [sum(0), sum(1), sum(2), sum(3)]
 }
 
 /// Finishes a unit: its new cell in place, its new hidden state as the result.
 #[inline(always)]
 #[must_use]
 pub fn update_unit(acc: [i32; TILE_ROWS], multipliers: [i16; TILE_ROWS], cell: &mut i16) -> i8 {
-    let [zi, zf, zg, zo] =
-        [0, 1, 2, 3].map(|gate| requantize::<INDEX_BITS, GATE_SHIFT>(acc[gate], multipliers[gate]));
+    let z = |gate: usize| requantize::<INDEX_BITS, GATE_SHIFT>(acc[gate], multipliers[gate]);
+    let [zi, zf, zg, zo] = [z(0), z(1), z(2), z(3)];
     // Q0.16 × Q4.11 = Q4.27 and Q0.16 × Q0.15 = Q0.31, both brought to Q4.26.
     let kept = (sigmoid(zf) * i32::from(*cell)) >> 1;
     let added = (sigmoid(zi) * tanh_half(zg)) >> 5;

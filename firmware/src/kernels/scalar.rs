@@ -84,7 +84,8 @@ pub fn dot_int4(tile: &[u32], packed: &[u32], acc: [i32; TILE_ROWS]) -> [i32; TI
     if let (Some(weights), Some(x)) = (last.first_chunk::<BLOCK_WORDS>(), last_x.first_chunk()) {
         add_blocks::<BLOCK_WORDS, PACKED_WORDS>(weights, x, &mut products);
     }
-    [0, 1, 2, 3].map(|row| acc[row].wrapping_add(products[row] << Bits::Four.scale_log2()))
+    let sum = |row: usize| acc[row].wrapping_add(products[row] << Bits::Four.scale_log2());
+    [sum(0), sum(1), sum(2), sum(3)]
 }
 
 /// Adds the products of one or two blocks.

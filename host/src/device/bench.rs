@@ -11,11 +11,18 @@ use firmware::image::Dimensions;
 use serde::{Deserialize, Serialize};
 
 use super::board::Board;
-use super::build::{Firmware, Program};
+use super::build::{Firmware, MODEL_ROOM, Program};
+use super::elf::Footprint;
 use super::emulate::{Emulator, Options};
 use super::error::DeviceError;
 use super::passage::Request;
 use crate::image::AlignedImage;
+
+/// The hidden size of the tutorial's model, which is what other libraries are measured with.
+pub const TUTORIAL_HIDDEN: usize = 100;
+
+/// The symbols of tinyshakespeare.
+pub const TUTORIAL_SYMBOLS: usize = 65;
 
 /// How long the bench program may take in an emulator that counts instructions.
 const BENCH_TIMEOUT: Duration = Duration::from_secs(300);
@@ -50,18 +57,49 @@ pub struct BenchReport {
     pub instructions_per_char: f64,
     /// What they go into; adds up to them.
     pub parts: Parts,
+    /// How much work the two products are, and how efficiently it is done.
+    pub products: Products,
     /// How many characters were generated for the figures.
     pub characters: u64,
     /// The length of the model image.
     pub image_bytes: usize,
     /// Flash of the whole firmware, model included.
     pub flash_bytes: u64,
+    /// Flash of the program alone: code and constants.
+    pub code_bytes: u64,
     /// RAM of the whole firmware: static variables and the deepest stack.
     pub ram_bytes: u64,
-    /// Static variables alone.
+    /// Static variables alone; they hold the model's state.
     pub static_ram_bytes: u64,
-    /// The deepest stack alone; it holds the model's state.
+    /// The deepest stack alone.
     pub stack_bytes: u64,
+}
+
+/// The two matrix products of a character.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Products {
+    /// Recurrent weights (and in higher layers those from below) times hidden state.
+    pub recurrent: Product,
+    /// Output weights times hidden state.
+    pub output: Product,
+}
+
+/// A matrix product.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Product {
+    /// How many weights are multiplied and added up, padding not counted.
+    pub multiply_accumulates: usize,
+    /// How many instructions each of them takes.
+    pub instructions_each: f64,
+}
+
+impl Product {
+    fn new(multiply_accumulates: usize, instructions: f64) -> Self {
+        Product {
+            multiply_accumulates,
+            instructions_each: instructions / multiply_accumulates as f64,
+        }
+    }
 }
 
 /// Instructions per character by what they do.
@@ -93,8 +131,17 @@ struct Figure {
 /// When the model is not a sound image, or the firmware cannot be built or booted.
 pub fn run(board: &'static Board, model: &Path) -> Result<BenchReport, DeviceError> {
     let image = AlignedImage::open(model)?;
-    let figures = measure(board, model)?;
-    let (footprint, stack_bytes) = weigh(board, model)?;
+    let source = (model, image.bytes());
+    let figures = measure(&link(board, source, Program::Bench)?, "# done")?;
+    let console = link(board, source, Program::Console)?;
+    let stack_bytes = deepest_stack(&console)?;
+    let Footprint {
+        flash_bytes,
+        model_bytes,
+        static_ram_bytes,
+        ..
+    } = console.footprint;
+    let code_bytes = flash_bytes - model_bytes;
     let model = image
         .model()
         .map_err(|source| crate::image::FileError::Image {
@@ -108,27 +155,40 @@ pub fn run(board: &'static Board, model: &Path) -> Result<BenchReport, DeviceErr
     let half = instructions("layers")? - instructions("layers_of_half_the_columns")?;
     let recurrent_product = (half * columns_per_second_half(model.dimensions())).round();
     let input_row = instructions("input_rows")?;
+    let output_product = step_and_logits - step;
+    let Dimensions {
+        hidden,
+        layers,
+        symbols,
+        ..
+    } = model.dimensions();
+    let recurrent_weights = 4 * hidden * hidden * (2 * layers - 1);
     Ok(BenchReport {
         board: board.name,
         core: board.core,
         model: model.name().to_owned(),
-        hidden: model.hidden(),
-        layers: model.layers(),
-        symbols: model.symbols(),
+        hidden,
+        layers,
+        symbols,
         weight_bits: model.weight_bits(),
         instructions_per_char: total,
         parts: Parts {
             input_row,
             recurrent_product,
             activations: step - recurrent_product - input_row,
-            output_product: step_and_logits - step,
+            output_product,
             sampling: total - step_and_logits,
+        },
+        products: Products {
+            recurrent: Product::new(recurrent_weights, recurrent_product),
+            output: Product::new(symbols * hidden, output_product),
         },
         characters: figures.count("character")?,
         image_bytes: model.image_bytes(),
-        flash_bytes: footprint.flash_bytes,
-        ram_bytes: footprint.static_ram_bytes + stack_bytes,
-        static_ram_bytes: footprint.static_ram_bytes,
+        flash_bytes: code_bytes + model.image_bytes() as u64,
+        code_bytes,
+        ram_bytes: static_ram_bytes + stack_bytes,
+        static_ram_bytes,
         stack_bytes,
     })
 }
@@ -166,17 +226,27 @@ impl Figures {
     }
 }
 
-/// Runs the bench program.
-fn measure(board: &'static Board, model: &Path) -> Result<Figures, DeviceError> {
-    let machine = board
+/// Instructions for one character, everything from symbol to symbol; `firmware` is the bench program.
+///
+/// # Errors
+/// When the firmware cannot be booted.
+pub fn instructions_per_char(firmware: &Firmware) -> Result<f64, DeviceError> {
+    measure(firmware, "\"character\"")?.per_count("character")
+}
+
+/// Runs the bench program until the end of the line with this text.
+fn measure(firmware: &Firmware, last: &str) -> Result<Figures, DeviceError> {
+    let machine = firmware
+        .board
         .emulator
-        .ok_or_else(|| DeviceError::no_emulator(board))?;
-    let firmware = Firmware::build(board, model, Program::Bench)?;
+        .ok_or_else(|| DeviceError::no_emulator(firmware.board))?;
     let options = Options {
         count_instructions: true,
         ..Options::default()
     };
-    let output = Emulator::start(&firmware, options)?.read_until("# done", BENCH_TIMEOUT)?;
+    let mut emulator = Emulator::start(firmware, options)?;
+    let mut output = emulator.read_until(last, BENCH_TIMEOUT)?;
+    output += &emulator.read_until("\n", BENCH_TIMEOUT)?;
     let mut by_name = HashMap::new();
     for line in output.lines().filter(|line| !line.starts_with('#')) {
         let figure: Figure = serde_json::from_str(line)
@@ -197,10 +267,26 @@ fn measure(board: &'static Board, model: &Path) -> Result<Figures, DeviceError> 
     Ok(figures)
 }
 
-/// The footprint of the console program and its deepest stack after some text.
-fn weigh(board: &'static Board, model: &Path) -> Result<(super::elf::Footprint, u64), DeviceError> {
-    let firmware = Firmware::build(board, model, Program::Console)?;
-    let mut emulator = Emulator::start(&firmware, Options::default())?;
+/// A program around a model; one build serves all models that fit the room it leaves.
+fn link(
+    board: &'static Board,
+    (path, image): (&Path, &[u8]),
+    program: Program,
+) -> Result<Firmware, DeviceError> {
+    if image.len() > MODEL_ROOM {
+        return Firmware::build(board, path, program);
+    }
+    let mut firmware = Firmware::with_room(board, program)?;
+    firmware.replace_model(image)?;
+    Ok(firmware)
+}
+
+/// The deepest stack after some text; `firmware` is the console program.
+///
+/// # Errors
+/// When it cannot be booted or does not answer.
+pub fn deepest_stack(firmware: &Firmware) -> Result<u64, DeviceError> {
+    let mut emulator = Emulator::start(firmware, Options::default())?;
     emulator.passage(&Request {
         seed: 1,
         prompt: "a".to_owned(),
@@ -210,9 +296,7 @@ fn weigh(board: &'static Board, model: &Path) -> Result<(super::elf::Footprint, 
     emulator.send_line("/stats")?;
     emulator.read_until("# memory: ", CONSOLE_TIMEOUT)?;
     let line = emulator.read_until("\n", CONSOLE_TIMEOUT)?;
-    let stack = line
-        .split_once(' ')
+    line.split_once(' ')
         .and_then(|(number, _)| number.parse().ok())
-        .ok_or_else(|| DeviceError::Bench(format!("the console printed '# memory: {line}'")))?;
-    Ok((firmware.footprint, stack))
+        .ok_or_else(|| DeviceError::Bench(format!("the console printed '# memory: {line}'")))
 }

@@ -1,5 +1,6 @@
 //! Builds the firmware for a board with cargo, around a given model image.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -7,12 +8,15 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use super::board::Board;
-use super::elf::Footprint;
+use super::elf::{self, Footprint};
 use super::error::DeviceError;
 use crate::paths;
 
 /// Flash that is kept for the program when a model is checked against a board before building.
 pub const PROGRAM_BYTES: u64 = 64 * 1024;
+
+/// Room for a model in [`Firmware::with_room`], in bytes.
+pub const MODEL_ROOM: usize = 128 * 1024;
 
 /// The firmware's programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub enum Program {
     Console,
     /// Counts instructions, see [`mod@super::bench`].
     Bench,
+    /// Compares the board's kernels with the reference.
+    Kernels,
 }
 
 impl Program {
@@ -29,6 +35,7 @@ impl Program {
         match self {
             Program::Console => "firmware",
             Program::Bench => "bench",
+            Program::Kernels => "kernels",
         }
     }
 }
@@ -57,10 +64,36 @@ impl Firmware {
     ) -> Result<Firmware, DeviceError> {
         check_fit(board, model)?;
         let model = std::path::absolute(model)?;
+        Firmware::link(board, program, ("INKLING_MODEL", model.into()))
+    }
+
+    /// Builds a program with room for a model of up to [`MODEL_ROOM`] bytes, which
+    /// [`Firmware::replace_model`] fills: other models need no other build.
+    ///
+    /// # Errors
+    /// When cargo fails, which prints its reasons itself.
+    pub fn with_room(board: &'static Board, program: Program) -> Result<Firmware, DeviceError> {
+        let room = MODEL_ROOM.to_string();
+        Firmware::link(board, program, ("INKLING_MODEL_ROOM", room.into()))
+    }
+
+    fn link(
+        board: &'static Board,
+        program: Program,
+        model: (&str, OsString),
+    ) -> Result<Firmware, DeviceError> {
         // Cargo's own lock ends before the file is read.
         static BUILDING: Mutex<()> = Mutex::new(());
         let _guard = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
-        Firmware::open(&run_cargo(board, &model, program)?)
+        Firmware::open(&run_cargo(board, board.name, program.bin(), Some(model))?)
+    }
+
+    /// Puts another model in the place of the linked one, which must be at least as large.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn replace_model(&mut self, image: &[u8]) -> Result<(), DeviceError> {
+        elf::replace_model(&mut self.elf, image).map_err(DeviceError::Room)
     }
 
     /// Reads a firmware that is already linked.
@@ -105,16 +138,31 @@ pub fn check_fit(board: &'static Board, model: &Path) -> Result<(), DeviceError>
     Ok(())
 }
 
+/// Links the engine for a board's core with a panic handler that cannot be linked.
+///
+/// # Errors
+/// When the engine can reach a panic; the linker names the undefined symbol `the_engine_can_panic`.
+pub fn link_without_panics(board: &'static Board) -> Result<(), DeviceError> {
+    run_cargo(board, "no-panic", "no_panic", None).map(drop)
+}
+
 /// Runs `cargo build`; answers with the path of the linked file.
-fn run_cargo(board: &Board, model: &Path, program: Program) -> Result<PathBuf, DeviceError> {
+fn run_cargo(
+    board: &Board,
+    features: &str,
+    bin: &str,
+    model: Option<(&str, OsString)>,
+) -> Result<PathBuf, DeviceError> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(paths::project_dir())
         .args(["build", "--release", "--package", "firmware"])
-        .args(["--no-default-features", "--features", board.name])
-        .args(["--target", board.target, "--bin", program.bin()])
+        .args(["--no-default-features", "--features", features])
+        .args(["--target", board.target, "--bin", bin])
         .arg("--message-format=json-render-diagnostics")
-        .env("INKLING_MODEL", model)
+        .env_remove("INKLING_MODEL")
+        .env_remove("INKLING_MODEL_ROOM")
+        .envs(model)
         // Flags for the PC, or for measuring coverage there, are not for the board.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")

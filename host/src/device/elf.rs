@@ -20,6 +20,8 @@ pub struct Footprint {
     pub static_ram_bytes: u64,
     /// The address of the linked model image.
     pub model_address: u64,
+    /// The room it has, in bytes.
+    pub model_bytes: u64,
 }
 
 impl Footprint {
@@ -34,11 +36,7 @@ impl Footprint {
             .and_then(|section| section.data().ok())
             .and_then(|name| std::str::from_utf8(name).ok())
             .ok_or("it is not an Inkling firmware")?;
-        let model_address = file
-            .symbols()
-            .find(|symbol| symbol.name() == Ok(MODEL_SYMBOL))
-            .map(|symbol| symbol.address())
-            .ok_or("it holds no model")?;
+        let model = model(&file)?;
         let flash_bytes = file.segments().map(|segment| segment.file_range().1).sum();
         let static_ram_bytes = file
             .sections()
@@ -54,7 +52,44 @@ impl Footprint {
             board: board.to_owned(),
             flash_bytes,
             static_ram_bytes,
-            model_address,
+            model_address: model.address(),
+            model_bytes: model.size(),
         })
     }
+}
+
+/// Puts another model image in the place of the linked one.
+///
+/// # Errors
+/// Says why the file has no room for it.
+pub fn replace_model(elf: &mut [u8], image: &[u8]) -> Result<(), String> {
+    let file = object::File::parse(&*elf).map_err(|error| error.to_string())?;
+    let model = model(&file)?;
+    let section = model
+        .section_index()
+        .and_then(|index| file.section_by_index(index).ok())
+        .ok_or("its model has no section")?;
+    let (start, _) = section.file_range().ok_or("its model is not stored")?;
+    let start = (start + model.address() - section.address()) as usize;
+    let room = model.size() as usize;
+    let place = elf.get_mut(start..start + room);
+    let place = place.ok_or("its model is not stored")?;
+    let (front, rest) = place.split_at_mut_checked(image.len()).ok_or_else(|| {
+        format!(
+            "it has room for a model of {room} bytes, not {}",
+            image.len()
+        )
+    })?;
+    front.copy_from_slice(image);
+    rest.fill(0);
+    Ok(())
+}
+
+/// The symbol of the model image.
+fn model<'data, 'file>(
+    file: &'file object::File<'data>,
+) -> Result<object::Symbol<'data, 'file>, &'static str> {
+    file.symbols()
+        .find(|symbol| symbol.name() == Ok(MODEL_SYMBOL))
+        .ok_or("it holds no model")
 }

@@ -72,6 +72,17 @@ pub enum DeviceError {
         /// Why not.
         reason: String,
     },
+    /// Another model cannot take the place of the linked one.
+    #[error("cannot replace the model of the linked firmware: {0}")]
+    Room(String),
+    /// The budget file cannot be used.
+    #[error("cannot use the budgets {}: {reason}", path.display())]
+    Budgets {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// The emulator program is not there.
     #[error("{program} is not installed: run `cargo xtask setup`")]
     EmulatorMissing {

@@ -1,10 +1,12 @@
 //! Everything that touches a board: build a firmware for it, boot it, talk to it, measure it.
 //!
 //! [`board`] lists what there is, [`build`] makes a firmware of a model, [`emulate`] boots it, and
-//! [`passage`] has it write; [`mod@bench`] counts what that costs. Nothing here needs libtorch.
+//! [`passage`] has it write; [`mod@bench`] counts what that costs and [`budget`] what it may cost.
+//! Nothing here needs libtorch.
 
 pub mod bench;
 pub mod board;
+pub mod budget;
 pub mod build;
 pub mod elf;
 pub mod emulate;

@@ -1,7 +1,7 @@
 //! Checkpoints: everything that a run needs to go on as if it had never stopped, in one file.
 //!
 //! `runs/NAME/checkpoint.safetensors` holds the weights, their average, the best ones, the
-//! optimizer's memory and the state of the streams; its metadata holds the job, the progress and
+//! optimizer's memory, the state of the streams and the scales that weights are rounded to; its metadata holds the job, the progress and
 //! the digest of the text. Random choices need no state: each is a function of the seed and the
 //! step.
 
@@ -19,6 +19,7 @@ use super::trainer::{Job, Progress, Tensors, Trainer};
 use crate::corpus::Corpus;
 
 const FORMAT: &str = "inkling-checkpoint-1";
+const SCALES: &str = "scales";
 
 /// Where the checkpoint of a run lies.
 #[must_use]
@@ -64,6 +65,7 @@ pub fn save(trainer: &Trainer, run_dir: &Path) -> Result<PathBuf, TrainError> {
         best,
         adam,
         state,
+        scales,
     } = &trainer.tensors;
     let mut archive = Archive::default();
     archive.text("format", FORMAT);
@@ -79,6 +81,9 @@ pub fn save(trainer: &Trainer, run_dir: &Path) -> Result<PathBuf, TrainError> {
     }
     archive.tensor("state.hidden".to_owned(), &state.hidden);
     archive.tensor("state.cell".to_owned(), &state.cell);
+    if let Some(scales) = scales {
+        archive.tensor(SCALES.to_owned(), scales);
+    }
     archive.write(&path)?;
     Ok(path)
 }
@@ -157,6 +162,10 @@ impl Checkpoint {
                 state: State {
                     hidden: state("state.hidden")?,
                     cell: state("state.cell")?,
+                },
+                scales: match file.tensor(SCALES) {
+                    Ok(_) => Some(state(SCALES)?),
+                    Err(_) => None,
                 },
             })
         })()

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::corpus::CorpusError;
+use crate::quantize::QuantizeError;
 
 /// Why a training could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +92,9 @@ pub enum TrainError {
         /// What the system said.
         reason: io::Error,
     },
+    /// The weights could not be rounded to few bits.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
     /// libtorch refused an operation.
     #[error(transparent)]
     Torch(#[from] tch::TchError),

@@ -10,9 +10,11 @@ mod error;
 pub mod evaluate;
 pub mod events;
 mod feed;
+mod native;
 mod network;
 mod random;
 pub mod recipe;
+mod rounding;
 pub mod run;
 mod store;
 mod trainer;
@@ -46,6 +48,6 @@ pub enum DeviceChoice {
     Auto,
     /// The CPU
     Cpu,
-    /// The first GPU
+    /// The first GPU (nobody has tried this yet)
     Cuda,
 }

@@ -1,6 +1,6 @@
-//! The network: embedding → LSTM → one score per symbol, over whole windows at once.
+//! The network: embedding → LSTM → one score per symbol, over whole windows at once, by libtorch.
 //!
-//! [`recurrence`] is the only place that knows how an LSTM is computed.
+//! It measures and samples everywhere, and trains on GPUs; `native` trains on the CPU.
 
 use tch::{Device, Kind, Tensor};
 
@@ -53,11 +53,11 @@ impl State {
 #[derive(Debug, Default)]
 pub struct Dropped {
     /// `[1, batch, embedding]`.
-    input: Option<Tensor>,
+    pub input: Option<Tensor>,
     /// `[1, batch, hidden]`.
-    output: Option<Tensor>,
+    pub output: Option<Tensor>,
     /// Per layer `[4 × hidden, hidden]`.
-    recurrent: Vec<Tensor>,
+    pub recurrent: Vec<Tensor>,
 }
 
 impl Dropped {

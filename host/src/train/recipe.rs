@@ -38,6 +38,8 @@ pub struct Recipe {
     pub optimizer: Optimizer,
     /// What keeps the model from learning by heart.
     pub regularization: Regularization,
+    /// What prepares weights for few bits.
+    pub quantization: Quantization,
     /// What is shown and saved on the way.
     pub report: Report,
 }
@@ -150,6 +152,16 @@ pub struct Regularization {
     pub weight_decay: f64,
 }
 
+/// What prepares weights for few bits. 8 bits need no preparation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quantization {
+    /// The part of a run, at its end, that computes with 4-bit weights; 0 for none.
+    pub fine_tune: f64,
+    /// Steps between two choices of what these are rounded to.
+    pub refresh_every: u64,
+}
+
 /// What is shown and saved on the way, in steps; 0 for never.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -237,6 +249,18 @@ impl Recipe {
         whole("seq_len", self.data.seq_len, 65536, "from 1 to 65536")?;
         let bits = self.model.bits;
         ensure(matches!(bits, 4 | 8), "bits", bits, "4 or 8")?;
+        let Quantization {
+            fine_tune,
+            refresh_every,
+        } = self.quantization;
+        let part = (0.0..=1.0).contains(&fine_tune);
+        ensure(part, "fine_tune", fine_tune, "from 0 to 1")?;
+        ensure(
+            refresh_every > 0,
+            "refresh_every",
+            refresh_every,
+            "at least 1",
+        )?;
         match self.length {
             Length::Steps(steps) => ensure(steps > 0, "steps", steps, "at least 1")?,
             Length::Minutes(minutes) => ensure(

@@ -1,5 +1,7 @@
 //! The trainer: everything that changes from step to step, and what one step does to it.
 
+use firmware::fixed::HIDDEN_ONE;
+use firmware::kernels::Bits;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -9,10 +11,12 @@ use super::evaluate;
 use super::feed::{Cut, Feed};
 use super::network::{Dropped, State};
 use super::random::{Purpose, draw, seed_torch};
-use super::recipe::{AlphabetKind, Recipe};
+use super::recipe::{AlphabetKind, Quantization, Recipe};
+use super::rounding;
 use super::weights::Shape;
 use super::workers::{Part, Task, Workers};
 use crate::corpus::{Corpus, Reading, Source};
+use crate::quantize::Widths;
 
 /// Parallel streams for the measurements on the way.
 const VALIDATION_STREAMS: i64 = 64;
@@ -60,6 +64,8 @@ pub struct Trainer {
     pub(super) tensors: Tensors,
     feed: Feed,
     workers: Workers,
+    /// The weights that workers compute with: the same memory, or rounded copies.
+    seen: Tensor,
 }
 
 /// How far a training is.
@@ -73,6 +79,8 @@ pub struct Progress {
     pub step_seconds: f64,
     /// The lowest validation loss on the way and its step.
     pub best: Option<(f64, u64)>,
+    /// The step from which on weights are rounded.
+    pub rounded_since: Option<u64>,
     /// The learning curve.
     pub curve: Vec<Point>,
 }
@@ -105,6 +113,8 @@ pub struct Tensors {
     pub adam: Adam,
     /// Where the streams are.
     pub state: State,
+    /// What weights are rounded to, once they are.
+    pub scales: Option<Tensor>,
 }
 
 impl Trainer {
@@ -122,6 +132,7 @@ impl Trainer {
             weights,
             adam: Adam::new(&shape, device),
             state: State::zero(&shape, cut.batch, device),
+            scales: None,
         };
         Ok(Self::assemble(
             job,
@@ -153,8 +164,13 @@ impl Trainer {
             // The workers are the threads.
             tch::set_num_threads(1);
         }
+        let seen = match rounded_widths(&job.recipe) {
+            Some(_) => tensors.weights.copy(),
+            None => tensors.weights.shallow_clone(),
+        };
         Self {
-            workers: Workers::new(&shape, &tensors.weights, workers),
+            workers: Workers::new(&shape, &seen, workers),
+            seen,
             feed,
             shape,
             job,
@@ -250,6 +266,7 @@ impl Trainer {
     /// then no way on but from a checkpoint.
     pub fn step(&mut self) -> Result<f64, TrainError> {
         let rate = self.learning_rate();
+        self.round()?;
         let parts = self.workers.compute(self.tasks())?;
         let loss = parts.iter().map(|part| part.loss).sum();
         let (states, mut gradients): (Vec<_>, Vec<_>) = parts
@@ -283,6 +300,44 @@ impl Trainer {
         Ok(loss)
     }
 
+    /// Lets the workers see the weights, rounded where it is time for that.
+    fn round(&mut self) -> Result<(), TrainError> {
+        let Some(widths) = rounded_widths(&self.job.recipe) else {
+            return Ok(());
+        };
+        let Quantization {
+            fine_tune,
+            refresh_every,
+        } = self.job.recipe.quantization;
+        let done = self.done();
+        let Progress {
+            step,
+            rounded_since,
+            ..
+        } = &mut self.progress;
+        if rounded_since.is_none() && done >= 1.0 - fine_tune {
+            *rounded_since = Some(*step);
+        }
+        let weights = &self.tensors.weights;
+        if let Some(since) = *rounded_since
+            && (*step - since).is_multiple_of(refresh_every)
+        {
+            let scales = rounding::scales(&self.shape, weights, widths)?;
+            self.tensors.scales = Some(scales);
+        }
+        let seen = self.rounded(&self.tensors.weights);
+        self.seen.copy_(&seen);
+        Ok(())
+    }
+
+    /// `flat` as the engine will have it, from when on weights are rounded.
+    fn rounded(&self, flat: &Tensor) -> Tensor {
+        match (&self.tensors.scales, rounded_widths(&self.job.recipe)) {
+            (Some(scales), Some(widths)) => rounding::round(&self.shape, flat, scales, widths),
+            _ => flat.shallow_clone(),
+        }
+    }
+
     /// The next window, in one part per worker.
     fn tasks(&self) -> Vec<Task> {
         let (step, batch) = (self.progress.step, self.feed.cut().batch);
@@ -308,6 +363,10 @@ impl Trainer {
                     state: start.part(begin, size),
                     dropped: dropped.part(begin, size),
                     share: size as f64 / batch as f64,
+                    rounding: match self.progress.rounded_since {
+                        Some(_) => HIDDEN_ONE as u32,
+                        None => 0,
+                    },
                 }
             })
             .collect()
@@ -350,11 +409,14 @@ impl Trainer {
         let average = &self.tensors.average;
         let loss = evaluate::loss(
             &self.shape,
-            average,
+            &self.rounded(average),
             self.corpus.validation(),
             VALIDATION_STREAMS,
         )?;
-        let best = self.progress.best.is_none_or(|(lowest, _)| loss < lowest);
+        // What was measured before weights were rounded does not compare.
+        let since = self.progress.rounded_since.unwrap_or(0);
+        let before = self.progress.best.filter(|&(_, step)| step >= since);
+        let best = before.is_none_or(|(lowest, _)| loss < lowest);
         if best {
             self.progress.best = Some((loss, self.progress.step));
             self.tensors.best.copy_(average);
@@ -389,4 +451,11 @@ impl Trainer {
             draw(self.job.recipe.seed, Purpose::Samples, self.progress.step),
         )
     }
+}
+
+/// The widths that weights are rounded to towards the end, if they are.
+fn rounded_widths(recipe: &Recipe) -> Option<Widths> {
+    let wanted = recipe.model.bits < 8 && recipe.quantization.fine_tune > 0.0;
+    let bits = Bits::from_count(recipe.model.bits)?;
+    wanted.then_some(Widths::uniform(bits))
 }

@@ -1,0 +1,99 @@
+//! How surprising a text is to the model that writes it, in bits per character.
+//!
+//! At temperature 1 this hovers around the model's loss; lower temperatures write less surprising
+//! text. Only looking at it takes floating point, writing does not.
+
+use micromath::F32Ext;
+
+use crate::sampler::Thousandths;
+
+/// How many of the last draws are remembered.
+const WINDOW: usize = 32;
+
+/// The weight of the drawn symbol among all weights.
+#[derive(Clone, Copy, Debug)]
+struct Draw {
+    weight: u16,
+    total: u32,
+}
+
+/// The last draws of a passage.
+#[derive(Clone, Debug)]
+pub struct Surprisal {
+    draws: heapless::HistoryBuf<Draw, WINDOW>,
+}
+
+impl Surprisal {
+    /// No draws yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            draws: heapless::HistoryBuf::new(),
+        }
+    }
+
+    /// Remembers a draw of `weight` out of `total`, and forgets the oldest if need be.
+    pub fn record(&mut self, weight: u16, total: u32) {
+        self.draws.write(Draw { weight, total });
+    }
+
+    /// Forgets all draws.
+    pub fn clear(&mut self) {
+        self.draws = heapless::HistoryBuf::new();
+    }
+
+    /// Mean of -log2(probability) over the last draws, None before the first.
+    ///
+    /// The logarithm is micromath's approximation, good to a few hundredths of a bit.
+    #[must_use]
+    pub fn bits_per_char(&self) -> Option<Thousandths> {
+        let draws = self.draws.as_slice();
+        let sum: f32 = draws
+            .iter()
+            .map(|draw| (draw.total as f32 / f32::from(draw.weight)).log2())
+            .sum();
+        let mean = sum / draws.len() as f32;
+        // NaN for no draws; the conversion saturates.
+        (!draws.is_empty()).then_some(Thousandths((mean * 1_000.0) as u16))
+    }
+}
+
+impl Default for Surprisal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn surprisal_is_the_mean_of_the_logarithms() {
+        let mut surprisal = Surprisal::new();
+        assert_eq!(surprisal.bits_per_char(), None);
+        let draws = [(32_768_u16, 40_000_u32), (100, 70_123), (9_000, 91_777)];
+        let mut exact = 0.0;
+        for (weight, total) in draws {
+            surprisal.record(weight, total);
+            exact += (f64::from(total) / f64::from(weight)).log2() / draws.len() as f64;
+        }
+        let found = f64::from(surprisal.bits_per_char().unwrap().0) / 1_000.0;
+        assert!((found - exact).abs() < 0.05, "{found} instead of {exact}");
+    }
+
+    #[test]
+    fn only_the_last_draws_count() {
+        let mut surprisal = Surprisal::new();
+        for _ in 0..100 {
+            surprisal.record(1, 1 << 14);
+        }
+        for _ in 0..WINDOW {
+            surprisal.record(1_024, 4_096);
+        }
+        let bits = surprisal.bits_per_char().unwrap().0;
+        assert!((1_950..=2_050).contains(&bits), "{bits}");
+        surprisal.clear();
+        assert_eq!(surprisal.bits_per_char(), None);
+    }
+}
