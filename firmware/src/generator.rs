@@ -6,6 +6,7 @@ use crate::alphabet::Symbol;
 use crate::image::Model;
 use crate::lstm::{Lstm, State};
 use crate::sampler::{Sampler, Settings};
+use crate::surprisal::Surprisal;
 
 /// A model, its state and its random sequence: everything a passage of text follows from.
 #[derive(Clone, Debug)]
@@ -56,6 +57,12 @@ impl<'m, S: BorrowMut<State>> Generator<'m, S> {
     /// Changes how symbols are chosen, from the next one on.
     pub fn set_settings(&mut self, settings: Settings) {
         self.sampler.set_settings(settings);
+    }
+
+    /// How surprising the text of this passage is to the model.
+    #[must_use]
+    pub fn surprisal(&self) -> &Surprisal {
+        self.sampler.surprisal()
     }
 
     /// Starts a new passage: zero state, a new random sequence, the start symbol to be read first.

@@ -30,3 +30,4 @@ pub mod lstm;
 pub mod sampler;
 pub mod serial;
 pub mod session;
+pub mod surprisal;

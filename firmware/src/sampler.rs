@@ -8,6 +8,7 @@ use core::str::FromStr;
 
 use crate::alphabet::Symbol;
 use crate::fixed::LOGIT_FRACTION_BITS;
+use crate::surprisal::Surprisal;
 
 /// A decimal number from 0 to 65.535 in steps of 0.001, as typed at a console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,6 +159,7 @@ pub struct Sampler {
     /// Logit differences from here on give weight zero (0 when greedy).
     reach: u32,
     rng: Rng,
+    surprisal: Surprisal,
 }
 
 impl Sampler {
@@ -169,6 +171,7 @@ impl Sampler {
             slope: 0,
             reach: 0,
             rng: Rng::new(seed),
+            surprisal: Surprisal::new(),
         };
         sampler.set_settings(settings);
         sampler
@@ -197,6 +200,13 @@ impl Sampler {
     /// Starts another random sequence.
     pub fn reseed(&mut self, seed: u64) {
         self.rng = Rng::new(seed);
+        self.surprisal.clear();
+    }
+
+    /// How surprising the last draws were.
+    #[must_use]
+    pub fn surprisal(&self) -> &Surprisal {
+        &self.surprisal
     }
 
     /// Chooses a symbol by its logit (Q5.10). Greedy choices take no random number; others take one.
@@ -225,8 +235,11 @@ impl Sampler {
         }
         let total = self.total(kept, logits, max);
         let point = ((u64::from(random) * u64::from(total)) >> 32) as u32;
-        self.symbol_at(point, kept, logits, max)
-            .unwrap_or(best as Symbol)
+        let (symbol, weight) = self
+            .symbol_at(point, kept, logits, max)
+            .unwrap_or((best as Symbol, 1 << 15));
+        self.surprisal.record(weight, total);
+        symbol
     }
 
     // The two loops of every draw are functions of their own: the smallest cores have few registers.
@@ -237,14 +250,21 @@ impl Sampler {
         kept.sum(logits, |logit| self.weight(max, logit))
     }
 
-    /// The kept symbol whose weight covers a point of the sum.
+    /// The kept symbol whose weight covers a point of the sum, and that weight.
     #[inline(never)]
-    fn symbol_at(&self, mut point: u32, kept: Kept, logits: &[i16], max: i16) -> Option<Symbol> {
+    fn symbol_at(
+        &self,
+        mut point: u32,
+        kept: Kept,
+        logits: &[i16],
+        max: i16,
+    ) -> Option<(Symbol, u32)> {
         for (index, &logit) in logits.iter().enumerate() {
             if kept.holds(index, logit) {
-                match point.checked_sub(self.weight(max, logit)) {
+                let weight = self.weight(max, logit);
+                match point.checked_sub(weight) {
                     Some(rest) => point = rest,
-                    None => return Some(index as Symbol),
+                    None => return Some((index as Symbol, weight)),
                 }
             }
         }

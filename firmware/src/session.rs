@@ -328,6 +328,11 @@ impl<'m, B: Board> Player<'m, B> {
         self.port.say(format_args!(
             "engine: {microseconds} microseconds a character over {computed} characters",
         ));
+        let engine = self.engine.as_ref().ok();
+        if let Some(bits) = engine.and_then(|engine| engine.surprisal().bits_per_char()) {
+            self.port
+                .say(format_args!("surprisal: about {bits} bits/char lately"));
+        }
         if let Some(bytes) = self.port.board.deepest_stack() {
             self.port
                 .say(format_args!("memory: {bytes} bytes of stack at most"));

@@ -8,13 +8,15 @@ use micromath::F32Ext;
 use crate::sampler::Thousandths;
 
 /// How many of the last draws are remembered.
-const WINDOW: usize = 32;
+const WINDOW: usize = 16;
 
-/// The weight of the drawn symbol among all weights.
+/// The weight of the drawn symbol among all weights, in as little memory as serves.
 #[derive(Clone, Copy, Debug)]
 struct Draw {
+    /// Q1.15.
     weight: u16,
-    total: u32,
+    /// In units of 2^-7: it is at least 1.0, since the likeliest symbol weighs as much.
+    total: u16,
 }
 
 /// The last draws of a passage.
@@ -32,9 +34,12 @@ impl Surprisal {
         }
     }
 
-    /// Remembers a draw of `weight` out of `total`, and forgets the oldest if need be.
-    pub fn record(&mut self, weight: u16, total: u32) {
-        self.draws.write(Draw { weight, total });
+    /// Remembers a draw of `weight` out of `total`, both Q.15, and forgets the oldest if need be.
+    pub fn record(&mut self, weight: u32, total: u32) {
+        self.draws.write(Draw {
+            weight: weight as u16,      // at most 2^15
+            total: (total >> 8) as u16, // at most 256 * 2^15 / 2^8
+        });
     }
 
     /// Forgets all draws.
@@ -50,7 +55,7 @@ impl Surprisal {
         let draws = self.draws.as_slice();
         let sum: f32 = draws
             .iter()
-            .map(|draw| (draw.total as f32 / f32::from(draw.weight)).log2())
+            .map(|draw| (256.0 * f32::from(draw.total) / f32::from(draw.weight)).log2())
             .sum();
         let mean = sum / draws.len() as f32;
         // NaN for no draws; the conversion saturates.
@@ -72,7 +77,7 @@ mod tests {
     fn surprisal_is_the_mean_of_the_logarithms() {
         let mut surprisal = Surprisal::new();
         assert_eq!(surprisal.bits_per_char(), None);
-        let draws = [(32_768_u16, 40_000_u32), (100, 70_123), (9_000, 91_777)];
+        let draws = [(32_768_u32, 40_000_u32), (100, 70_123), (9_000, 91_777)];
         let mut exact = 0.0;
         for (weight, total) in draws {
             surprisal.record(weight, total);
@@ -86,10 +91,10 @@ mod tests {
     fn only_the_last_draws_count() {
         let mut surprisal = Surprisal::new();
         for _ in 0..100 {
-            surprisal.record(1, 1 << 14);
+            surprisal.record(1, 1 << 15);
         }
         for _ in 0..WINDOW {
-            surprisal.record(1_024, 4_096);
+            surprisal.record(1 << 14, 1 << 16);
         }
         let bits = surprisal.bits_per_char().unwrap().0;
         assert!((1_950..=2_050).contains(&bits), "{bits}");

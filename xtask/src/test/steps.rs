@@ -49,7 +49,10 @@ pub fn all() -> Vec<Step> {
         step(
             "machete",
             "every dependency is used",
-            [Invocation::new(MACHETE.program())],
+            // With CARGO set it takes its first argument for the name of a subcommand.
+            [Invocation::new(MACHETE.program())
+                .env("CARGO", "cargo")
+                .args(["machete"])],
         ),
         step(
             "deny",
