@@ -10,7 +10,7 @@ use crate::sampler::Thousandths;
 /// How many of the last draws are remembered.
 const WINDOW: usize = 16;
 
-/// The weight of the drawn symbol among all weights, in as little memory as serves.
+/// The weight of the drawn symbol among all weights, in as little memory as will do.
 #[derive(Clone, Copy, Debug)]
 struct Draw {
     /// Q1.15.
@@ -22,7 +22,9 @@ struct Draw {
 /// The last draws of a passage.
 #[derive(Clone, Debug)]
 pub struct Surprisal {
-    draws: heapless::HistoryBuf<Draw, WINDOW>,
+    draws: [Draw; WINDOW],
+    /// All draws there were.
+    count: usize,
 }
 
 impl Surprisal {
@@ -30,21 +32,26 @@ impl Surprisal {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            draws: heapless::HistoryBuf::new(),
+            draws: [Draw {
+                weight: 0,
+                total: 0,
+            }; WINDOW],
+            count: 0,
         }
     }
 
-    /// Remembers a draw of `weight` out of `total`, both Q.15, and forgets the oldest if need be.
+    /// Remembers a draw of `weight` out of `total`, both Q.15, in the place of the oldest.
     pub fn record(&mut self, weight: u32, total: u32) {
-        self.draws.write(Draw {
+        self.draws[self.count % WINDOW] = Draw {
             weight: weight as u16,      // at most 2^15
             total: (total >> 8) as u16, // at most 256 * 2^15 / 2^8
-        });
+        };
+        self.count = self.count.wrapping_add(1);
     }
 
     /// Forgets all draws.
     pub fn clear(&mut self) {
-        self.draws = heapless::HistoryBuf::new();
+        self.count = 0;
     }
 
     /// Mean of -log2(probability) over the last draws, None before the first.
@@ -52,10 +59,11 @@ impl Surprisal {
     /// The logarithm is micromath's approximation, good to a few hundredths of a bit.
     #[must_use]
     pub fn bits_per_char(&self) -> Option<Thousandths> {
-        let draws = self.draws.as_slice();
+        let draws = &self.draws[..self.count.min(WINDOW)];
         let sum: f32 = draws
             .iter()
-            .map(|draw| (256.0 * f32::from(draw.total) / f32::from(draw.weight)).log2())
+            // By its full name: where std is about, its own log2 would come first.
+            .map(|draw| F32Ext::log2(256.0 * f32::from(draw.total) / f32::from(draw.weight)))
             .sum();
         let mean = sum / draws.len() as f32;
         // NaN for no draws; the conversion saturates.
