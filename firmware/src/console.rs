@@ -350,8 +350,8 @@ mod tests {
     fn commands_are_read() {
         let read = |line| Command::parse(line);
         assert_eq!(
-            read("First Citizen:"),
-            Ok(Command::Prompt("First Citizen:"))
+            read("MARIANA:"),
+            Ok(Command::Prompt("MARIANA:"))
         );
         assert_eq!(read("/temp .5"), Ok(Command::Temperature(Thousandths(500))));
         assert_eq!(read("/topk 12"), Ok(Command::TopK(12)));

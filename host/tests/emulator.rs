@@ -86,7 +86,7 @@ fn the_board_prints_what_the_pc_predicts_byte_for_byte() {
             assert_same_text(&mut emulator, &image, &request);
         }
     }
-    let prompt = request(4, "First Citizen: ¿qué?", 2_000, Settings::default());
+    let prompt = request(4, "MARIANA: ¿qué?", 2_000, Settings::default());
     assert_same_text(&mut emulator, &image, &prompt);
     let greedy = request(5, "", 2_000, settings(0, 0, 1_000));
     assert_same_text(&mut emulator, &image, &greedy);
