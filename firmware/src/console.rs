@@ -349,10 +349,7 @@ mod tests {
     #[test]
     fn commands_are_read() {
         let read = |line| Command::parse(line);
-        assert_eq!(
-            read("MARIANA:"),
-            Ok(Command::Prompt("MARIANA:"))
-        );
+        assert_eq!(read("MARIANA:"), Ok(Command::Prompt("MARIANA:")));
         assert_eq!(read("/temp .5"), Ok(Command::Temperature(Thousandths(500))));
         assert_eq!(read("/topk 12"), Ok(Command::TopK(12)));
         assert_eq!(read("/topp 1"), Ok(Command::TopP(Thousandths::ONE)));
