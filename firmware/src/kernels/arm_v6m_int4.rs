@@ -6,31 +6,20 @@
 
 use core::arch::asm;
 
-use crate::image::{BLOCK, TILE_ROWS};
-use crate::kernels::nibbles::{GROUP, MAX_BLOCKS, Starts};
-use crate::kernels::portable::{layer, output};
+use crate::image::TILE_ROWS;
+pub use crate::kernels::nibbles::offset_int4;
+use crate::kernels::nibbles::{self, GROUP, MAX_BLOCKS, Starts};
 pub use crate::kernels::scalar::pack_int4;
 use crate::kernels::{Bits, LayerStep, OutputStep, PACKED_WORDS};
 
-/// The offsets are taken off group by group.
-#[inline(always)]
-pub fn offset_int4(_: &[i8; BLOCK]) -> i32 {
-    0
-}
-
 /// See [`super::portable::layer_int4`].
 pub fn layer_int4(step: LayerStep<'_>) {
-    let starts = Starts::new(step.packed);
-    let dot = |tile: &[u32], packed: &[u32], acc| dot_int4(tile, packed, &starts, acc);
-    layer(step, Bits::Four, dot);
+    nibbles::layer_int4(step, dot_int4);
 }
 
 /// See [`super::portable::output_int4`].
 pub fn output_int4(step: OutputStep<'_>) {
-    let starts = Starts::new(step.packed);
-    output(step, Bits::Four, |tile, packed, acc| {
-        dot_int4(tile, packed, &starts, acc)
-    });
+    nibbles::output_int4(step, dot_int4);
 }
 
 /// `sum += nibbles * pair`: nibbles 0 of the word, whose register is overwritten.

@@ -5,7 +5,9 @@
 //! offsets can be taken off in advance, and then four blocks fit: a group. Only the first group of a
 //! row can be shorter.
 
-use crate::kernels::{MAX_PACKED_WORDS, PACKED_WORDS};
+use crate::image::{BLOCK, TILE_ROWS};
+use crate::kernels::portable::{layer, output};
+use crate::kernels::{Bits, LayerStep, MAX_PACKED_WORDS, OutputStep, PACKED_WORDS};
 
 /// Blocks of a group: 4 * 8 * 7 * 127 < 2^15 in the high half, 4 * 4 * 15 * 127 < 2^15 in the low one.
 pub(super) const GROUP: usize = 4;
@@ -39,4 +41,31 @@ impl Starts {
     pub(super) fn as_ptr(&self) -> *const u32 {
         self.0.as_ptr()
     }
+}
+
+/// A core's way to add the products of a tile, group by group, to four sums.
+pub(super) type GroupedDot = fn(&[u32], &[u32], &Starts, [i32; TILE_ROWS]) -> [i32; TILE_ROWS];
+
+/// Nothing: the offsets are taken off group by group.
+#[inline(always)]
+pub fn offset_int4(_: &[i8; BLOCK]) -> i32 {
+    0
+}
+
+/// All units of a layer with 4-bit weights.
+#[inline(always)]
+pub(super) fn layer_int4(step: LayerStep<'_>, dot: GroupedDot) {
+    let starts = Starts::new(step.packed);
+    layer(step, Bits::Four, |tile: &[u32], packed: &[u32], acc| {
+        dot(tile, packed, &starts, acc)
+    });
+}
+
+/// All logits with 4-bit weights.
+#[inline(always)]
+pub(super) fn output_int4(step: OutputStep<'_>, dot: GroupedDot) {
+    let starts = Starts::new(step.packed);
+    output(step, Bits::Four, |tile: &[u32], packed: &[u32], acc| {
+        dot(tile, packed, &starts, acc)
+    });
 }
