@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
-use firmware::kernels::Bits;
 
 use super::export::report;
-use super::model::bar;
+use super::model::{bar, float_weights_path};
 use crate::corpus::{Corpus, Source, Standard};
 use crate::export::export;
 use crate::paths;
-use crate::quantize::{FloatModel, Widths};
+use crate::quantize::FloatModel;
 use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::recipe::{DEFAULT_RECIPE, Length, Recipe};
 use crate::train::run::{Outcome, run as train};
@@ -38,6 +37,10 @@ pub struct Args {
     /// All settings: tutorial, quick, 64k, or a TOML file of your own [default: quick]
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     recipe: Option<String>,
+    /// Start with the weights of a finished run of the same shape and alphabet: to go on with another
+    /// recipe or another text
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    from: Option<PathBuf>,
     /// Name of the run and of the model [default: that of the text or the recipe]
     #[arg(long, conflicts_with = "resume")]
     name: Option<String>,
@@ -151,8 +154,8 @@ pub fn run(args: &Args) -> Result<()> {
 /// Turns the float weights of a finished run into a model in `weights/`.
 fn export_run(trainer: &Trainer, weights: &Path, json: bool) -> Result<()> {
     let name = &trainer.job.name;
-    let bits = trainer.job.recipe.model.bits;
-    let widths = Widths::uniform(Bits::from_count(bits).context("bits are 8 or 4")?);
+    let widths = trainer.job.recipe.model.widths();
+    let widths = widths.context("bits are 8 or 4")?;
     let float = FloatModel::load(weights)?;
     let validation = trainer.corpus().validation();
     let bar = bar(validation.len(), "measuring");
@@ -211,7 +214,8 @@ fn prepare(args: &Args) -> Result<Option<Trainer>> {
     };
     let text = args.text.as_deref().map(std::path::absolute).transpose()?;
     let source = Source::choose(text.as_deref(), args.corpus);
-    let job = Job::new(name, source, args.unicode, args.lossy, recipe);
+    let mut job = Job::new(name, source, args.unicode, args.lossy, recipe);
+    job.from = args.from.as_deref().map(float_weights_path).transpose()?;
     let corpus = Corpus::load(&job.source, job.reading, &say)?;
     let trainer = Trainer::new(job, corpus, train::device(args.device)?)?;
     keep_unfinished(&trainer.job.name)?;

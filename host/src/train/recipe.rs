@@ -4,10 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
+use firmware::kernels::Bits;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::TrainError;
+use crate::quantize::Widths;
 
 /// The recipe that is used when none is named.
 pub const DEFAULT_RECIPE: &str = "quick";
@@ -56,8 +58,21 @@ pub struct Model {
     pub hidden: i64,
     /// LSTM layers.
     pub layers: i64,
-    /// Bits per weight in the exported image.
+    /// Bits per input and recurrent weight in the exported image.
     pub bits: u8,
+    /// Bits per output weight there.
+    pub output_bits: u8,
+}
+
+impl Model {
+    /// The widths of the exported weights; `None` for widths that [`Recipe::check`] refuses.
+    #[must_use]
+    pub fn widths(&self) -> Option<Widths> {
+        Some(Widths {
+            recurrent: Bits::from_count(self.bits)?,
+            output: Bits::from_count(self.output_bits)?,
+        })
+    }
 }
 
 /// Which symbols a model has.
@@ -247,8 +262,12 @@ impl Recipe {
         whole("batch", self.data.batch, 4096, "from 1 to 4096")?;
         whole("workers", self.data.workers, 256, "from 1 to 256")?;
         whole("seq_len", self.data.seq_len, 65536, "from 1 to 65536")?;
-        let bits = self.model.bits;
-        ensure(matches!(bits, 4 | 8), "bits", bits, "4 or 8")?;
+        for (setting, bits) in [
+            ("bits", self.model.bits),
+            ("output_bits", self.model.output_bits),
+        ] {
+            ensure(matches!(bits, 4 | 8), setting, bits, "4 or 8")?;
+        }
         let Quantization {
             fine_tune,
             refresh_every,
