@@ -186,6 +186,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::train::native::{Batch, Network, Rounding};
 
     #[test]
     fn rounded_weights_are_what_an_export_holds() {
@@ -223,6 +224,55 @@ mod tests {
                     assert!((ours - theirs).abs() < 1e-6, "{ours} {theirs}");
                 }
             }
+            // The inputs of the lower layer: as the engine adds them, on both sides of their middle.
+            let (folded_shape, folded) = folded(&shape, &flat, &scales, widths);
+            let weights = Weights::of(&folded_shape, &folded);
+            let table = table(&shape, &scales);
+            for symbol in 0..shape.symbols {
+                let ours = weights.lstm()[0].double_value(&[row, symbol]);
+                let steps = parts.layers[0].inputs[(symbol * shape.hidden + 3) as usize][2];
+                let (middle, step) = (table.double_value(&[0, row]), table.double_value(&[1, row]));
+                assert!((ours - middle - f64::from(steps) * step).abs() < 1e-5);
+            }
         }
+    }
+
+    #[test]
+    fn training_sees_the_inputs_that_validation_sees() {
+        let shape = Shape {
+            symbols: 9,
+            embedding: 5,
+            hidden: 12,
+            layers: 1,
+        };
+        let flat = shape.first_weights(2, Device::Cpu);
+        let widths = Widths::uniform(Bits::Four);
+        let scales = scales(&shape, &flat, &[1.0 / 9.0; 9], widths).expect("scales");
+        let loss = |shape: &Shape, flat: &Tensor, rounding| {
+            let symbols: Vec<usize> = (0..80).map(|step| step * step % 9).collect();
+            let mut batch = Batch {
+                streams: 2,
+                targets: symbols.iter().map(|symbol| (symbol + 1) % 9).collect(),
+                inputs: symbols,
+                hidden: vec![0.0; 24],
+                cells: vec![0.0; 24],
+                share: 1.0,
+                rounding,
+                ..Batch::default()
+            };
+            Network::new(shape).compute(&numbers(flat), &mut batch)
+        };
+        let rounded = round(&shape, &flat, &scales, widths);
+        let rounding = Rounding {
+            outputs: 0.0,
+            most: Bits::Four.max_weight() as f32,
+            table: numbers(&table(&shape, &scales).reshape([-1])),
+        };
+        let trained = loss(&shape, &rounded, Some(rounding));
+        let (folded_shape, folded) = folded(&shape, &flat, &scales, widths);
+        let validated = loss(&folded_shape, &folded, None);
+        assert!((trained - validated).abs() < 1e-5, "{trained} {validated}");
+        let unrounded = loss(&shape, &rounded, None);
+        assert!((trained - unrounded).abs() > 1e-4, "nothing was rounded");
     }
 }
