@@ -24,13 +24,54 @@ pub struct Board {
     pub flash_bytes: u64,
     /// RAM.
     pub ram_bytes: u64,
+    /// Where a model can be flashed by itself, apart from the program.
+    pub model_region: Option<Region>,
     /// How it is emulated, if it can be.
     pub emulator: Option<Machine>,
-    /// How it is flashed.
-    pub flashed: &'static str,
+    /// How it is flashed; `None` for boards that exist in emulators only.
+    pub flasher: Option<Flasher>,
 }
 
-/// A machine that QEMU models.
+/// A part of a board's flash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Region {
+    /// Its first address.
+    pub address: u64,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// How a board takes a new program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "by")]
+pub enum Flasher {
+    /// A UF2 file copied to the drive that the boot loader shows.
+    Uf2 {
+        /// The UF2 family of the chip.
+        family: u32,
+        /// `Board-ID` in the drive's `INFO_UF2.TXT`.
+        board_id: &'static str,
+        /// How a person starts the boot loader.
+        hint: &'static str,
+    },
+    /// A hex file copied to the drive of the board's DAPLink interface.
+    Daplink {
+        /// What the `Unique ID` in the drive's `DETAILS.TXT` begins with.
+        ids: &'static [&'static str],
+    },
+    /// A debug probe, by the tool probe-rs.
+    Probe {
+        /// The chip's name there.
+        chip: &'static str,
+    },
+    /// The serial boot loader of Espressif's chips, by the tool espflash.
+    Espflash {
+        /// The chip's name there.
+        chip: &'static str,
+    },
+}
+
+/// A machine that an emulator models.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Machine {
     /// The emulator's program.
@@ -41,8 +82,119 @@ pub struct Machine {
     pub ticks_per_second: u64,
 }
 
-/// All supported boards.
+/// All supported boards, first those that people own.
 pub const BOARDS: &[Board] = &[
+    Board {
+        name: "pico",
+        description: "Raspberry Pi Pico (RP2040)",
+        core: "Cortex-M0+",
+        target: "thumbv6m-none-eabi",
+        flash_bytes: 2 * MIB,
+        ram_bytes: 264 * KIB,
+        model_region: Some(Region {
+            address: 0x1010_0000,
+            bytes: MIB,
+        }),
+        emulator: None,
+        flasher: Some(Flasher::Uf2 {
+            family: 0xE48B_FF56,
+            board_id: "RPI-RP2",
+            hint: "hold BOOTSEL while you plug the board in",
+        }),
+    },
+    Board {
+        name: "pico2",
+        description: "Raspberry Pi Pico 2 (RP2350)",
+        core: "Cortex-M33",
+        target: "thumbv8m.main-none-eabihf",
+        flash_bytes: 4 * MIB,
+        ram_bytes: 520 * KIB,
+        model_region: Some(Region {
+            address: 0x1020_0000,
+            bytes: 2 * MIB,
+        }),
+        emulator: None,
+        flasher: Some(Flasher::Uf2 {
+            family: 0xE48B_FF59,
+            board_id: "RP2350",
+            hint: "hold BOOTSEL while you plug the board in",
+        }),
+    },
+    Board {
+        name: "microbit-v2",
+        description: "BBC micro:bit v2 (nRF52833)",
+        core: "Cortex-M4F",
+        target: "thumbv7em-none-eabihf",
+        flash_bytes: 512 * KIB,
+        ram_bytes: 128 * KIB,
+        model_region: Some(Region {
+            address: 0x4_0000,
+            bytes: 256 * KIB,
+        }),
+        emulator: None,
+        flasher: Some(Flasher::Daplink {
+            ids: &["9903", "9904", "9905", "9906"],
+        }),
+    },
+    Board {
+        name: "microbit",
+        description: "BBC micro:bit v1 (nRF51822)",
+        core: "Cortex-M0",
+        target: "thumbv6m-none-eabi",
+        flash_bytes: 256 * KIB,
+        ram_bytes: 16 * KIB,
+        model_region: Some(Region {
+            address: 0x2_0000,
+            bytes: 128 * KIB,
+        }),
+        emulator: Some(qemu_arm("microbit", 16_000_000)),
+        flasher: Some(Flasher::Daplink {
+            ids: &["9900", "9901"],
+        }),
+    },
+    Board {
+        name: "nrf52840-dk",
+        description: "Nordic nRF52840-DK",
+        core: "Cortex-M4F",
+        target: "thumbv7em-none-eabihf",
+        flash_bytes: MIB,
+        ram_bytes: 256 * KIB,
+        model_region: Some(Region {
+            address: 0x8_0000,
+            bytes: 512 * KIB,
+        }),
+        emulator: None,
+        flasher: Some(Flasher::Probe {
+            chip: "nRF52840_xxAA",
+        }),
+    },
+    Board {
+        name: "blackpill",
+        description: "WeAct Black Pill or Nucleo (STM32F411CE, RE)",
+        core: "Cortex-M4F",
+        target: "thumbv7em-none-eabihf",
+        flash_bytes: 512 * KIB,
+        ram_bytes: 128 * KIB,
+        model_region: Some(Region {
+            address: 0x0804_0000,
+            bytes: 256 * KIB,
+        }),
+        emulator: None,
+        flasher: Some(Flasher::Probe {
+            chip: "STM32F411CEUx",
+        }),
+    },
+    Board {
+        name: "esp32c3",
+        description: "Espressif ESP32-C3",
+        core: "RISC-V RV32IMC",
+        target: "riscv32imc-unknown-none-elf",
+        flash_bytes: 4 * MIB,
+        ram_bytes: 400 * KIB,
+        model_region: None,
+        emulator: None,
+        flasher: Some(Flasher::Espflash { chip: "esp32c3" }),
+    },
     mps2(
         "mps2-an385",
         "Arm MPS2, image AN385",
@@ -71,16 +223,6 @@ pub const BOARDS: &[Board] = &[
             "thumbv8m.main-none-eabihf",
         )
     },
-    Board {
-        name: "microbit",
-        description: "BBC micro:bit v1 (nRF51822)",
-        core: "Cortex-M0",
-        target: "thumbv6m-none-eabi",
-        flash_bytes: 256 * KIB,
-        ram_bytes: 16 * KIB,
-        emulator: Some(qemu_arm("microbit", 16_000_000)),
-        flashed: "emulated only",
-    },
 ];
 
 const KIB: u64 = 1024;
@@ -100,7 +242,8 @@ const fn mps2(
         flash_bytes: 4 * MIB,
         ram_bytes: 4 * MIB,
         emulator: Some(qemu_arm(name, 25_000_000)),
-        flashed: "emulated only",
+        model_region: None,
+        flasher: None,
     }
 }
 
