@@ -32,6 +32,15 @@ pub struct Board {
     pub flasher: Option<Flasher>,
 }
 
+impl Board {
+    /// The flash for the program and the model that is linked into it: what is in front of the
+    /// model region.
+    #[must_use]
+    pub fn program_area_bytes(&self) -> u64 {
+        self.flash_bytes - self.model_region.map_or(0, |region| region.bytes)
+    }
+}
+
 /// A part of a board's flash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Region {
@@ -143,10 +152,8 @@ pub const BOARDS: &[Board] = &[
         target: "thumbv6m-none-eabi",
         flash_bytes: 256 * KIB,
         ram_bytes: 16 * KIB,
-        model_region: Some(Region {
-            address: 0x2_0000,
-            bytes: 128 * KIB,
-        }),
+        // Half of the flash would hold no program with a model of the usual size.
+        model_region: None,
         emulator: Some(qemu_arm("microbit", 16_000_000)),
         flasher: Some(Flasher::Daplink {
             ids: &["9900", "9901"],
@@ -283,6 +290,58 @@ mod tests {
             );
             let map = format!("{firmware}/memory/{}.x", board.name);
             assert!(std::path::Path::new(&map).is_file(), "{map}");
+        }
+    }
+
+    /// The memory regions of a linker script: name, origin, length.
+    fn regions(script: &str) -> Vec<(String, u64, u64)> {
+        let number = |text: &str| {
+            let text = text.trim();
+            let (digits, unit) = match text.split_at(text.len() - 1) {
+                (digits, "K") => (digits, KIB),
+                (digits, "M") => (digits, MIB),
+                _ => (text, 1),
+            };
+            let digits = digits.trim();
+            let number = match digits.strip_prefix("0x") {
+                Some(hex) => u64::from_str_radix(hex, 16),
+                None => digits.parse(),
+            };
+            number.unwrap_or_else(|error| panic!("{text}: {error}")) * unit
+        };
+        let difference = |text: &str| text.split('-').map(number).reduce(|a, b| a - b).unwrap();
+        let region = |line: &str| {
+            let (name, place) = line.split_once(": ORIGIN = ")?;
+            let (origin, length) = place.split_once(", LENGTH = ")?;
+            let name = name.split_whitespace().next()?.to_owned();
+            Some((name, difference(origin), difference(length)))
+        };
+        script.lines().filter_map(region).collect()
+    }
+
+    #[test]
+    fn the_list_and_the_memory_maps_agree() {
+        for board in BOARDS {
+            let firmware = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware");
+            let map = std::fs::read_to_string(format!("{firmware}/memory/{}.x", board.name));
+            let map = map.unwrap_or_else(|error| panic!("{}: {error}", board.name));
+            let regions = regions(&map);
+            let find = |name| regions.iter().find(|region| region.0 == name);
+
+            let model = find("MODEL").map(|&(_, address, bytes)| Region { address, bytes });
+            assert_eq!(model, board.model_region, "{}", board.name);
+            assert_eq!(map.contains("_model_region_start"), model.is_some());
+            if let (Some(&(_, origin, length)), Some(model)) = (find("FLASH"), model) {
+                assert_eq!(origin + length, model.address, "{}", board.name);
+            }
+
+            let program: u64 = regions
+                .iter()
+                .filter(|(name, ..)| name != "RAM" && name != "MODEL")
+                .map(|region| region.2)
+                .sum();
+            assert_eq!(program, board.program_area_bytes(), "{}", board.name);
+            assert_eq!(find("RAM").unwrap().2, board.ram_bytes, "{}", board.name);
         }
     }
 

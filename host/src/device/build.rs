@@ -27,6 +27,8 @@ pub enum Program {
     Bench,
     /// Compares the board's kernels with the reference.
     Kernels,
+    /// Panics, and is the console program after the restart.
+    Restart,
 }
 
 impl Program {
@@ -36,6 +38,7 @@ impl Program {
             Program::Console => "firmware",
             Program::Bench => "bench",
             Program::Kernels => "kernels",
+            Program::Restart => "restart",
         }
     }
 }
@@ -115,7 +118,7 @@ impl Firmware {
     }
 }
 
-/// Checks that a model file and a program fit a board's flash.
+/// Checks that a model file and a program fit the flash that a board has for both.
 ///
 /// # Errors
 /// When they do not, or the file cannot be read.
@@ -126,12 +129,12 @@ pub fn check_fit(board: &'static Board, model: &Path) -> Result<(), DeviceError>
             reason,
         })?
         .len();
-    if image.saturating_add(PROGRAM_BYTES) > board.flash_bytes {
+    if image.saturating_add(PROGRAM_BYTES) > board.program_area_bytes() {
         return Err(DeviceError::TooLarge {
             path: model.into(),
             image,
             program: PROGRAM_BYTES,
-            flash: board.flash_bytes,
+            flash: board.program_area_bytes(),
             board: board.name,
         });
     }

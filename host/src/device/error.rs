@@ -29,10 +29,10 @@ pub enum DeviceError {
         /// The system's reason.
         reason: io::Error,
     },
-    /// Model and program together exceed the board's flash.
+    /// Model and program together exceed the board's flash for them.
     #[error(
         "the model {} ({image} bytes) and the program (about {program} bytes) do not fit the \
-         {flash} bytes of flash of {board}: export a smaller model or choose a larger board",
+         {flash} bytes of flash that {board} has for them: export a smaller model or choose a larger board",
         path.display(),
     )]
     TooLarge {
@@ -42,7 +42,7 @@ pub enum DeviceError {
         image: u64,
         /// Flash kept for the program.
         program: u64,
-        /// The board's flash.
+        /// The board's flash for both.
         flash: u64,
         /// The board's name.
         board: &'static str,
