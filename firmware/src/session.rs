@@ -172,6 +172,8 @@ struct Player<'m, B: Board> {
 }
 
 impl<'m, B: Board> Player<'m, B> {
+    // A frame of its own, so that its temporaries are gone when the greeting needs the stack.
+    #[inline(never)]
     fn new(
         mut board: B,
         models: Choice<'m>,
@@ -209,9 +211,7 @@ impl<'m, B: Board> Player<'m, B> {
         let version = env!("CARGO_PKG_VERSION");
         self.port
             .say(format_args!("Inkling {version} on {}", B::NAME));
-        if let Some(failure) = self.port.board.failure() {
-            self.port.say(format_args!("{failure}"));
-        }
+        self.describe_failure();
         if let Some(error) = self.refused {
             self.port.say(format_args!(
                 "the flashed model is not used: {error}; the program's own follows"
@@ -221,6 +221,13 @@ impl<'m, B: Board> Player<'m, B> {
         self.port.say(format_args!(
             "type a line and it becomes the start of a new passage; /help lists the commands"
         ));
+    }
+
+    #[inline(never)]
+    fn describe_failure(&mut self) {
+        if let Some(failure) = self.port.board.failure() {
+            self.port.say(format_args!("{failure}"));
+        }
     }
 
     fn describe_model(&mut self) {
