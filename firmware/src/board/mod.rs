@@ -85,6 +85,11 @@ mod panic;
 )]
 mod register;
 
+#[cfg(all(feature = "rp", target_os = "none"))]
+mod pico;
+#[cfg(all(feature = "usb", target_os = "none"))]
+mod usb;
+
 #[cfg(all(feature = "cortex-m", target_os = "none"))]
 use self::cortex_m as arch;
 
@@ -98,6 +103,9 @@ pub use microbit::Microbit as Selected;
 /// The board that this firmware is built for.
 #[cfg(all(feature = "mps2", target_os = "none"))]
 pub use mps2::Mps2 as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "rp", target_os = "none"))]
+pub use pico::Pico as Selected;
 
 /// Brings up the board.
 #[cfg(all(feature = "board", target_os = "none"))]
