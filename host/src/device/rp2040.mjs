@@ -37,6 +37,8 @@ const UARTDMACR = 0x48;
 const UART_TRANSMIT_INTERRUPT = 1 << 5;
 const SET_CONTROL_LINE_STATE = 0x22;
 const TERMINAL_READY = 0b11;
+const EP0_OUT_BUFFER_CONTROL = 0x84;
+const BUFFER_AVAILABLE = 1 << 10;
 
 const elf = readElf(readFileSync(firmware));
 const socket = connect(Number(port), '127.0.0.1');
@@ -176,9 +178,24 @@ function joinUsb(rp2040) {
       }),
     );
   };
+  // A buffer belongs to the controller until something has arrived in it; the emulator gives it back at
+  // once, and the firmware would take that for data.
+  const setAvailable = (endpoint, isAvailable) => {
+    const at = EP0_OUT_BUFFER_CONTROL + endpoint * 8;
+    const control = rp2040.usbDPRAMView.getUint32(at, true);
+    const bit = isAvailable ? BUFFER_AVAILABLE : 0;
+    rp2040.usbDPRAMView.setUint32(at, (control & ~BUFFER_AVAILABLE) | bit, true);
+  };
   let room = 0;
   usb.onEndpointRead = (endpoint, size) => {
-    if (endpoint === serial.outEndpoint) room = size;
+    if (endpoint !== serial.outEndpoint) return;
+    room = size;
+    setAvailable(endpoint, true);
+  };
+  const finishRead = usb.finishRead.bind(usb);
+  usb.finishRead = (endpoint, bytes) => {
+    setAvailable(endpoint, false);
+    finishRead(endpoint, bytes);
   };
   return () => {
     if (room > 0 && typed.length > 0) {
