@@ -52,6 +52,8 @@ pub struct Firmware {
     pub elf: Vec<u8>,
     /// What it occupies.
     pub footprint: Footprint,
+    /// A model by itself, for emulators to put into the board's model region.
+    pub flashed_model: Option<Vec<u8>>,
 }
 
 impl Firmware {
@@ -114,6 +116,7 @@ impl Firmware {
             board: super::board::find(&footprint.board)?,
             elf,
             footprint,
+            flashed_model: None,
         })
     }
 }
