@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::board::Machine;
+use super::board::{Board, Machine};
 use super::build::Firmware;
 use super::error::DeviceError;
 use super::log;
@@ -60,10 +60,7 @@ impl Emulator {
     /// # Errors
     /// When the program is missing, has no such board or does not start.
     pub fn start(firmware: &Firmware, options: Options) -> Result<Emulator, DeviceError> {
-        let machine = firmware
-            .board
-            .emulator
-            .ok_or_else(|| DeviceError::no_emulator(firmware.board))?;
+        let machine = machine_of(firmware.board)?;
         let files = TempDir::new()?;
         let elf = files.path().join("firmware.elf");
         fs::write(&elf, &firmware.elf)?;
@@ -249,6 +246,13 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// What emulates a board.
+pub(super) fn machine_of(board: &'static Board) -> Result<Machine, DeviceError> {
+    board
+        .emulator
+        .ok_or(DeviceError::NoEmulator { board: board.name })
 }
 
 /// The command that boots `elf`, with a model in a place of its own if there is one, and connects the
