@@ -17,6 +17,7 @@ use host::quantize::{Widths, quantize};
 use host::synthetic::float_model;
 
 const SOON: Duration = Duration::from_secs(20);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// A model whose weights are made up: only the arithmetic counts here.
 fn image(bits: Bits) -> AlignedImage {
@@ -279,6 +280,25 @@ fn a_panic_restarts_the_board_which_says_so() {
         let after = format!(" on {board}\n# restarted after a panic: {message}# model: synthetic");
         assert!(said.contains(&after), "{said}");
     }
+}
+
+#[test]
+fn the_watchdog_restarts_a_board_that_hangs_which_says_so() {
+    let firmware = link("pico", Program::Hang, image(Bits::Four).bytes());
+    let mut emulator = start(&firmware, Options::default());
+    let said = emulator.read_until("# start: ", MINUTE).unwrap();
+    assert!(
+        said.contains(" on pico\n# restarted by the watchdog: the program hung\n"),
+        "{said}"
+    );
+    // Nor does it restart one that is only slow: four characters take longer than its patience.
+    emulator.send_line("/rate 1").unwrap();
+    emulator.read_until("# rate 1\n", SOON).unwrap();
+    let mut text = Vec::new();
+    while text.len() < 4 {
+        text.extend(emulator.read(MINUTE).unwrap());
+    }
+    assert!(!text.contains(&b'#'), "{}", text.escape_ascii());
 }
 
 #[test]

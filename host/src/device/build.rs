@@ -29,6 +29,8 @@ pub enum Program {
     Kernels,
     /// Panics, and is the console program after the restart.
     Restart,
+    /// Hangs, and is the console program after the watchdog's restart.
+    Hang,
 }
 
 impl Program {
@@ -39,6 +41,7 @@ impl Program {
             Program::Bench => "bench",
             Program::Kernels => "kernels",
             Program::Restart => "restart",
+            Program::Hang => "hang",
         }
     }
 }

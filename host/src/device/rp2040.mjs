@@ -118,7 +118,12 @@ function wire(rp2040) {
     complain('rp2040js', `breakpoint ${code} at ${rp2040.core.PC.toString(16)}`);
     process.exit(1);
   };
-  watchdogOf(rp2040).onWatchdogTrigger = () => (isRestarting = true);
+  const watchdog = watchdogOf(rp2040);
+  watchdog.onWatchdogTrigger = () => {
+    isRestarting = true;
+    // It would go off again at once, and for ever.
+    watchdog.alarm.enable = false;
+  };
   const { ppb } = rp2040;
   const writePpb = ppb.writeUint32.bind(ppb);
   ppb.writeUint32 = (offset, value) => {
