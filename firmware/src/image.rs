@@ -67,10 +67,12 @@ pub const BLOCK: usize = 8;
 /// Rows of a tile: the four gates of a unit, or four symbols.
 pub const TILE_ROWS: usize = 4;
 
+/// The checksum that everything here uses.
+pub(crate) static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
 /// The checksum of an image: [`crc::CRC_32_ISO_HDLC`] over all but the checksum's own four bytes.
 #[must_use]
 pub fn checksum(image: &[u8]) -> u32 {
-    const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
     let mut digest = CRC.digest();
     digest.update(image.get(..12).unwrap_or_default());
     digest.update(image.get(16..).unwrap_or_default());
@@ -426,6 +428,45 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn output(&self) -> &'a [u32] {
         self.output
+    }
+}
+
+/// Which of two images a program uses: one that was flashed by itself, or the linked one.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// The model.
+    pub model: Result<Model<'a>, ImageError>,
+    /// Why it is not the flashed one although there is something in its place.
+    pub refused: Option<ImageError>,
+}
+
+impl<'a> Choice<'a> {
+    /// Takes the flashed image if it is one. Erased flash is none and no reason to complain.
+    #[must_use]
+    pub fn new(flashed: &'a [u8], linked: &'a [u8]) -> Self {
+        let header = flashed.get(..HEADER_BYTES).unwrap_or(flashed);
+        let is_blank = |blank| header.iter().all(|&byte| byte == blank);
+        let flashed = match is_blank(0xff) || is_blank(0) {
+            true => None,
+            false => Some(Model::parse(flashed)),
+        };
+        match flashed {
+            Some(Ok(model)) => Ok(model).into(),
+            _ => Choice {
+                model: Model::parse(linked),
+                refused: flashed.and_then(Result::err),
+            },
+        }
+    }
+}
+
+impl<'a> From<Result<Model<'a>, ImageError>> for Choice<'a> {
+    /// No choice.
+    fn from(model: Result<Model<'a>, ImageError>) -> Self {
+        Choice {
+            model,
+            refused: None,
+        }
     }
 }
 

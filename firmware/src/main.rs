@@ -4,12 +4,12 @@
 #![no_main]
 
 use firmware::board::{self, entry};
-use firmware::image::Model;
+use firmware::image::Choice;
 use firmware::session::{Memory, Session};
 
 #[entry]
 fn main() -> ! {
     static mut MEMORY: Memory = Memory::new();
-    let board = board::Selected::start();
-    Session::new(board, Model::parse(board::linked_image()), MEMORY).run()
+    let models = Choice::new(board::flashed_image(), board::linked_image());
+    Session::new(board::start(), models, MEMORY).run()
 }

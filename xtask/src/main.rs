@@ -14,6 +14,7 @@ mod bench_train;
 mod command;
 mod demo;
 mod setup;
+mod soak;
 mod test;
 
 /// Set-up, demo, tests and benchmarks of Inkling
@@ -32,6 +33,8 @@ enum Task {
     Demo(demo::Args),
     /// Check everything: style, lints, licences, tests on the PC and on emulated boards
     Test(test::Args),
+    /// Let an emulated board write for a long time and compare every byte with the PC
+    Soak(soak::Args),
     /// Measure
     #[command(subcommand)]
     Bench(bench::Task),
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Task::Setup(args) => setup::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
+        Task::Soak(args) => soak::run(&args),
         Task::Bench(task) => bench::run(&task),
     });
     match result {

@@ -32,7 +32,7 @@ const LOOP_INSTRUCTIONS: u32 = 1_000_000;
 
 #[entry]
 fn main() -> ! {
-    let mut meter = Meter(Selected::start());
+    let mut meter = Meter(board::start());
     match Model::parse(board::linked_image()) {
         Ok(model) => measure(&mut meter, model),
         Err(error) => meter.print(format_args!("# no model: {error}")),

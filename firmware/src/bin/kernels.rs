@@ -9,7 +9,7 @@
 
 use core::fmt::Write as _;
 
-use firmware::board::{Board, Selected, entry};
+use firmware::board::{self, Board, entry};
 use firmware::image::{BIAS_WORDS, BLOCK, MULTIPLIER_WORDS, TILE_ROWS};
 use firmware::kernels::{Bits, Format, Int4, Int8, LayerStep, OutputStep, PACKED_WORDS, portable};
 use firmware::sampler::Rng;
@@ -91,7 +91,7 @@ impl Choice {
 
 #[entry]
 fn main() -> ! {
-    let mut board = Selected::start();
+    let mut board = board::start();
     let mut out = Text(board.serial());
     // An emulator's serial port takes everything.
     let _ = match compare_all() {

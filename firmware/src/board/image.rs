@@ -1,7 +1,8 @@
-//! What the PC looks up in the linked firmware: the model image and the board's name.
+//! The model images in flash, and the board's name for the PC to look up in the linked firmware.
 //!
 //! `build.rs` puts the file that `INKLING_MODEL` names where this module includes it from;
-//! `memory/inkling.x` gives both their sections.
+//! `memory/inkling.x` gives both their sections. A second image may lie in the region `MODEL` of the
+//! board's memory script, where it is flashed by itself.
 
 use super::{Board, Selected};
 
@@ -35,4 +36,18 @@ static INKLING_BOARD: [u8; NAME.len()] = match NAME.first_chunk() {
 #[must_use]
 pub fn linked_image() -> &'static [u8] {
     core::hint::black_box(&INKLING_MODEL.0)
+}
+
+/// The flash where an image can be flashed by itself, not checked yet; empty where there is none.
+#[must_use]
+pub fn flashed_image() -> &'static [u8] {
+    unsafe extern "C" {
+        static _model_region_start: u8;
+        static _model_region_end: u8;
+    }
+    let start = &raw const _model_region_start;
+    let end = &raw const _model_region_end;
+    // SAFETY: the linker script says that this is flash, which nothing writes while the program runs;
+    // where there is none, both addresses are the same one of a byte that exists.
+    unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) }
 }

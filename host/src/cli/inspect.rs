@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .iter()
             .map(|board| Fit {
                 board: board.name,
-                fits: model.image_bytes() as u64 + PROGRAM_BYTES <= board.flash_bytes,
+                fits: model.image_bytes() as u64 + PROGRAM_BYTES <= board.program_area_bytes(),
             })
             .collect(),
     };
