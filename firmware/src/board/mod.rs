@@ -70,12 +70,20 @@ pub trait Board {
 mod cortex_m;
 #[cfg(all(feature = "board", target_os = "none"))]
 mod image;
+#[cfg(all(any(feature = "microbit", feature = "stm32f4"), target_os = "none"))]
+mod inbox;
 #[cfg(all(feature = "board", feature = "defmt", target_os = "none"))]
 mod logger;
+#[cfg(all(feature = "esp32c3", target_os = "none"))]
+mod esp32c3;
 #[cfg(all(feature = "microbit", target_os = "none"))]
 mod microbit;
 #[cfg(all(feature = "mps2", target_os = "none"))]
 mod mps2;
+#[cfg(all(feature = "nrf52", target_os = "none"))]
+mod nrf52;
+#[cfg(all(feature = "board", target_os = "none"))]
+pub mod once;
 #[cfg(all(feature = "board", target_os = "none"))]
 mod panic;
 #[cfg(all(feature = "board", target_os = "none"))]
@@ -84,9 +92,17 @@ mod panic;
     reason = "boards over a hardware abstraction layer need none"
 )]
 mod register;
+#[cfg(all(any(feature = "esp32c3", feature = "riscv-virt"), target_os = "none"))]
+mod riscv;
+#[cfg(all(feature = "riscv-virt", target_os = "none"))]
+mod riscv_virt;
+#[cfg(all(feature = "stm32f4", target_os = "none"))]
+mod stm32f4;
 
 #[cfg(all(feature = "cortex-m", target_os = "none"))]
 use self::cortex_m as arch;
+#[cfg(all(any(feature = "esp32c3", feature = "riscv-virt"), target_os = "none"))]
+use self::riscv as arch;
 
 #[cfg(all(feature = "board", target_os = "none"))]
 pub use arch::{entry, spin};
@@ -98,6 +114,18 @@ pub use microbit::Microbit as Selected;
 /// The board that this firmware is built for.
 #[cfg(all(feature = "mps2", target_os = "none"))]
 pub use mps2::Mps2 as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "nrf52", target_os = "none"))]
+pub use nrf52::Nrf52 as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "stm32f4", target_os = "none"))]
+pub use stm32f4::Stm32f4 as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "esp32c3", target_os = "none"))]
+pub use esp32c3::Esp32c3 as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "riscv-virt", target_os = "none"))]
+pub use riscv_virt::RiscvVirt as Selected;
 
 /// Brings up the board.
 #[cfg(all(feature = "board", target_os = "none"))]

@@ -236,6 +236,8 @@ fn command(machine: Machine, options: Options, elf: &std::path::Path, port: u16)
     let mut command = Command::new(machine.program);
     command
         .args(["-machine", machine.machine])
+        // Machines that would start with a boot program of their own start with the firmware.
+        .args(["-bios", "none"])
         .args(["-display", "none", "-monitor", "none"])
         .arg("-chardev")
         .arg(format!("socket,id=serial,host=127.0.0.1,port={port}"))
