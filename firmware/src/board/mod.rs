@@ -99,6 +99,11 @@ mod riscv_virt;
 #[cfg(all(feature = "stm32f4", target_os = "none"))]
 mod stm32f4;
 
+#[cfg(all(feature = "rp", target_os = "none"))]
+mod pico;
+#[cfg(all(feature = "usb", target_os = "none"))]
+mod usb;
+
 #[cfg(all(feature = "cortex-m", target_os = "none"))]
 use self::cortex_m as arch;
 #[cfg(all(any(feature = "esp32c3", feature = "riscv-virt"), target_os = "none"))]
@@ -126,6 +131,9 @@ pub use esp32c3::Esp32c3 as Selected;
 /// The board that this firmware is built for.
 #[cfg(all(feature = "riscv-virt", target_os = "none"))]
 pub use riscv_virt::RiscvVirt as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "rp", target_os = "none"))]
+pub use pico::Pico as Selected;
 
 /// Brings up the board.
 #[cfg(all(feature = "board", target_os = "none"))]

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::error::DeviceError;
+use crate::toolchain::rp2040js;
 
 /// The board that is used when none is named.
 pub const DEFAULT_BOARD: &str = "mps2-an386";
@@ -80,7 +81,7 @@ pub enum Flasher {
     },
 }
 
-/// A machine that an emulator models.
+/// A machine that an emulator models; see the module `emulate` for how each program is started.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Machine {
     /// The emulator's program.
@@ -90,6 +91,13 @@ pub struct Machine {
     /// How fast the clock that the firmware counts runs, in virtual time.
     pub ticks_per_second: u64,
 }
+
+/// The emulator of the RP2040, which node runs; the firmware counts microseconds there.
+const RP2040JS: Machine = Machine {
+    program: rp2040js::NODE,
+    machine: "rp2040js",
+    ticks_per_second: 1_000_000,
+};
 
 /// All supported boards, first those that people own.
 pub const BOARDS: &[Board] = &[
@@ -104,7 +112,7 @@ pub const BOARDS: &[Board] = &[
             address: 0x1010_0000,
             bytes: MIB,
         }),
-        emulator: None,
+        emulator: Some(RP2040JS),
         flasher: Some(Flasher::Uf2 {
             family: 0xE48B_FF56,
             board_id: "RPI-RP2",

@@ -15,7 +15,7 @@ pub enum DeviceError {
         /// What was asked for.
         name: String,
     },
-    /// QEMU has no model of the board.
+    /// No emulator has a model of the board.
     #[error("the board {board} cannot be emulated; `host boards` lists those that can")]
     NoEmulator {
         /// The board's name.
@@ -88,6 +88,12 @@ pub enum DeviceError {
     EmulatorMissing {
         /// The program's name.
         program: &'static str,
+    },
+    /// The machine has no USB port.
+    #[error("the emulated {machine} has no USB port: leave --usb out")]
+    NoUsb {
+        /// The machine's name.
+        machine: &'static str,
     },
     /// The emulator ended by itself.
     #[error("the emulator ended unexpectedly{}", quoted(.said))]

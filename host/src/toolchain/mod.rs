@@ -14,6 +14,7 @@ use crate::corpus::Standard;
 use crate::paths;
 
 pub mod libtorch;
+pub mod rp2040js;
 pub mod tools;
 
 /// The command that mends nearly everything.
@@ -83,6 +84,7 @@ pub fn check() -> Vec<Finding> {
         emulator(),
         rust(),
     ];
+    findings.push(rp2040js::check());
     findings.push(libtorch::check());
     findings.extend(tools::TOOLS.iter().map(tools::Tool::check));
     findings.push(corpus());
