@@ -8,7 +8,7 @@ use core::convert::Infallible;
 use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
 use nrf51_hal::gpio::p0::{P0_13, Parts};
 use nrf51_hal::gpio::{Level, Output, PushPull};
-use nrf51_hal::pac::{Interrupt, POWER, Peripherals, TIMER0, UART0, interrupt};
+use nrf51_hal::pac::{Interrupt, POWER, Peripherals, TIMER0, UART0, WDT, interrupt};
 use nrf51_hal::uart::{Baudrate, Parity, Pins};
 use nrf51_hal::wdt::count::One;
 use nrf51_hal::wdt::handles::Hdl0;
@@ -32,7 +32,7 @@ pub struct Microbit {
     serial: Serial,
     led: P0_13<Output<PushPull>>,
     rng: Rng,
-    watchdog: Option<WatchdogHandle<Hdl0>>,
+    watchdog: Guard,
     has_hung: bool,
 }
 
@@ -55,7 +55,7 @@ impl Microbit {
             serial: Serial,
             led,
             rng: Rng::new(chip.RNG),
-            watchdog: start_watchdog(chip.WDT),
+            watchdog: Guard::Idle(chip.WDT),
             has_hung: take_reset_reason(&chip.POWER),
         }
     }
@@ -106,17 +106,27 @@ fn open_uart(uart: UART0) -> Uart<UART0> {
     uart
 }
 
-/// Starts the watchdog, or takes over one that runs since before a restart.
-fn start_watchdog(watchdog: nrf51_hal::pac::WDT) -> Option<WatchdogHandle<Hdl0>> {
-    let parts = match Watchdog::try_new(watchdog) {
-        Ok(mut watchdog) => {
-            watchdog.set_lfosc_ticks(WATCHDOG_TICKS);
-            watchdog.run_during_debug_halt(false);
-            Some(watchdog.activate::<One>())
-        }
-        Err(running) => Watchdog::try_recover::<One>(running).ok(),
-    };
-    parts.map(|parts| parts.handles.0)
+/// The watchdog before and after it is armed.
+enum Guard {
+    Idle(WDT),
+    Armed(WatchdogHandle<Hdl0>),
+    /// It runs since before a restart, and not for this program.
+    Strange,
+}
+
+impl Guard {
+    /// Arms the watchdog, or takes over the one that runs since before a restart.
+    fn arm(watchdog: WDT) -> Self {
+        let parts = match Watchdog::try_new(watchdog) {
+            Ok(mut watchdog) => {
+                watchdog.set_lfosc_ticks(WATCHDOG_TICKS);
+                watchdog.run_during_debug_halt(false);
+                Ok(watchdog.activate::<One>())
+            }
+            Err(running) => Watchdog::try_recover::<One>(running),
+        };
+        parts.map_or(Guard::Strange, |parts| Guard::Armed(parts.handles.0))
+    }
 }
 
 /// Whether the watchdog restarted the chip; the next start is asked for itself.
@@ -163,7 +173,11 @@ impl Board for Microbit {
     }
 
     fn feed_watchdog(&mut self) {
-        if let Some(watchdog) = &mut self.watchdog {
+        match core::mem::replace(&mut self.watchdog, Guard::Strange) {
+            Guard::Idle(watchdog) => self.watchdog = Guard::arm(watchdog),
+            guard => self.watchdog = guard,
+        }
+        if let Guard::Armed(watchdog) = &mut self.watchdog {
             watchdog.pet();
         }
     }
