@@ -38,8 +38,8 @@ const RX_PIN: usize = 1;
 
 const ONCE: &str = "a board is started once";
 
-/// Much longer than the longest work between two feedings.
-const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(5);
+/// Ten times the longest work between two feedings, which is to say the help over the UART.
+const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(2);
 
 bind_interrupts!(struct Interrupts {
     UART0_IRQ => BufferedInterruptHandler<UART0>;

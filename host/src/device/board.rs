@@ -90,6 +90,46 @@ pub struct Machine {
     pub machine: &'static str,
     /// How fast the clock that the firmware counts runs, in virtual time.
     pub ticks_per_second: u64,
+    /// What virtual time passes by.
+    pub unit: Unit,
+}
+
+/// What an emulator counts, and so what the benchmark measures in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Instructions of QEMU, each of which takes a nanosecond.
+    Instructions,
+    /// Cycles of rp2040js at 125 MHz. Loads take two and taken branches as many as on the chip; flash
+    /// is never waited for, as if everything were in its cache.
+    Cycles,
+}
+
+impl Unit {
+    /// Its name in the plural.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Unit::Instructions => "instructions",
+            Unit::Cycles => "cycles",
+        }
+    }
+
+    /// How many pass in a second of virtual time.
+    pub(super) fn per_second(self) -> f64 {
+        match self {
+            Unit::Instructions => 1e9,
+            Unit::Cycles => 125e6,
+        }
+    }
+
+    /// How many an instruction of the calibration loop takes: it is half subtractions, half branches.
+    pub(super) fn per_loop_instruction(self) -> f64 {
+        match self {
+            Unit::Instructions => 1.0,
+            Unit::Cycles => 1.5,
+        }
+    }
 }
 
 /// The emulator of the RP2040, which node runs; the firmware counts microseconds there.
@@ -97,6 +137,7 @@ const RP2040JS: Machine = Machine {
     program: rp2040js::NODE,
     machine: "rp2040js",
     ticks_per_second: 1_000_000,
+    unit: Unit::Cycles,
 };
 
 /// All supported boards, first those that people own.
@@ -293,6 +334,7 @@ const fn qemu_arm(machine: &'static str, ticks_per_second: u64) -> Machine {
         program: "qemu-system-arm",
         machine,
         ticks_per_second,
+        unit: Unit::Instructions,
     }
 }
 

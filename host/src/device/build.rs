@@ -29,6 +29,8 @@ pub enum Program {
     Kernels,
     /// Panics, and is the console program after the restart.
     Restart,
+    /// Hangs, and is the console program after the watchdog's restart.
+    Hang,
 }
 
 impl Program {
@@ -39,6 +41,7 @@ impl Program {
             Program::Bench => "bench",
             Program::Kernels => "kernels",
             Program::Restart => "restart",
+            Program::Hang => "hang",
         }
     }
 }
@@ -52,6 +55,8 @@ pub struct Firmware {
     pub elf: Vec<u8>,
     /// What it occupies.
     pub footprint: Footprint,
+    /// A model by itself, for emulators to put into the board's model region.
+    pub flashed_model: Option<Vec<u8>>,
 }
 
 impl Firmware {
@@ -114,6 +119,7 @@ impl Firmware {
             board: super::board::find(&footprint.board)?,
             elf,
             footprint,
+            flashed_model: None,
         })
     }
 }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::board::Machine;
+use super::board::{Board, Machine};
 use super::build::Firmware;
 use super::error::DeviceError;
 use super::log;
@@ -60,17 +60,22 @@ impl Emulator {
     /// # Errors
     /// When the program is missing, has no such board or does not start.
     pub fn start(firmware: &Firmware, options: Options) -> Result<Emulator, DeviceError> {
-        let machine = firmware
-            .board
-            .emulator
-            .ok_or_else(|| DeviceError::no_emulator(firmware.board))?;
+        let machine = machine_of(firmware.board)?;
         let files = TempDir::new()?;
         let elf = files.path().join("firmware.elf");
         fs::write(&elf, &firmware.elf)?;
+        let model = match (&firmware.flashed_model, firmware.board.model_region) {
+            (Some(image), Some(region)) => {
+                let file = files.path().join("model.img");
+                fs::write(&file, image)?;
+                Some((file, region.address))
+            }
+            _ => None,
+        };
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
-        let mut process = command(machine, options, &elf, port)?
+        let mut process = command(machine, options, &elf, model, port)?
             .spawn()
             .map(Process)
             .map_err(|error| match error.kind() {
@@ -243,22 +248,39 @@ impl Drop for Process {
     }
 }
 
-/// The command that boots `elf` and connects its serial port to the local `port`.
+/// What emulates a board.
+pub(super) fn machine_of(board: &'static Board) -> Result<Machine, DeviceError> {
+    board
+        .emulator
+        .ok_or(DeviceError::NoEmulator { board: board.name })
+}
+
+/// The command that boots `elf`, with a model in a place of its own if there is one, and connects the
+/// serial port to the local `port`.
 fn command(
     machine: Machine,
     options: Options,
     elf: &Path,
+    model: Option<(PathBuf, u64)>,
     port: u16,
 ) -> Result<Command, DeviceError> {
     let mut command = Command::new(machine.program);
     if machine.program == rp2040js::NODE {
         run_in_rp2040js(&mut command, options, elf, port)?;
+        if let Some((file, address)) = model {
+            command.arg(file).arg(address.to_string());
+        }
     } else if options.usb {
         return Err(DeviceError::NoUsb {
             machine: machine.machine,
         });
     } else {
         run_in_qemu(&mut command, machine.machine, options, elf, port);
+        if let Some((file, address)) = model {
+            let file = file.display();
+            let loader = format!("loader,file={file},addr={address},force-raw=on");
+            command.args(["-device", &loader]);
+        }
     }
     command
         .stdin(Stdio::null())

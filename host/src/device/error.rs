@@ -4,8 +4,6 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::board::Board;
-
 /// Why a firmware could not be built, booted or talked to.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
@@ -149,12 +147,5 @@ fn quoted(text: &str) -> String {
     match text.trim() {
         "" => String::new(),
         text => format!(": {text}"),
-    }
-}
-
-impl DeviceError {
-    /// The error for a board without an emulator.
-    pub(super) fn no_emulator(board: &Board) -> Self {
-        DeviceError::NoEmulator { board: board.name }
     }
 }

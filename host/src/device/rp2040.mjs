@@ -1,8 +1,9 @@
 // Boots an RP2040 firmware in rp2040js and joins one of its serial ports to a local socket.
 //
-//   node rp2040.mjs RP2040JS FIRMWARE.elf PORT uart|usb
+//   node rp2040.mjs RP2040JS FIRMWARE.elf PORT uart|usb [FILE ADDRESS]
 //
-// RP2040JS is the emulator's folder, PORT a TCP port of this machine that somebody listens at. What the
+// RP2040JS is the emulator's folder, PORT a TCP port of this machine that somebody listens at, FILE what
+// lies at ADDRESS in flash beside the firmware. What the
 // firmware logs over RTT goes to standard output. Time is virtual: 8 ns a cycle, as fast as it goes.
 //
 // The emulator has no ROM and no second-stage boot loader, so the processor starts at the firmware's own
@@ -15,7 +16,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const [library, firmware, port, line] = process.argv.slice(2);
+const [library, firmware, port, line, extraFile, extraAddress] = process.argv.slice(2);
 const { RP2040, USBCDC, createSetupPacket, DataDirection, SetupRecipient, SetupType } = await import(
   pathToFileURL(join(library, 'dist/esm/index.js')).href
 );
@@ -41,6 +42,9 @@ const EP0_OUT_BUFFER_CONTROL = 0x84;
 const BUFFER_AVAILABLE = 1 << 10;
 
 const elf = readElf(readFileSync(firmware));
+if (extraFile !== undefined) {
+  elf.segments.push({ address: Number(extraAddress), bytes: readFileSync(extraFile) });
+}
 const socket = connect(Number(port), '127.0.0.1');
 socket.setNoDelay(true);
 socket.on('error', () => process.exit(0));
@@ -114,7 +118,12 @@ function wire(rp2040) {
     complain('rp2040js', `breakpoint ${code} at ${rp2040.core.PC.toString(16)}`);
     process.exit(1);
   };
-  watchdogOf(rp2040).onWatchdogTrigger = () => (isRestarting = true);
+  const watchdog = watchdogOf(rp2040);
+  watchdog.onWatchdogTrigger = () => {
+    isRestarting = true;
+    // It would go off again at once, and for ever.
+    watchdog.alarm.enable = false;
+  };
   const { ppb } = rp2040;
   const writePpb = ppb.writeUint32.bind(ppb);
   ppb.writeUint32 = (offset, value) => {

@@ -23,7 +23,7 @@ const HIDDEN_SIZES: [usize; 4] = [64, 100, 128, 256];
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
 pub enum Task {
-    /// Count the instructions that a board needs for one character
+    /// Count the instructions (on the Pico: cycles) that a board needs for one character
     Device(Device),
     /// Measure how fast training is, beside PyTorch
     Train(bench_train::Train),
