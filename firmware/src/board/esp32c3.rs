@@ -120,7 +120,8 @@ impl Board for Esp32c3 {
     fn feed_watchdog(&mut self) {
         if !self.is_watched {
             self.is_watched = true;
-            self.watchdog.set_timeout(MwdtStage::Stage0, WATCHDOG_TIMEOUT);
+            self.watchdog
+                .set_timeout(MwdtStage::Stage0, WATCHDOG_TIMEOUT);
             self.watchdog.enable();
         }
         self.watchdog.feed();

@@ -80,7 +80,10 @@ impl<Port, Interrupt: InterruptNumber> Inbox<Port, Interrupt> {
     }
 
     /// Does something with the port that takes no time: nothing interrupts it.
-    #[cfg_attr(not(feature = "microbit"), expect(dead_code, reason = "the port is one half"))]
+    #[cfg_attr(
+        not(feature = "microbit"),
+        expect(dead_code, reason = "the port is one half")
+    )]
     pub(super) fn with_port<R>(&self, work: impl FnOnce(&mut Port) -> R) -> Option<R> {
         self.with(|contents| contents.port.as_mut().map(work))
     }

@@ -68,14 +68,14 @@ pub trait Board {
 
 #[cfg(all(feature = "cortex-m", target_os = "none"))]
 mod cortex_m;
+#[cfg(all(feature = "esp32c3", target_os = "none"))]
+mod esp32c3;
 #[cfg(all(feature = "board", target_os = "none"))]
 mod image;
 #[cfg(all(any(feature = "microbit", feature = "stm32f4"), target_os = "none"))]
 mod inbox;
 #[cfg(all(feature = "board", feature = "defmt", target_os = "none"))]
 mod logger;
-#[cfg(all(feature = "esp32c3", target_os = "none"))]
-mod esp32c3;
 #[cfg(all(feature = "microbit", target_os = "none"))]
 mod microbit;
 #[cfg(all(feature = "mps2", target_os = "none"))]
@@ -111,6 +111,9 @@ use self::riscv as arch;
 
 #[cfg(all(feature = "board", target_os = "none"))]
 pub use arch::{entry, spin};
+/// The board that this firmware is built for.
+#[cfg(all(feature = "esp32c3", target_os = "none"))]
+pub use esp32c3::Esp32c3 as Selected;
 #[cfg(all(feature = "board", target_os = "none"))]
 pub use image::{flashed_image, linked_image};
 /// The board that this firmware is built for.
@@ -123,17 +126,14 @@ pub use mps2::Mps2 as Selected;
 #[cfg(all(feature = "nrf52", target_os = "none"))]
 pub use nrf52::Nrf52 as Selected;
 /// The board that this firmware is built for.
-#[cfg(all(feature = "stm32f4", target_os = "none"))]
-pub use stm32f4::Stm32f4 as Selected;
-/// The board that this firmware is built for.
-#[cfg(all(feature = "esp32c3", target_os = "none"))]
-pub use esp32c3::Esp32c3 as Selected;
+#[cfg(all(feature = "rp", target_os = "none"))]
+pub use pico::Pico as Selected;
 /// The board that this firmware is built for.
 #[cfg(all(feature = "riscv-virt", target_os = "none"))]
 pub use riscv_virt::RiscvVirt as Selected;
 /// The board that this firmware is built for.
-#[cfg(all(feature = "rp", target_os = "none"))]
-pub use pico::Pico as Selected;
+#[cfg(all(feature = "stm32f4", target_os = "none"))]
+pub use stm32f4::Stm32f4 as Selected;
 
 /// Brings up the board.
 #[cfg(all(feature = "board", target_os = "none"))]

@@ -73,7 +73,11 @@ impl Nrf52 {
         let (rx, tx, led) = {
             // The column stays low, so that the row alone switches the LED.
             Output::new(p.P0_28, Level::Low, OutputDrive::Standard).persist();
-            (p.P1_08, p.P0_06, Output::new(p.P0_21, Level::Low, OutputDrive::Standard))
+            (
+                p.P1_08,
+                p.P0_06,
+                Output::new(p.P0_21, Level::Low, OutputDrive::Standard),
+            )
         };
         #[cfg(feature = "nrf52840-dk")]
         let (rx, tx, led) = {
@@ -245,7 +249,9 @@ impl Write for LastWords {
             *to = *from;
         }
         let sender = port.dma().tx();
-        sender.ptr().write_value(chunk.as_ptr().expose_provenance() as u32);
+        sender
+            .ptr()
+            .write_value(chunk.as_ptr().expose_provenance() as u32);
         sender.maxcnt().write(|w| w.set_maxcnt(count as u16));
         port.events_dma().tx().end().write_value(0);
         compiler_fence(Ordering::SeqCst);
@@ -268,12 +274,20 @@ impl digital::ErrorType for Led {
 
 impl OutputPin for Led {
     fn set_low(&mut self) -> Result<(), Infallible> {
-        self.0.set_level(if IS_LED_LIT_BY_LOW { Level::High } else { Level::Low });
+        self.0.set_level(if IS_LED_LIT_BY_LOW {
+            Level::High
+        } else {
+            Level::Low
+        });
         Ok(())
     }
 
     fn set_high(&mut self) -> Result<(), Infallible> {
-        self.0.set_level(if IS_LED_LIT_BY_LOW { Level::Low } else { Level::High });
+        self.0.set_level(if IS_LED_LIT_BY_LOW {
+            Level::Low
+        } else {
+            Level::High
+        });
         Ok(())
     }
 }

@@ -213,7 +213,9 @@ impl ErrorType for LastWords {
 impl Write for LastWords {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
         let port = self.registers();
-        let first = bytes.first().filter(|_| port.cr1().read().ue().bit_is_set());
+        let first = bytes
+            .first()
+            .filter(|_| port.cr1().read().ue().bit_is_set());
         let Some(&first) = first else { return Ok(0) };
         while port.sr().read().txe().bit_is_clear() {}
         port.dr().write(|w| w.dr().set(first.into()));
