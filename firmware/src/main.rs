@@ -3,13 +3,17 @@
 #![no_std]
 #![no_main]
 
+use firmware::board::once::Once;
 use firmware::board::{self, entry};
 use firmware::image::Choice;
 use firmware::session::{Memory, Session};
 
+static MEMORY: Once<Memory> = Once::new(Memory::new());
+
+/// Converses for ever.
 #[entry]
 fn main() -> ! {
-    static mut MEMORY: Memory = Memory::new();
+    let memory = MEMORY.take().expect("the program starts once");
     let models = Choice::new(board::flashed_image(), board::linked_image());
-    Session::new(board::start(), models, MEMORY).run()
+    Session::new(board::start(), models, memory).run()
 }

@@ -30,6 +30,7 @@ const SEED: u64 = 1;
 /// The length of the calibration loop.
 const LOOP_INSTRUCTIONS: u32 = 1_000_000;
 
+/// Prints the figures.
 #[entry]
 fn main() -> ! {
     let mut meter = Meter(board::start());

@@ -3,18 +3,22 @@
 #![no_std]
 #![no_main]
 
+use firmware::board::once::Once;
 use firmware::board::{self, Board, entry};
 use firmware::image::Choice;
 use firmware::session::{Memory, Session};
 
+static MEMORY: Once<Memory> = Once::new(Memory::new());
+
+/// Hangs at the first start.
 #[entry]
 fn main() -> ! {
-    static mut MEMORY: Memory = Memory::new();
     let mut board = board::start();
     board.feed_watchdog();
     while board.failure().is_none() {
         core::hint::spin_loop();
     }
+    let memory = MEMORY.take().expect("the program starts once");
     let models = Choice::new(board::flashed_image(), board::linked_image());
-    Session::new(board, models, MEMORY).run()
+    Session::new(board, models, memory).run()
 }

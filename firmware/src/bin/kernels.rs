@@ -89,6 +89,7 @@ impl Choice {
     }
 }
 
+/// Prints whether all results are the same.
 #[entry]
 fn main() -> ! {
     let mut board = board::start();

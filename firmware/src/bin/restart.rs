@@ -4,15 +4,19 @@
 #![no_std]
 #![no_main]
 
+use firmware::board::once::Once;
 use firmware::board::{self, Board, entry};
 use firmware::image::Choice;
 use firmware::session::{Memory, Session};
 
+static MEMORY: Once<Memory> = Once::new(Memory::new());
+
+/// Panics at the first start.
 #[entry]
 fn main() -> ! {
-    static mut MEMORY: Memory = Memory::new();
     let board = board::start();
     assert!(board.failure().is_some(), "as it was told to");
+    let memory = MEMORY.take().expect("the program starts once");
     let models = Choice::new(board::flashed_image(), board::linked_image());
-    Session::new(board, models, MEMORY).run()
+    Session::new(board, models, memory).run()
 }

@@ -13,7 +13,9 @@ struct Aligned<const BYTES: usize>([u8; BYTES]);
 const FILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/model.img"));
 
 // SAFETY: the section holds nothing else, and no other symbol has this name.
-#[unsafe(link_section = ".model")]
+#[cfg_attr(not(feature = "esp32c3"), unsafe(link_section = ".model"))]
+// There, other sections than these would be where the processor reads instructions.
+#[cfg_attr(feature = "esp32c3", unsafe(link_section = ".rodata.model"))]
 #[unsafe(no_mangle)]
 #[used]
 static INKLING_MODEL: Aligned<{ FILE.len() }> =
@@ -22,7 +24,8 @@ static INKLING_MODEL: Aligned<{ FILE.len() }> =
 const NAME: &[u8] = <Selected as Board>::NAME.as_bytes();
 
 // SAFETY: the section holds nothing else, and no other symbol has this name.
-#[unsafe(link_section = ".board")]
+#[cfg_attr(not(feature = "esp32c3"), unsafe(link_section = ".board"))]
+#[cfg_attr(feature = "esp32c3", unsafe(link_section = ".rodata.board"))]
 #[unsafe(no_mangle)]
 #[used]
 static INKLING_BOARD: [u8; NAME.len()] = match NAME.first_chunk() {

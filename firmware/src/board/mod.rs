@@ -68,14 +68,22 @@ pub trait Board {
 
 #[cfg(all(feature = "cortex-m", target_os = "none"))]
 mod cortex_m;
+#[cfg(all(feature = "esp32c3", target_os = "none"))]
+mod esp32c3;
 #[cfg(all(feature = "board", target_os = "none"))]
 mod image;
+#[cfg(all(any(feature = "microbit", feature = "stm32f4"), target_os = "none"))]
+mod inbox;
 #[cfg(all(feature = "board", feature = "defmt", target_os = "none"))]
 mod logger;
 #[cfg(all(feature = "microbit", target_os = "none"))]
 mod microbit;
 #[cfg(all(feature = "mps2", target_os = "none"))]
 mod mps2;
+#[cfg(all(feature = "nrf52", target_os = "none"))]
+mod nrf52;
+#[cfg(all(feature = "board", target_os = "none"))]
+pub mod once;
 #[cfg(all(feature = "board", target_os = "none"))]
 mod panic;
 #[cfg(all(feature = "board", target_os = "none"))]
@@ -84,6 +92,12 @@ mod panic;
     reason = "boards over a hardware abstraction layer need none"
 )]
 mod register;
+#[cfg(all(any(feature = "esp32c3", feature = "riscv-virt"), target_os = "none"))]
+mod riscv;
+#[cfg(all(feature = "riscv-virt", target_os = "none"))]
+mod riscv_virt;
+#[cfg(all(feature = "stm32f4", target_os = "none"))]
+mod stm32f4;
 
 #[cfg(all(feature = "rp", target_os = "none"))]
 mod pico;
@@ -92,9 +106,14 @@ mod usb;
 
 #[cfg(all(feature = "cortex-m", target_os = "none"))]
 use self::cortex_m as arch;
+#[cfg(all(any(feature = "esp32c3", feature = "riscv-virt"), target_os = "none"))]
+use self::riscv as arch;
 
 #[cfg(all(feature = "board", target_os = "none"))]
 pub use arch::{entry, spin};
+/// The board that this firmware is built for.
+#[cfg(all(feature = "esp32c3", target_os = "none"))]
+pub use esp32c3::Esp32c3 as Selected;
 #[cfg(all(feature = "board", target_os = "none"))]
 pub use image::{flashed_image, linked_image};
 /// The board that this firmware is built for.
@@ -104,8 +123,17 @@ pub use microbit::Microbit as Selected;
 #[cfg(all(feature = "mps2", target_os = "none"))]
 pub use mps2::Mps2 as Selected;
 /// The board that this firmware is built for.
+#[cfg(all(feature = "nrf52", target_os = "none"))]
+pub use nrf52::Nrf52 as Selected;
+/// The board that this firmware is built for.
 #[cfg(all(feature = "rp", target_os = "none"))]
 pub use pico::Pico as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "riscv-virt", target_os = "none"))]
+pub use riscv_virt::RiscvVirt as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "stm32f4", target_os = "none"))]
+pub use stm32f4::Stm32f4 as Selected;
 
 /// Brings up the board.
 #[cfg(all(feature = "board", target_os = "none"))]

@@ -312,6 +312,8 @@ fn run_in_rp2040js(
 
 fn run_in_qemu(qemu: &mut Command, machine: &str, options: Options, elf: &Path, port: u16) {
     qemu.args(["-machine", machine])
+        // Machines that would start with a boot program of their own start with the firmware.
+        .args(["-bios", "none"])
         .args(["-display", "none", "-monitor", "none"])
         .arg("-chardev")
         .arg(format!("socket,id=serial,host=127.0.0.1,port={port}"))

@@ -6,7 +6,7 @@
 use std::io::IsTerminal;
 
 use anyhow::{Context, bail};
-use host::toolchain::{self, EMULATOR, libtorch, rp2040js};
+use host::toolchain::{self, EMULATORS, libtorch, rp2040js};
 
 use super::{say, wheel};
 use crate::command::Invocation;
@@ -33,7 +33,7 @@ pub fn install() -> anyhow::Result<()> {
     }
     say(
         NAME,
-        &format!("installing {list} by apt-get (up to 300 MB on disk)"),
+        &format!("installing {list} by apt-get (up to 500 MB on disk)"),
     );
     if has_package_lists() && apt(root, "install", &packages).is_ok() {
         return Ok(());
@@ -48,16 +48,18 @@ fn missing() -> Vec<&'static str> {
     let lacks = |name: &str| findings.iter().any(|f| f.name == name && !f.ready);
     let lacks_program = |name: &str| toolchain::find_program(name).is_none();
     let wheels = libtorch::HAS_WHEELS && lacks("libtorch");
-    [
-        (lacks_program(EMULATOR), EMULATOR),
+    let emulators = EMULATORS.map(|(program, package)| (lacks_program(program), package));
+    let others = [
         (lacks_program(rp2040js::NODE), "nodejs"),
         (!rp2040js::is_installed() && lacks_program("npm"), "npm"),
         (lacks("C++ compiler"), "g++"),
         (wheels && !wheel::pip_runs(), "python3-pip"),
-    ]
-    .into_iter()
-    .filter_map(|(missing, package)| missing.then_some(package))
-    .collect()
+    ];
+    emulators
+        .into_iter()
+        .chain(others)
+        .filter_map(|(missing, package)| missing.then_some(package))
+        .collect()
 }
 
 /// Runs apt-get and keeps its long story to itself, but for errors.
