@@ -34,7 +34,8 @@ pub struct Args {
     /// Which standard corpus
     #[arg(long, value_enum, default_value_t, conflicts_with_all = ["text", "resume"])]
     corpus: Standard,
-    /// All settings: tutorial, quick, 64k, or a TOML file of your own [default: quick]
+    /// All settings: tutorial, quick, 32k, 64k, 128k, 256k, 512k (for images of that size), or a TOML file
+    /// of your own [default: quick]
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     recipe: Option<String>,
     /// Start with the weights of a finished run of the same shape and alphabet: to go on with another

@@ -14,11 +14,15 @@ use crate::quantize::Widths;
 /// The recipe that is used when none is named.
 pub const DEFAULT_RECIPE: &str = "quick";
 
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 8] = [
     ("base", include_str!("../../recipes/base.toml")),
     ("quick", include_str!("../../recipes/quick.toml")),
     ("tutorial", include_str!("../../recipes/tutorial.toml")),
+    ("32k", include_str!("../../recipes/32k.toml")),
     ("64k", include_str!("../../recipes/64k.toml")),
+    ("128k", include_str!("../../recipes/128k.toml")),
+    ("256k", include_str!("../../recipes/256k.toml")),
+    ("512k", include_str!("../../recipes/512k.toml")),
 ];
 
 /// How deep `inherits` may go; more can only be a circle.
@@ -409,6 +413,8 @@ fn one_line(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use firmware::image::Dimensions;
+
     use super::*;
 
     fn file(folder: &Path, name: &str, text: &str) -> String {
@@ -430,6 +436,26 @@ mod tests {
         for name in Recipe::names() {
             let recipe = Recipe::find(name).expect(name);
             assert_eq!(Recipe::from_toml(&recipe.to_toml()).expect(name), recipe);
+        }
+    }
+
+    #[test]
+    fn recipes_named_by_a_size_keep_to_it() {
+        let sized = |name: &str| name.strip_suffix('k')?.parse::<usize>().ok();
+        let sizes = Recipe::names().filter_map(|name| Some((name, sized(name)?)));
+        for (name, kibibytes) in sizes {
+            let model = Recipe::find(name).expect(name).model;
+            let widths = model.widths().expect(name);
+            let dimensions = Dimensions {
+                hidden: model.hidden as usize,
+                symbols: 65,
+                layers: model.layers as usize,
+                recurrent_bits: widths.recurrent,
+                output_bits: widths.output,
+            };
+            let (bytes, most) = (dimensions.image_bytes(), 1024 * kibibytes);
+            assert!(dimensions.fit() && bytes <= most, "{name}: {bytes}");
+            assert!(bytes > most * 9 / 10, "{name} wastes flash: {bytes}");
         }
     }
 
