@@ -13,6 +13,7 @@ pub mod export;
 pub mod image;
 pub mod paths;
 pub mod quantize;
+pub mod report;
 pub mod synthetic;
 pub mod toolchain;
 #[cfg(feature = "train")]

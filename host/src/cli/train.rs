@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, ensure};
 use firmware::kernels::Bits;
 
-use super::export::report;
+use super::export::print_export;
 use super::model::bar;
 use crate::corpus::{Corpus, Source, Standard};
 use crate::export::export;
 use crate::paths;
 use crate::quantize::{FloatModel, Widths};
+use crate::report::{self, Report};
 use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::recipe::{DEFAULT_RECIPE, Length, Recipe};
 use crate::train::run::{Outcome, run as train};
@@ -166,12 +167,13 @@ fn export_run(trainer: &Trainer, weights: &Path, json: bool) -> Result<()> {
     )
     .with_context(|| format!("could not export {name}"))?;
     bar.finish_and_clear();
+    Report::add_export(&paths::run_dir(name), report::Export::of(&exported, widths))?;
     if json {
         let mut line = serde_json::to_value(&exported)?;
         line["event"] = "export".into();
         println!("{line}");
     } else {
-        report(&exported);
+        print_export(&exported);
     }
     Ok(())
 }

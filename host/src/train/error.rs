@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::corpus::CorpusError;
 use crate::quantize::QuantizeError;
+use crate::report::ReportError;
 
 /// Why a training could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +96,9 @@ pub enum TrainError {
     /// The weights could not be rounded to few bits.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
+    /// The report of the run could not be written.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// libtorch refused an operation.
     #[error(transparent)]
     Torch(#[from] tch::TchError),
