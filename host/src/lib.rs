@@ -10,6 +10,7 @@ pub mod corpus;
 pub mod device;
 pub mod evaluate;
 pub mod export;
+pub mod health;
 pub mod image;
 pub mod paths;
 pub mod quantize;

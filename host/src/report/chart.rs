@@ -65,6 +65,7 @@ fn draw_on<'a>(
     let label = || ("sans-serif", 14).into_font().color(&INK);
     let mut chart = ChartBuilder::on(area)
         .margin(12)
+        .margin_right(28)
         .x_label_area_size(44)
         .y_label_area_size(58)
         .build_cartesian_2d(0.0..last.max(1.0), bottom..top)?;

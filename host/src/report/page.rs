@@ -106,11 +106,11 @@ fn exported(export: &Export) -> Markup {
     let engine = export.engine_loss_nats;
     let gap = engine
         .zip(export.float_loss_nats)
-        .map(|(engine, float)| engine - float);
+        .map(|(engine, float)| format!("{:+.4}", engine - float));
     html! {
         tr {
             td { (export.name) } td { (export.weights) } td.n { (export.image_bytes) }
-            td.n { (number(engine)) } td.n { (number(export.float_loss_nats)) } td.n { (number(gap)) }
+            td.n { (number(engine)) } td.n { (number(export.float_loss_nats)) } td.n { (gap.unwrap_or_else(|| "–".to_owned())) }
             @if let Some(loss) = engine { (in_other_units(loss)) } @else { td.n { "–" } td.n { "–" } }
         }
     }

@@ -39,6 +39,18 @@ pub enum TrainError {
         /// What is accepted.
         wanted: &'static str,
     },
+    /// Not even the smallest model fits a budget.
+    #[error(
+        "no model of {symbols} symbols fits {budget} bytes; the smallest takes {least}, so give at least --budget {least}"
+    )]
+    BudgetTooSmall {
+        /// Bytes there are.
+        budget: usize,
+        /// Symbols of the text.
+        symbols: usize,
+        /// Bytes there must be.
+        least: usize,
+    },
     /// The training part is too short for even one prediction.
     #[error("the text has only {characters} characters; training needs at least 3")]
     TooShort {
@@ -96,12 +108,24 @@ pub enum TrainError {
     /// The weights could not be rounded to few bits.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
-    /// The report of the run could not be written.
+    /// The report of the run could not be drawn.
     #[error(transparent)]
-    Report(#[from] ReportError),
+    Report(ReportError),
     /// libtorch refused an operation.
     #[error(transparent)]
     Torch(#[from] tch::TchError),
+}
+
+impl From<ReportError> for TrainError {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Write {
+                path,
+                source: reason,
+            } => Self::Unwritable { path, reason },
+            error => Self::Report(error),
+        }
+    }
 }
 
 fn describe(error: &io::Error) -> String {
