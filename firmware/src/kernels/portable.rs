@@ -89,9 +89,27 @@ pub fn output_int4(step: OutputStep<'_>) {
     output(step, Bits::Four, dot_int4);
 }
 
+/// All units of a layer of either width; `watch` sees each unit's gates on the way.
+pub fn layer_watched(step: LayerStep<'_>, bits: Bits, watch: impl FnMut([i32; TILE_ROWS])) {
+    match bits {
+        Bits::Eight => layer_with(step, bits, dot_int8, watch),
+        Bits::Four => layer_with(step, bits, dot_int4, watch),
+    }
+}
+
 /// All units of a layer, with the products left to `dot`.
 #[inline(always)]
 pub(super) fn layer(step: LayerStep<'_>, bits: Bits, dot: impl Dot) {
+    layer_with(step, bits, dot, |_| ());
+}
+
+#[inline(always)]
+fn layer_with(
+    step: LayerStep<'_>,
+    bits: Bits,
+    dot: impl Dot,
+    mut watch: impl FnMut([i32; TILE_ROWS]),
+) {
     let tile = step.packed.len() / PACKED_WORDS * bits.block_words();
     let units = records(step.units, BIAS_WORDS + 2 * MULTIPLIER_WORDS + tile)
         .zip(records(step.inputs, bits.input_bytes()))
@@ -101,7 +119,9 @@ pub(super) fn layer(step: LayerStep<'_>, bits: Bits, dot: impl Dot) {
         if let Some((front, tile, multipliers)) = split_record(record) {
             let acc = input_sums(inputs(bits, input), front, step.offset);
             let acc = dot(tile, step.packed, acc);
-            *hidden = update_unit(acc, halves(multipliers), cell);
+            let gates = gates(acc, halves(multipliers));
+            watch(gates);
+            *hidden = update_unit(gates, cell);
         }
     }
 }
@@ -180,12 +200,19 @@ pub fn input_sums(
     [sum(0), sum(1), sum(2), sum(3)]
 }
 
+/// A unit's gates i, f, g, o before their activation, Q3.8 in 12 bits.
+#[inline(always)]
+#[must_use]
+pub fn gates(acc: [i32; TILE_ROWS], multipliers: [i16; TILE_ROWS]) -> [i32; TILE_ROWS] {
+    let z = |gate: usize| requantize::<INDEX_BITS, GATE_SHIFT>(acc[gate], multipliers[gate]);
+    [z(0), z(1), z(2), z(3)]
+}
+
 /// Finishes a unit: its new cell in place, its new hidden state as the result.
 #[inline(always)]
 #[must_use]
-pub fn update_unit(acc: [i32; TILE_ROWS], multipliers: [i16; TILE_ROWS], cell: &mut i16) -> i8 {
-    let z = |gate: usize| requantize::<INDEX_BITS, GATE_SHIFT>(acc[gate], multipliers[gate]);
-    let [zi, zf, zg, zo] = [z(0), z(1), z(2), z(3)];
+pub fn update_unit(gates: [i32; TILE_ROWS], cell: &mut i16) -> i8 {
+    let [zi, zf, zg, zo] = gates;
     // Q0.16 × Q4.11 = Q4.27 and Q0.16 × Q0.15 = Q0.31, both brought to Q4.26.
     let kept = (sigmoid(zf) * i32::from(*cell)) >> 1;
     let added = (sigmoid(zi) * tanh_half(zg)) >> 5;

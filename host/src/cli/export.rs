@@ -10,6 +10,7 @@ use crate::evaluate::bits;
 use crate::export::{Exported, export};
 use crate::paths;
 use crate::quantize::{FloatModel, Widths};
+use crate::report::{Export, Report};
 
 /// Options of `export`.
 #[derive(Debug, clap::Args)]
@@ -45,7 +46,8 @@ pub fn parse_bits(text: &str) -> Result<Bits, String> {
 
 /// Runs `export`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let float = FloatModel::load(&float_weights_path(&args.run)?)?;
+    let weights = float_weights_path(&args.run)?;
+    let float = FloatModel::load(&weights)?;
     let name = args.name.clone().unwrap_or_else(|| float.name.clone());
     let alphabet: String = float.alphabet.iter().collect();
     let validation = args.text.validation(&alphabet, Some(&float))?;
@@ -61,16 +63,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     })
     .with_context(|| format!("could not export {name}"))?;
     bar.finish_and_clear();
+    if let Some(run_dir) = weights.parent() {
+        Report::add_export(run_dir, Export::of(&exported, widths))?;
+    }
     if args.json {
         println!("{}", serde_json::to_string(&exported)?);
     } else {
-        report(&exported);
+        print_export(&exported);
     }
     Ok(())
 }
 
 /// Says what was written and how good it is.
-pub fn report(exported: &Exported) {
+pub fn print_export(exported: &Exported) {
     println!(
         "{} ({} bytes)",
         exported.image.display(),

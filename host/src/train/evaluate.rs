@@ -10,18 +10,21 @@ use crate::corpus::Alphabet;
 /// Symbols read between two looks at the sum.
 const PIECE: i64 = 2048;
 
+/// A parallel stream is at least this long, so that starting it from the zero state weighs little.
+const SHORTEST_STREAM: i64 = 1000;
+
 /// The mean loss of the network on `symbols` in nats per character, or `None` for a text without
 /// a prediction.
 ///
-/// The text is read as so many parallel `streams`, each from the zero state. One stream is the
-/// protocol by which models are compared; more are faster and a hair off.
+/// The text is read as so many parallel `streams`, fewer if it is short, each from the zero state. One
+/// stream is the protocol by which models are compared; more are faster and a hair off.
 #[must_use]
 pub fn loss(shape: &Shape, flat: &Tensor, symbols: &[u8], streams: i64) -> Option<f64> {
     let predictions = symbols.len() as i64 - 1;
     if predictions < 1 {
         return None;
     }
-    let streams = streams.min(predictions);
+    let streams = streams.min(predictions / SHORTEST_STREAM).max(1);
     let length = predictions / streams;
     let used = (streams * length) as usize;
     let columns = |text: &[u8]| {

@@ -19,6 +19,7 @@ use super::workers::{Part, Task, Workers};
 use crate::corpus::{Corpus, Reading, Source};
 use crate::quantize::Widths;
 use crate::quantize::float::shares;
+use crate::report::{Point, Sample};
 
 /// Parallel streams for the measurements on the way.
 const VALIDATION_STREAMS: i64 = 64;
@@ -91,21 +92,9 @@ pub struct Progress {
     pub rounded_since: Option<u64>,
     /// The learning curve.
     pub curve: Vec<Point>,
-}
-
-/// A point of the learning curve.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    /// Steps done.
-    pub step: u64,
-    /// Seconds spent.
-    pub seconds: f64,
-    /// The mean training loss since the point before, in nats per character.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub loss_nats: Option<f64>,
-    /// The validation loss of the averaged weights, as parallel streams.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation_loss_nats: Option<f64>,
+    /// What was written on the way.
+    #[serde(default)]
+    pub samples: Vec<Sample>,
 }
 
 /// The numbers of a training.
@@ -164,7 +153,7 @@ impl Trainer {
     ) -> Self {
         let shape = Self::shape_of(&job, &corpus);
         let data = &job.recipe.data;
-        let feed = Feed::new(corpus.training(), data, job.recipe.seed, device);
+        let feed = Feed::new(corpus.training().len(), data, job.recipe.seed, device);
         let most = if device == Device::Cpu {
             data.workers
         } else {
@@ -247,6 +236,12 @@ impl Trainer {
     #[must_use]
     pub fn curve(&self) -> &[Point] {
         &self.progress.curve
+    }
+
+    /// What was written so far.
+    #[must_use]
+    pub fn samples(&self) -> &[Sample] {
+        &self.progress.samples
     }
 
     /// The current weights as plain numbers.
@@ -358,7 +353,7 @@ impl Trainer {
     /// The next window, in one part per worker.
     fn tasks(&self) -> Vec<Task> {
         let (step, batch) = (self.progress.step, self.feed.cut().batch);
-        let window = self.feed.window(step);
+        let window = self.feed.window(self.corpus.training(), step);
         let zero;
         let start = if window.fresh {
             zero = State::zero(&self.shape, batch, self.device);
