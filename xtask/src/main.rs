@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod bench_train;
+mod boards;
 mod command;
 mod demo;
 mod setup;
@@ -32,6 +33,8 @@ enum Task {
     Demo(demo::Args),
     /// Check everything: style, lints, licences, tests on the PC and on emulated boards
     Test(test::Args),
+    /// Build the firmware for every board and check that it fits
+    Boards(boards::Args),
     /// Measure
     #[command(subcommand)]
     Bench(bench::Task),
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Task::Setup(args) => setup::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
+        Task::Boards(args) => boards::run(&args),
         Task::Bench(task) => bench::run(&task),
     });
     match result {
