@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod bench_train;
+mod boards;
 mod command;
 mod demo;
 mod setup;
@@ -35,6 +36,8 @@ enum Task {
     Test(test::Args),
     /// Let an emulated board write for a long time and compare every byte with the PC
     Soak(soak::Args),
+    /// Build the firmware for every board and check that it fits
+    Boards(boards::Args),
     /// Measure
     #[command(subcommand)]
     Bench(bench::Task),
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Soak(args) => soak::run(&args),
+        Task::Boards(args) => boards::run(&args),
         Task::Bench(task) => bench::run(&task),
     });
     match result {

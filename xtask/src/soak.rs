@@ -19,7 +19,7 @@ const LENGTH: u32 = 1000;
 const FIRST_SEED: u64 = 1;
 
 /// How long the slowest emulator may take for a passage.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How often progress is reported.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);

@@ -6,9 +6,9 @@
 use core::convert::Infallible;
 
 use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
-use nrf51_hal::gpio::p0::{P0_13, Parts};
-use nrf51_hal::gpio::{Level, Output, PushPull};
-use nrf51_hal::pac::{Interrupt, POWER, Peripherals, TIMER0, UART0, WDT, interrupt};
+use nrf51_hal::gpio::p0::{P0_13, P0_24, P0_25, Parts};
+use nrf51_hal::gpio::{Disconnected, Level, Output, PushPull};
+use nrf51_hal::pac::{Interrupt, POWER, Peripherals, TIMER0, UART0, WDT, interrupt, uart0};
 use nrf51_hal::uart::{Baudrate, Parity, Pins};
 use nrf51_hal::wdt::count::One;
 use nrf51_hal::wdt::handles::Hdl0;
@@ -50,7 +50,7 @@ impl Microbit {
         // The column stays low, so that the row alone switches the LED.
         pins.p0_04.into_push_pull_output(Level::Low);
         let led = pins.p0_13.into_push_pull_output(Level::Low);
-        INBOX.open(open_uart(chip.UART0));
+        INBOX.open(open_uart(chip.UART0, pins.p0_25, pins.p0_24));
         Microbit {
             serial: Serial,
             led,
@@ -61,9 +61,8 @@ impl Microbit {
     }
 
     /// The serial port once more, for a last message when nothing else runs any more.
-    pub(super) fn last_words() -> Uart<UART0> {
-        // SAFETY: the program that used the port has ended.
-        open_uart(unsafe { Peripherals::steal() }.UART0)
+    pub(super) fn last_words() -> LastWords {
+        LastWords
     }
 
     /// The clock, for the time stamps of logs.
@@ -85,12 +84,10 @@ fn start_clock(timer: &TIMER0) {
     timer.tasks_start.write(|w| unsafe { w.bits(1) });
 }
 
-fn open_uart(uart: UART0) -> Uart<UART0> {
-    // SAFETY: the pins are used for nothing else.
-    let pins = Parts::new(unsafe { Peripherals::steal() }.GPIO);
+fn open_uart(uart: UART0, rx: P0_25<Disconnected>, tx: P0_24<Disconnected>) -> Uart<UART0> {
     let pins = Pins {
-        rxd: pins.p0_25.into_floating_input().degrade(),
-        txd: pins.p0_24.into_push_pull_output(Level::High).degrade(),
+        rxd: rx.into_floating_input().degrade(),
+        txd: tx.into_push_pull_output(Level::High).degrade(),
         cts: None,
         rts: None,
     };
@@ -223,6 +220,44 @@ impl Write for Serial {
 
     fn flush(&mut self) -> Result<(), Infallible> {
         while INBOX.with_port(Uart::write_ready) == Some(Ok(false)) {}
+        Ok(())
+    }
+}
+
+/// The port as it is set up, if it is.
+pub struct LastWords;
+
+impl LastWords {
+    /// The port's registers, once it is ready for a byte; `None` if it is not set up.
+    fn when_ready(&self) -> Option<&uart0::RegisterBlock> {
+        // SAFETY: the program that used the port has ended.
+        let port = unsafe { &*UART0::ptr() };
+        // That it may interrupt is the last of its set-up.
+        if !port.intenset.read().rxdrdy().is_enabled() {
+            return None;
+        }
+        while port.events_txdrdy.read().bits() == 0 {}
+        Some(port)
+    }
+}
+
+impl ErrorType for LastWords {
+    type Error = Infallible;
+}
+
+impl Write for LastWords {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        let (Some(&first), Some(port)) = (bytes.first(), self.when_ready()) else {
+            return Ok(0);
+        };
+        port.events_txdrdy.reset();
+        // SAFETY: any byte may be sent.
+        port.txd.write(|w| unsafe { w.txd().bits(first) });
+        Ok(1)
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        self.when_ready();
         Ok(())
     }
 }

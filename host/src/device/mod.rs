@@ -1,7 +1,8 @@
 //! Everything that touches a board: build a firmware for it, boot it, talk to it, measure it.
 //!
 //! [`board`] lists what there is, [`build`] makes a firmware of a model, [`emulate`] boots it, and
-//! [`passage`] has it write; [`mod@bench`] counts what that costs and [`budget`] what it may cost.
+//! [`passage`] has it write; [`mod@bench`] counts what that costs, [`budget`] what it may cost, and [`fit`]
+//! whether the board has room for it.
 //! Nothing here needs libtorch.
 
 pub mod bench;
@@ -11,6 +12,7 @@ pub mod build;
 pub mod elf;
 pub mod emulate;
 pub mod error;
+pub mod fit;
 mod log;
 pub mod passage;
 
@@ -19,4 +21,5 @@ pub use build::{Firmware, Program};
 pub use elf::Footprint;
 pub use emulate::{Emulator, Options};
 pub use error::DeviceError;
+pub use fit::Fit;
 pub use passage::Request;

@@ -148,7 +148,7 @@ pub fn image_bytes(model: &Model, symbols: usize) -> Option<usize> {
 /// The flash that a model may take on a board: what the program leaves, or what is comfortable.
 #[must_use]
 pub fn of_board(board: &Board) -> usize {
-    let left = board.flash_bytes.saturating_sub(PROGRAM_BYTES);
+    let left = board.program_area_bytes().saturating_sub(PROGRAM_BYTES);
     usize::try_from(left)
         .unwrap_or(usize::MAX)
         .min(COMFORTABLE_BYTES)
@@ -301,7 +301,7 @@ mod tests {
         for board in BOARDS {
             let budget = of_board(board);
             assert!(
-                budget as u64 + PROGRAM_BYTES <= board.flash_bytes,
+                budget as u64 + PROGRAM_BYTES <= board.program_area_bytes(),
                 "{}",
                 board.name
             );
