@@ -2,6 +2,7 @@
 //!
 //! [`board`] lists what there is, [`build`] makes a firmware of a model, [`emulate`] boots it, and
 //! [`passage`] has it write; [`mod@bench`] counts what that costs and [`budget`] what it may cost.
+//! [`flash`] writes it to a real board and [`line`] talks to that.
 //! Nothing here needs libtorch.
 
 pub mod bench;
@@ -11,7 +12,9 @@ pub mod build;
 pub mod elf;
 pub mod emulate;
 pub mod error;
-mod log;
+pub mod flash;
+pub mod line;
+pub mod log;
 pub mod passage;
 
 pub use board::{BOARDS, Board, DEFAULT_BOARD, find};
