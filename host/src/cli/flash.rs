@@ -105,18 +105,18 @@ pub fn linked(firmware: PathBuf) -> Result<()> {
     })
 }
 
+/// Says what is about to take a while.
 fn announce(order: &Order) -> Result<()> {
-    let board = order.board.name;
-    let model = order.model.as_deref().unwrap_or(&order.stand_in);
-    match &order.firmware {
-        _ if order.weights_only => eprintln!("writing {} to {board}", model.display()),
-        Some(firmware) => eprintln!("writing {} to {board}", firmware.display()),
-        None => {
-            let bytes = AlignedImage::open(model)?.bytes().len();
-            let model = model.display();
-            eprintln!("building the firmware for {board} around {model} ({bytes} bytes)");
-        }
+    if order.firmware.is_some() || order.weights_only || order.board.flasher.is_none() {
+        return Ok(());
     }
+    let model = order.model.as_deref().unwrap_or(&order.stand_in);
+    eprintln!(
+        "building the firmware for {} around {} ({} bytes)",
+        order.board.name,
+        model.display(),
+        AlignedImage::open(model)?.bytes().len()
+    );
     Ok(())
 }
 
