@@ -189,6 +189,22 @@ fn a_prebuilt_file_may_be_uf2_or_hex_and_takes_a_new_model() {
     .assert()
     .success();
     assert_eq!(first, desk.copied());
+    // The model of before, in what is now the firmware, makes room again.
+    let by_uf2 = desk.file("with-model.uf2", &first);
+    let smaller = desk.file("smaller.img", &image(8));
+    flash(&[
+        "--firmware",
+        &by_uf2,
+        "--model",
+        &smaller,
+        "--drive",
+        &drive,
+    ])
+    .assert()
+    .success();
+    let (load, _) = uf2::decode(&desk.copied()).unwrap();
+    let (_, region) = load.parts().last().unwrap();
+    assert_eq!(region.len(), image(8).len().next_multiple_of(4096));
     let program = stored(PICO, "pico", &image(16));
     let parts = [(PICO, &program[..]), (PICO_REGION, &image(40))];
     assert_eq!(uf2::decode(&first).unwrap().0, sectors(&parts));

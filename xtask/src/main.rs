@@ -13,6 +13,7 @@ mod bench;
 mod bench_train;
 mod command;
 mod demo;
+mod dist;
 mod setup;
 mod test;
 
@@ -30,6 +31,11 @@ enum Task {
     Setup(setup::Args),
     /// Train a model and let an emulated microcontroller write with it
     Demo(demo::Args),
+    /// Build firmware files for the boards that people own, to hand on
+    Dist(dist::Args),
+    /// Build the firmware of one board with the flags of this program's environment
+    #[command(hide = true)]
+    DistBuild(dist::Build),
     /// Check everything: style, lints, licences, tests on the PC and on emulated boards
     Test(test::Args),
     /// Measure
@@ -42,6 +48,8 @@ fn main() -> ExitCode {
     let result = enter_project().and_then(|()| match cli.task {
         Task::Setup(args) => setup::run(&args),
         Task::Demo(args) => demo::run(&args),
+        Task::Dist(args) => dist::run(&args),
+        Task::DistBuild(args) => dist::build(&args),
         Task::Test(args) => test::run(&args),
         Task::Bench(task) => bench::run(&task),
     });

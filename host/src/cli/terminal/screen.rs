@@ -33,6 +33,8 @@ pub struct Screen {
     width: usize,
     /// How many columns of the text's last row are filled.
     column: usize,
+    /// Whether a notice has ended the text's row, so that its own line end is not to do so again.
+    is_broken: bool,
     has_footer: bool,
 }
 
@@ -42,6 +44,7 @@ impl Screen {
         Screen {
             width: width.max(LEAST_WIDTH),
             column: 0,
+            is_broken: false,
             has_footer: false,
         }
     }
@@ -56,6 +59,13 @@ impl Screen {
     /// Adds text, and draws the footer below.
     pub fn draw(&mut self, text: &str, footer: Footer<'_>) -> String {
         let mut out = self.erase_footer();
+        // Only what comes first can be the line end of a row that a notice has ended.
+        let is_broken = self.is_broken;
+        self.is_broken = is_broken && text.is_empty();
+        let text = match text.strip_prefix('\n') {
+            Some(rest) if is_broken => rest,
+            _ => text,
+        };
         self.append(&mut out, text);
         self.append_footer(&mut out, footer);
         out
@@ -66,6 +76,7 @@ impl Screen {
         let mut out = self.erase_footer();
         if self.column > 0 {
             self.append(&mut out, "\n");
+            self.is_broken = true;
         }
         out += NOTICE_STYLE;
         self.append(&mut out, line);
@@ -269,13 +280,23 @@ mod tests {
 
     #[test]
     fn notices_get_rows_of_their_own() {
-        let (mut screen, mut shown) = (Screen::new(20), Shown::new(8, 20));
+        let (mut screen, mut shown) = (Screen::new(20), Shown::new(9, 20));
         shown.draw(&screen.draw("half a line", FOOTER));
         shown.draw(&screen.notice("unplugged", FOOTER));
         shown.draw(&screen.draw(" and on", FOOTER));
+        shown.draw(&screen.notice("plugged in", FOOTER));
+        shown.draw(&screen.draw("", FOOTER));
+        shown.draw(&screen.draw("\nnext", FOOTER));
         assert_eq!(
-            shown.rows()[..4],
-            ["half a line", "unplugged", " and on", " status"]
+            shown.rows()[..6],
+            [
+                "half a line",
+                "unplugged",
+                " and on",
+                "plugged in",
+                "next",
+                " status"
+            ]
         );
     }
 

@@ -122,6 +122,11 @@ impl Load {
         Ok(())
     }
 
+    /// Takes the part away that begins at an address, if one does.
+    pub fn remove(&mut self, address: u32) {
+        self.parts.remove(&address);
+    }
+
     /// The parts in ascending order.
     pub fn parts(&self) -> impl Iterator<Item = (u32, &[u8])> {
         self.parts

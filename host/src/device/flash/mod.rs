@@ -292,7 +292,7 @@ impl Package {
         })
     }
 
-    /// What a linked firmware becomes in flash, for files that are given away.
+    /// What a linked firmware becomes in flash, for files that are handed on.
     ///
     /// # Errors
     /// When it does not fit its board.
@@ -319,6 +319,8 @@ impl Package {
     fn fill(&mut self, region: Region, bytes: &[u8]) -> Result<Option<()>, FlashError> {
         // Regions lie in the 32 bits that these machines address.
         let start = region.address as u32;
+        // What begins there is the model, or the lack of one, of a prebuilt firmware.
+        self.load.remove(start);
         if self.load.touches(start..start + region.bytes as u32) {
             return Ok(None);
         }
