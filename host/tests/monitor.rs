@@ -1,4 +1,5 @@
-//! `host monitor` against boards that are pseudo-terminals and sockets: in scripts and on a terminal.
+//! `host monitor` against boards that are pseudo-terminals and sockets, in scripts and on a terminal;
+//! `host run` on the same terminal.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
@@ -457,4 +458,70 @@ fn logs_of_a_probe_stand_apart_from_the_text() {
     let mut desk = Desk::sit_down(with_probe());
     desk.wait_for("log: INFO attach nRF52840_xxAA");
     desk.leave();
+}
+
+#[test]
+fn an_emulated_board_is_talked_to_in_the_same_way() {
+    let folder = TempDir::new().unwrap();
+    let board = host::device::find(host::device::DEFAULT_BOARD).unwrap();
+    let firmware = host::device::Firmware::with_room(board, host::device::Program::Console);
+    let mut firmware = firmware.unwrap_or_else(|error| panic!("{error}"));
+    firmware.replace_model(&common::image(16)).unwrap();
+    let elf = folder.path().join("firmware.elf");
+    fs::write(&elf, &firmware.elf).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    command
+        .arg("run")
+        .arg(&elf)
+        .env("INKLING_CACHE", folder.path());
+    let mut desk = Desk::sit_down(command);
+    desk.wait_for(&format!(" {} · ", board.name));
+    desk.wait_for("INFO passage with seed 1");
+    desk.wait_for(" · temperature 0.8 · seed 1");
+    desk.press("/seed 5\r");
+    desk.wait_for(" · seed 5");
+    desk.wait_for("INFO passage with seed 5");
+    desk.leave();
+}
+
+#[test]
+fn a_board_that_has_been_flashed_can_be_talked_to_at_once() {
+    let folder = TempDir::new().unwrap();
+    let elf = folder.path().join("firmware.elf");
+    fs::write(&elf, common::elf(0x1000_0000, "pico", &common::image(16))).unwrap();
+    let drive = folder.path().join("drive");
+    fs::create_dir(&drive).unwrap();
+    fs::write(drive.join("INFO_UF2.TXT"), "Board-ID: RPI-RP2\r\n").unwrap();
+    let board = Pty::board();
+    let flash = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        command.arg("flash").arg("--firmware").arg(&elf);
+        command
+            .arg("--drive")
+            .arg(&drive)
+            .arg("--port")
+            .arg(&board.name);
+        command.env("INKLING_CACHE", folder.path());
+        command
+    };
+    let mut command = flash();
+    command.arg("--yes");
+    let child = in_script(command);
+    board.print(b"text");
+    let output = end(child, &board.master);
+    assert!(output.stdout.starts_with(b"text\n# end: "));
+
+    let mut desk = Desk::sit_down(flash());
+    desk.wait_for("open the monitor? [Y/n]");
+    desk.press("\r");
+    desk.wait_for("connected");
+    desk.leave();
+    let mut desk = Desk::sit_down(flash());
+    desk.wait_for("open the monitor? [Y/n]");
+    desk.press("n\r");
+    let deadline = Instant::now() + SOON;
+    while desk.child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it did not end");
+        thread::sleep(Duration::from_millis(20));
+    }
 }

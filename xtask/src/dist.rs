@@ -349,7 +349,9 @@ mod tests {
             flash_bytes: 1,
             ..*find("microbit").unwrap()
         };
-        let error = model_for(Box::leak(Box::new(small))).unwrap_err().to_string();
+        let error = model_for(Box::leak(Box::new(small)))
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "none of the models in weights/ fits microbit");
     }
 

@@ -251,7 +251,7 @@ mod tests {
         send(&mut first, "one");
         send(&mut first, "two");
         send(&mut first, "two");
-        type_in(&mut first, "thr");
+        type_in(&mut first, "new");
         press(&mut first, KeyCode::Up);
         assert_eq!(first.line().0, "two");
         press(&mut first, KeyCode::Up);
@@ -260,7 +260,7 @@ mod tests {
         press(&mut first, KeyCode::Down);
         press(&mut first, KeyCode::Down);
         press(&mut first, KeyCode::Down);
-        assert_eq!(first.line().0, "thr");
+        assert_eq!(first.line().0, "new");
         let mut second = editor(&folder);
         press(&mut second, KeyCode::Up);
         assert_eq!(second.line().0, "two");

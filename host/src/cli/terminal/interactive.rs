@@ -1,6 +1,7 @@
 //! The console on a terminal: text above, a status line and an editor below.
 
 use std::io::{Write, stdout};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -55,11 +56,7 @@ pub fn run(line: &mut dyn Line, transcript: Option<Transcript>) -> Result<()> {
     result.and_then(|()| put(&farewell))
 }
 
-fn talk(
-    line: &mut dyn Line,
-    view: &mut View,
-    board_log: &std::sync::mpsc::Receiver<String>,
-) -> Result<()> {
+fn talk(line: &mut dyn Line, view: &mut View, board_log: &Receiver<String>) -> Result<()> {
     view.text("")?;
     while !interrupt::happened() {
         while event::poll(Duration::ZERO)? {
@@ -87,7 +84,9 @@ fn talk(
                 }
             }
         }
-        for said in board_log.try_iter() {
+        while !view.status.is_mid_talk()
+            && let Ok(said) = board_log.try_recv()
+        {
             view.notice(&format!("log: {said}"))?;
         }
         match line.next(TICK)? {

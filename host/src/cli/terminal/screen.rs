@@ -222,20 +222,20 @@ mod tests {
     fn text_streams_above_the_footer() {
         let (mut screen, mut shown) = (Screen::new(20), Shown::new(6, 20));
         shown.draw(&screen.draw("", FOOTER));
-        for piece in ["To b", "e", "\nor not", " to be, that is the q"] {
+        for piece in ["To b", "e", "\nor not", " to be, that is the"] {
             shown.draw(&screen.draw(piece, FOOTER));
         }
         let expected = [
             "To be",
             "or not to be, that i",
-            "s the q",
+            "s the",
             " status",
             "> typed",
             "",
         ];
         assert_eq!(shown.rows(), expected);
         assert_eq!(shown.0.screen().cursor_position(), (4, 4));
-        shown.draw(&screen.draw("uestion\n", FOOTER));
+        shown.draw(&screen.draw(" question\n", FOOTER));
         let expected = [
             "To be",
             "or not to be, that i",

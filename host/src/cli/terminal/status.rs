@@ -60,6 +60,11 @@ impl Status {
         self.model.is_some()
     }
 
+    /// Whether a line of the console has come in part: nothing should come in between.
+    pub fn is_mid_talk(&self) -> bool {
+        self.connected && !self.is_text && !self.line.is_empty()
+    }
+
     /// Takes note of what the board prints.
     pub fn observe(&mut self, text: &str, now: Instant) {
         let mut count = 0;
@@ -156,10 +161,12 @@ mod tests {
         let start = Instant::now();
         let mut status = Status::new(start);
         status.observe("# Inkling 0.1.0 on pico\n# model: tiny, 65 sym", start);
+        assert!(status.is_mid_talk());
         status.observe(
             "bols, 1 x 88 units\n# start: seed 7, temperature 0.8\nAB",
             start,
         );
+        assert!(!status.is_mid_talk());
         let later = start + Duration::from_secs(1);
         status.observe("#no talk\nseed 9\n", later);
         assert_eq!(
