@@ -60,7 +60,7 @@ fn mistakes_get_one_sentence_before_anything_is_built() {
     };
     complains(
         &["emulate", "--board", "abacus"],
-        "error: there is no board 'abacus'; the boards are pico",
+        "error: there is no board 'abacus'; the boards are pico, ",
     );
     complains(
         &["emulate", "--model", &path("none.img")],

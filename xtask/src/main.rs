@@ -14,6 +14,7 @@ mod bench_train;
 mod boards;
 mod command;
 mod demo;
+mod dist;
 mod setup;
 mod soak;
 mod test;
@@ -32,6 +33,11 @@ enum Task {
     Setup(setup::Args),
     /// Train a model and let an emulated microcontroller write with it
     Demo(demo::Args),
+    /// Build firmware files for the boards that people own, to hand on
+    Dist(dist::Args),
+    /// Build the firmware of one board with the flags of this program's environment
+    #[command(hide = true)]
+    DistBuild(dist::Build),
     /// Check everything: style, lints, licences, tests on the PC and on emulated boards
     Test(test::Args),
     /// Let an emulated board write for a long time and compare every byte with the PC
@@ -48,6 +54,8 @@ fn main() -> ExitCode {
     let result = enter_project().and_then(|()| match cli.task {
         Task::Setup(args) => setup::run(&args),
         Task::Demo(args) => demo::run(&args),
+        Task::Dist(args) => dist::run(&args),
+        Task::DistBuild(args) => dist::build(&args),
         Task::Test(args) => test::run(&args),
         Task::Soak(args) => soak::run(&args),
         Task::Boards(args) => boards::run(&args),

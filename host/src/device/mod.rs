@@ -3,6 +3,7 @@
 //! [`board`] lists what there is, [`build`] makes a firmware of a model, [`emulate`] boots it, and
 //! [`passage`] has it write; [`mod@bench`] counts what that costs, [`budget`] what it may cost, and [`fit`]
 //! whether the board has room for it.
+//! [`flash`] writes it to a real board and [`line`] talks to that.
 //! Nothing here needs libtorch.
 
 pub mod bench;
@@ -13,7 +14,9 @@ pub mod elf;
 pub mod emulate;
 pub mod error;
 pub mod fit;
-mod log;
+pub mod flash;
+pub mod line;
+pub mod log;
 pub mod passage;
 
 pub use board::{BOARDS, Board, DEFAULT_BOARD, find};
