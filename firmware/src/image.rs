@@ -428,7 +428,9 @@ impl<'a> Model<'a> {
 pub struct Choice<'a> {
     /// The model.
     pub model: Result<Model<'a>, ImageError>,
-    /// Why it is not the flashed one although there is something in its place.
+    /// Whether it is the flashed one.
+    pub is_flashed: bool,
+    /// Why it is not, although there is something in its place.
     pub refused: Option<ImageError>,
 }
 
@@ -443,9 +445,13 @@ impl<'a> Choice<'a> {
             false => Some(Model::parse(flashed)),
         };
         match flashed {
-            Some(Ok(model)) => Ok(model).into(),
+            Some(Ok(model)) => Choice {
+                is_flashed: true,
+                ..Ok(model).into()
+            },
             _ => Choice {
                 model: Model::parse(linked),
+                is_flashed: false,
                 refused: flashed.and_then(Result::err),
             },
         }
@@ -457,6 +463,7 @@ impl<'a> From<Result<Model<'a>, ImageError>> for Choice<'a> {
     fn from(model: Result<Model<'a>, ImageError>) -> Self {
         Choice {
             model,
+            is_flashed: false,
             refused: None,
         }
     }

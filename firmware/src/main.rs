@@ -5,7 +5,6 @@
 
 use firmware::board::once::Once;
 use firmware::board::{self, entry};
-use firmware::image::Choice;
 use firmware::session::{Memory, Session};
 
 static MEMORY: Once<Memory> = Once::new(Memory::new());
@@ -14,6 +13,5 @@ static MEMORY: Once<Memory> = Once::new(Memory::new());
 #[entry]
 fn main() -> ! {
     let memory = MEMORY.take().expect("the program starts once");
-    let models = Choice::new(board::flashed_image(), board::linked_image());
-    Session::new(board::start(), models, memory).run()
+    Session::new(board::start(), board::models(), memory).run()
 }

@@ -286,7 +286,7 @@ fn a_panic_restarts_the_board_which_says_so() {
         let firmware = link(board, Program::Restart, image(Bits::Four).bytes());
         let mut emulator = start(&firmware, Options::default());
         let said = emulator.read_until("# start: ", SOON).unwrap();
-        let message = "firmware/src/bin/restart.rs:18: as it was told to\n";
+        let message = "firmware/src/bin/restart.rs:17: as it was told to\n";
         assert!(said.starts_with(&format!("\n# panic: {message}")), "{said}");
         let after = format!(" on {board}\n# restarted after a panic: {message}# model: synthetic");
         assert!(said.contains(&after), "{said}");

@@ -15,6 +15,7 @@ mod boards;
 mod command;
 mod demo;
 mod setup;
+mod soak;
 mod test;
 
 /// Set-up, demo, tests and benchmarks of Inkling
@@ -33,6 +34,8 @@ enum Task {
     Demo(demo::Args),
     /// Check everything: style, lints, licences, tests on the PC and on emulated boards
     Test(test::Args),
+    /// Let an emulated board write for a long time and compare every byte with the PC
+    Soak(soak::Args),
     /// Build the firmware for every board and check that it fits
     Boards(boards::Args),
     /// Measure
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Setup(args) => setup::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
+        Task::Soak(args) => soak::run(&args),
         Task::Boards(args) => boards::run(&args),
         Task::Bench(task) => bench::run(&task),
     });

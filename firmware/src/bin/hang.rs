@@ -5,7 +5,6 @@
 
 use firmware::board::once::Once;
 use firmware::board::{self, Board, entry};
-use firmware::image::Choice;
 use firmware::session::{Memory, Session};
 
 static MEMORY: Once<Memory> = Once::new(Memory::new());
@@ -19,6 +18,5 @@ fn main() -> ! {
         core::hint::spin_loop();
     }
     let memory = MEMORY.take().expect("the program starts once");
-    let models = Choice::new(board::flashed_image(), board::linked_image());
-    Session::new(board, models, memory).run()
+    Session::new(board, board::models(), memory).run()
 }

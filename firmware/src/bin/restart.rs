@@ -6,7 +6,6 @@
 
 use firmware::board::once::Once;
 use firmware::board::{self, Board, entry};
-use firmware::image::Choice;
 use firmware::session::{Memory, Session};
 
 static MEMORY: Once<Memory> = Once::new(Memory::new());
@@ -17,6 +16,5 @@ fn main() -> ! {
     let board = board::start();
     assert!(board.failure().is_some(), "as it was told to");
     let memory = MEMORY.take().expect("the program starts once");
-    let models = Choice::new(board::flashed_image(), board::linked_image());
-    Session::new(board, models, memory).run()
+    Session::new(board, board::models(), memory).run()
 }

@@ -5,6 +5,7 @@
 //! board's memory script, where it is flashed by itself.
 
 use super::{Board, Selected};
+use crate::image::{Choice, Model};
 
 /// The file, at the alignment that the engine's widest load needs.
 #[repr(C, align(16))]
@@ -42,8 +43,7 @@ pub fn linked_image() -> &'static [u8] {
 }
 
 /// The flash where an image can be flashed by itself, not checked yet; empty where there is none.
-#[must_use]
-pub fn flashed_image() -> &'static [u8] {
+fn flashed_image() -> &'static [u8] {
     unsafe extern "C" {
         static _model_region_start: u8;
         static _model_region_end: u8;
@@ -53,4 +53,25 @@ pub fn flashed_image() -> &'static [u8] {
     // SAFETY: the linker script says that this is flash, which nothing writes while the program runs;
     // where there is none, both addresses are the same one of a byte that exists.
     unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) }
+}
+
+/// The model that the board uses: see [`Choice`]. It is read from RAM where the board wants it so.
+#[must_use]
+pub fn models() -> Choice<'static> {
+    let choice = Choice::new(flashed_image(), linked_image());
+    let Ok(model) = choice.model else {
+        return choice;
+    };
+    let image = match choice.is_flashed {
+        true => flashed_image(),
+        false => linked_image(),
+    };
+    let image = image.get(..model.image_bytes()).unwrap_or_default();
+    match Selected::copy_to_ram(image) {
+        Some(copy) => Choice {
+            model: Model::parse(copy),
+            ..choice
+        },
+        None => choice,
+    }
 }

@@ -57,6 +57,12 @@ pub trait Board {
         None
     }
 
+    /// Copies a model to where reading it takes less time than from flash, if there is such a place
+    /// and it has the room.
+    fn copy_to_ram(_image: &[u8]) -> Option<&'static [u8]> {
+        None
+    }
+
     /// Whether a reader has opened the serial port since the last call. A port that cannot tell
     /// answers no.
     fn has_new_reader(&mut self) -> bool {
@@ -115,7 +121,7 @@ pub use arch::{entry, spin};
 #[cfg(all(feature = "esp32c3", target_os = "none"))]
 pub use esp32c3::Esp32c3 as Selected;
 #[cfg(all(feature = "board", target_os = "none"))]
-pub use image::{flashed_image, linked_image};
+pub use image::{linked_image, models};
 /// The board that this firmware is built for.
 #[cfg(all(feature = "microbit", target_os = "none"))]
 pub use microbit::Microbit as Selected;

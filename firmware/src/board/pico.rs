@@ -22,6 +22,7 @@ use embedded_io::{ErrorType, Read, ReadReady, Write};
 use heapless::String;
 
 use super::failure::Failure;
+use super::once::Once;
 use super::{Board, cortex_m, panic, usb};
 
 #[cfg(feature = "pico")]
@@ -40,6 +41,18 @@ const ONCE: &str = "a board is started once";
 
 /// Ten times the longest work between two feedings, which is to say the help over the UART.
 const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Room for a model. The flash is a serial one behind a cache of 16 KiB, and every character takes nearly
+/// all of the weights: read in place, they would come over four wires each time.
+#[repr(C, align(16))]
+struct Room([u8; ROOM_BYTES]);
+
+#[cfg(feature = "pico")]
+const ROOM_BYTES: usize = 192 * 1024;
+#[cfg(feature = "pico2")]
+const ROOM_BYTES: usize = 384 * 1024;
+
+static FAST: Once<Room> = Once::new(Room([0; ROOM_BYTES]));
 
 bind_interrupts!(struct Interrupts {
     UART0_IRQ => BufferedInterruptHandler<UART0>;
@@ -173,6 +186,13 @@ impl Board for Pico {
             self.watchdog.pause_on_debug(true);
             self.watchdog.start(WATCHDOG_TIMEOUT);
         }
+    }
+
+    fn copy_to_ram(image: &[u8]) -> Option<&'static [u8]> {
+        let place = FAST.take()?;
+        let copy = place.0.get_mut(..image.len())?;
+        copy.copy_from_slice(image);
+        Some(copy)
     }
 
     fn failure(&self) -> Option<Failure> {
