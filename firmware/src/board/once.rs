@@ -23,6 +23,7 @@ impl<T> Once<T> {
     }
 
     /// Takes it; `None` if somebody has it.
+    #[allow(clippy::mut_from_ref, reason = "it answers with one reference ever")]
     pub fn take(&'static self) -> Option<&'static mut T> {
         if critical_section::with(|section| self.is_taken.borrow(section).replace(true)) {
             return None;
