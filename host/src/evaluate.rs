@@ -79,7 +79,7 @@ impl Saturation {
             lstm.step_watched(symbol, |gates| {
                 units += 1;
                 for (count, gate) in ends.iter_mut().zip(gates) {
-                    *count += u64::from(gate >= END || gate < -END);
+                    *count += u64::from(!(-END..END).contains(&gate));
                 }
             });
             let at_end = lstm.cells().iter().filter(|&&cell| is_at_end(cell));
