@@ -22,8 +22,8 @@ const COMFORTABLE_BYTES: usize = 256 * 1024;
 const AVERAGED_PART: f64 = 1.0 / 24.0;
 
 /// Measurements in a run, and samples.
-const MEASUREMENTS: u64 = 12;
-const SAMPLES: u64 = 4;
+const MEASUREMENTS: f64 = 12.0;
+const SAMPLES: f64 = 4.0;
 
 /// Settings that suit a model of so many cells.
 struct Anchor {
@@ -108,8 +108,9 @@ fn suit(recipe: &mut Recipe) {
     recipe.optimizer.average = rounded(1.0 - 1.0 / (AVERAGED_PART * steps), 1e4);
     recipe.regularization.output_dropout = rounded(at(|anchor| anchor.output_dropout), 1e2);
     recipe.regularization.drop_connect = rounded(at(|anchor| anchor.drop_connect), 1e2);
-    recipe.report.validate_every = steps as u64 / MEASUREMENTS;
-    recipe.report.sample_every = steps as u64 / SAMPLES;
+    let every = |count: f64| (steps / count / 50.0).round() as u64 * 50;
+    recipe.report.validate_every = every(MEASUREMENTS);
+    recipe.report.sample_every = every(SAMPLES);
 }
 
 /// A setting on the line between the two anchors around `hidden`, or that of the outermost one.
