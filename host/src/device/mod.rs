@@ -2,7 +2,7 @@
 //!
 //! [`board`] lists what there is, [`build`] makes a firmware of a model, [`emulate`] boots it, and
 //! [`passage`] has it write; [`mod@bench`] counts what that costs and [`budget`] what it may cost.
-//! [`flash`] writes it to a real board and [`line`] talks to that.
+//! [`flash`] writes it to a real board and [`mod@line`] talks to that.
 //! Nothing here needs libtorch.
 
 pub mod bench;
