@@ -432,6 +432,10 @@ fn an_exploding_loss_stops_and_keeps_the_last_good_checkpoint() {
     assert!(error.contains("--lr"), "{error}");
     assert!(error.contains("checkpoint of step 10 is kept"), "{error}");
     assert_eq!(std::fs::read(checkpoint::path(dir.path())).unwrap(), saved);
+    let report = Report::read(dir.path()).unwrap();
+    assert_eq!(report.state, State::Diverged);
+    let page = std::fs::read_to_string(Report::path(dir.path())).unwrap();
+    assert!(page.contains("the loss exploded"));
 }
 
 #[test]
@@ -609,7 +613,7 @@ mod command_line {
             .assert()
             .success()
             .stdout(contains("bits = 4\n"))
-            .stdout(contains("output_dropout = 0."));
+            .stdout(contains("\nhidden = 2")); // of three digits
     }
 
     /// A few sentences over and over, with a little difference.

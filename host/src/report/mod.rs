@@ -1,6 +1,6 @@
 //! The report of a run: what was trained on what, how the loss fell, what the model wrote and weighs.
 //!
-//! `runs/NAME/report.json` holds it; `report.html` ([`page`]) and `curve.svg` ([`chart`]) show it.
+//! `runs/NAME/report.json` holds it; `report.html` and `curve.svg` ([`chart`]) show it.
 //! Training writes all three again at each validation, and an export adds its figures.
 
 use std::io;
@@ -73,6 +73,8 @@ pub enum State {
     Training,
     /// It was interrupted and can be resumed.
     Interrupted,
+    /// Its loss exploded.
+    Diverged,
     /// All steps are done.
     Finished,
 }

@@ -59,6 +59,7 @@ fn headline(report: &Report) -> String {
     let state = match report.state {
         State::Training => format!("Training, {:.0} % done", 100.0 * report.done),
         State::Interrupted => format!("Interrupted, {:.0} % done", 100.0 * report.done),
+        State::Diverged => "Stopped, for the loss exploded: try a lower learning rate".to_owned(),
         State::Finished => "Trained".to_owned(),
     };
     format!(

@@ -58,7 +58,12 @@ pub fn run(
         if stop.load(Ordering::Relaxed) {
             return run.interrupt();
         }
-        run.step()?;
+        if let Err(error) = run.step() {
+            if matches!(error, TrainError::Diverged { .. }) {
+                run.write_report(State::Diverged, None)?;
+            }
+            return Err(error);
+        }
     }
     run.finish()
 }
