@@ -16,6 +16,7 @@ use nrf51_hal::wdt::{Watchdog, WatchdogHandle};
 use nrf51_hal::{Clocks, Rng, Uart};
 
 use super::failure::Failure;
+use super::guard::Guard;
 use super::inbox::Inbox;
 use super::{Board, arch, panic};
 
@@ -32,7 +33,7 @@ pub struct Microbit {
     serial: Serial,
     led: P0_13<Output<PushPull>>,
     rng: Rng,
-    watchdog: Guard,
+    watchdog: Guard<WDT, WatchdogHandle<Hdl0>>,
     has_hung: bool,
 }
 
@@ -103,27 +104,17 @@ fn open_uart(uart: UART0, rx: P0_25<Disconnected>, tx: P0_24<Disconnected>) -> U
     uart
 }
 
-/// The watchdog before and after it is armed.
-enum Guard {
-    Idle(WDT),
-    Armed(WatchdogHandle<Hdl0>),
-    /// It runs since before a restart, and not for this program.
-    Strange,
-}
-
-impl Guard {
-    /// Arms the watchdog, or takes over the one that runs since before a restart.
-    fn arm(watchdog: WDT) -> Self {
-        let parts = match Watchdog::try_new(watchdog) {
-            Ok(mut watchdog) => {
-                watchdog.set_lfosc_ticks(WATCHDOG_TICKS);
-                watchdog.run_during_debug_halt(false);
-                Ok(watchdog.activate::<One>())
-            }
-            Err(running) => Watchdog::try_recover::<One>(running),
-        };
-        parts.map_or(Guard::Strange, |parts| Guard::Armed(parts.handles.0))
-    }
+/// Starts the watchdog, or takes over the one that runs since before a restart.
+fn arm(watchdog: WDT) -> Option<WatchdogHandle<Hdl0>> {
+    let parts = match Watchdog::try_new(watchdog) {
+        Ok(mut watchdog) => {
+            watchdog.set_lfosc_ticks(WATCHDOG_TICKS);
+            watchdog.run_during_debug_halt(false);
+            Ok(watchdog.activate::<One>())
+        }
+        Err(running) => Watchdog::try_recover::<One>(running),
+    };
+    parts.ok().map(|parts| parts.handles.0)
 }
 
 /// Whether the watchdog restarted the chip; the next start is asked for itself.
@@ -170,11 +161,7 @@ impl Board for Microbit {
     }
 
     fn feed_watchdog(&mut self) {
-        match core::mem::replace(&mut self.watchdog, Guard::Strange) {
-            Guard::Idle(watchdog) => self.watchdog = Guard::arm(watchdog),
-            guard => self.watchdog = guard,
-        }
-        if let Guard::Armed(watchdog) = &mut self.watchdog {
+        if let Some(watchdog) = self.watchdog.armed(arm) {
             watchdog.pet();
         }
     }

@@ -76,6 +76,8 @@ pub trait Board {
 mod cortex_m;
 #[cfg(all(feature = "esp32c3", target_os = "none"))]
 mod esp32c3;
+#[cfg(all(any(feature = "microbit", feature = "nrf52"), target_os = "none"))]
+mod guard;
 #[cfg(all(feature = "board", target_os = "none"))]
 mod image;
 #[cfg(all(any(feature = "microbit", feature = "stm32f4"), target_os = "none"))]

@@ -21,6 +21,7 @@ use embedded_hal::digital::{self, OutputPin};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 
 use super::failure::Failure;
+use super::guard::Guard;
 use super::{Board, arch, panic};
 
 #[cfg(feature = "microbit-v2")]
@@ -49,7 +50,7 @@ bind_interrupts!(struct Interrupts {
 pub struct Nrf52 {
     serial: Serial,
     led: Led,
-    watchdog: Guard,
+    watchdog: Guard<Peri<'static, WDT>, WatchdogHandle>,
     has_hung: bool,
     entropy: u64,
 }
@@ -127,24 +128,13 @@ fn take_reset_reason() -> bool {
     has_hung
 }
 
-/// The watchdog before and after it is armed.
-enum Guard {
-    Idle(Peri<'static, WDT>),
-    Armed(WatchdogHandle),
-    /// It runs since before a restart, and not for this program.
-    Strange,
-}
-
-impl Guard {
-    fn arm(watchdog: Peri<'static, WDT>) -> Self {
-        let mut config = wdt::Config::default();
-        config.timeout_ticks = WATCHDOG_TICKS;
-        config.action_during_debug_halt = HaltConfig::Pause;
-        match Watchdog::try_new(watchdog, config) {
-            Ok((_, [handle])) => Guard::Armed(handle),
-            Err(_) => Guard::Strange,
-        }
-    }
+/// Starts the watchdog, or takes over the one that runs since before a restart.
+fn arm(watchdog: Peri<'static, WDT>) -> Option<WatchdogHandle> {
+    let mut config = wdt::Config::default();
+    config.timeout_ticks = WATCHDOG_TICKS;
+    config.action_during_debug_halt = HaltConfig::Pause;
+    let (_, [handle]) = Watchdog::try_new(watchdog, config).ok()?;
+    Some(handle)
 }
 
 impl Board for Nrf52 {
@@ -174,11 +164,7 @@ impl Board for Nrf52 {
     }
 
     fn feed_watchdog(&mut self) {
-        match core::mem::replace(&mut self.watchdog, Guard::Strange) {
-            Guard::Idle(watchdog) => self.watchdog = Guard::arm(watchdog),
-            guard => self.watchdog = guard,
-        }
-        if let Guard::Armed(watchdog) = &mut self.watchdog {
+        if let Some(watchdog) = self.watchdog.armed(arm) {
             watchdog.pet();
         }
     }
@@ -243,6 +229,10 @@ impl Write for LastWords {
         if port.enable().read().enable() != pac::uarte::vals::Enable::Enabled {
             return Ok(0);
         }
+        // Whatever the driver was sending ends here.
+        port.events_txstopped().write_value(0);
+        port.tasks_dma().tx().stop().write_value(1);
+        while port.events_txstopped().read() == 0 {}
         // The hardware reads memory only.
         let mut chunk = [0; CHUNK_BYTES];
         for (to, from) in chunk.iter_mut().zip(bytes) {

@@ -7,7 +7,7 @@ pub use esp_hal::main as entry;
 #[cfg(feature = "riscv-virt")]
 pub use riscv_rt::entry;
 
-pub(super) use super::Selected;
+use super::Selected;
 
 /// Runs a loop of two instructions so many times, to calibrate clocks.
 pub fn spin(rounds: u32) {

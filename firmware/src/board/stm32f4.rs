@@ -62,10 +62,12 @@ impl Stm32f4 {
         let entropy = chip::entropy(chip.ADC1, &mut rcc);
         #[cfg(feature = "netduinoplus2")]
         let entropy = None;
+        let watchdog = IndependentWatchdog::new(chip.IWDG);
+        watchdog.stop_on_debug(&chip.DBGMCU, true);
         Stm32f4 {
             serial: Serial(sender),
             led: chip.GPIOC.split(&mut rcc).pc13.into_open_drain_output(),
-            watchdog: IndependentWatchdog::new(chip.IWDG),
+            watchdog,
             is_watched: false,
             has_hung,
             entropy,

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::build::PROGRAM_BYTES;
 use super::error::DeviceError;
 use crate::toolchain::rp2040js;
 
@@ -39,6 +40,17 @@ impl Board {
     #[must_use]
     pub fn program_area_bytes(&self) -> u64 {
         self.flash_bytes - self.model_region.map_or(0, |region| region.bytes)
+    }
+
+    /// Flash that is kept for the program when a model is checked before building. Chips with USB or a
+    /// large abstraction layer have plenty.
+    #[must_use]
+    pub fn program_bytes(&self) -> u64 {
+        if self.flash_bytes < MIB {
+            PROGRAM_BYTES
+        } else {
+            PROGRAM_BYTES + 32 * KIB
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use super::elf::{self, Footprint};
 use super::error::DeviceError;
 use crate::paths;
 
-/// Flash that is kept for the program when a model is checked against a board before building.
+/// Flash that is kept for the program when a model is checked against a board before building; boards
+/// with more flash keep more, see [`Board::program_bytes`].
 pub const PROGRAM_BYTES: u64 = 64 * 1024;
 
 /// Room for a model in [`Firmware::with_room`], in bytes.
@@ -135,11 +136,12 @@ pub fn check_fit(board: &'static Board, model: &Path) -> Result<(), DeviceError>
             reason,
         })?
         .len();
-    if image.saturating_add(PROGRAM_BYTES) > board.program_area_bytes() {
+    let program = board.program_bytes();
+    if image.saturating_add(program) > board.program_area_bytes() {
         return Err(DeviceError::TooLarge {
             path: model.into(),
             image,
-            program: PROGRAM_BYTES,
+            program,
             flash: board.program_area_bytes(),
             board: board.name,
         });

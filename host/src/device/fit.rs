@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::build::{Firmware, PROGRAM_BYTES};
+use super::build::Firmware;
 
 /// The stack that a board must have left: twice the deepest one measured on any board.
 pub const STACK_BYTES: u64 = 4 * 1024;
@@ -14,6 +14,8 @@ pub struct Fit {
     pub board: &'static str,
     /// Flash of the program without the model.
     pub program_bytes: u64,
+    /// What models are checked as if the program took at most.
+    pub program_limit_bytes: u64,
     /// The model that is linked into it.
     pub model_bytes: u64,
     /// Flash that the board has for both.
@@ -32,6 +34,7 @@ impl Fit {
         Fit {
             board: firmware.board.name,
             program_bytes: footprint.flash_bytes - footprint.model_bytes,
+            program_limit_bytes: firmware.board.program_bytes(),
             model_bytes,
             flash_bytes: firmware.board.program_area_bytes(),
             static_ram_bytes: footprint.static_ram_bytes,
@@ -51,11 +54,11 @@ impl Fit {
                 self.flash_bytes
             ));
         }
-        if self.program_bytes > PROGRAM_BYTES {
+        if self.program_bytes > self.program_limit_bytes {
             faults.push(format!(
                 "{board}: the program takes {} bytes of flash, models are checked as if it took at \
-                 most {PROGRAM_BYTES}",
-                self.program_bytes
+                 most {}",
+                self.program_bytes, self.program_limit_bytes
             ));
         }
         if self.stack_bytes < STACK_BYTES {
@@ -78,6 +81,7 @@ mod tests {
         let fits = Fit {
             board: "toy",
             program_bytes: 50_000,
+            program_limit_bytes: 65_536,
             model_bytes: 62_000,
             flash_bytes: 112_000,
             static_ram_bytes: 4_000,
@@ -85,7 +89,7 @@ mod tests {
         };
         assert_eq!(fits.faults(), [""; 0]);
         let exceeds = Fit {
-            program_bytes: PROGRAM_BYTES + 1,
+            program_bytes: 65_537,
             stack_bytes: STACK_BYTES - 1,
             ..fits
         };
