@@ -4,7 +4,7 @@
 //! sums are: nothing is stored in between. For unit j with gates i, f, g, o:
 //!
 //! ```text
-//! acc   = (input[symbol] << 8) * m_in + K · (W · h)     modulo 2^32
+//! acc   = bias + input[symbol] * m_in + K · (W · h)      modulo 2^32; inputs fill the top of 16 bits
 //! z     = sat12(acc * m >> 24)                          Q3.8; m of gate g is doubled: z_g = 2g
 //! c'    = sat16((σ(f)·c + σ(i)·tanh(g)) rounded)        Q4.11
 //! h'    = round(127 · σ(o) · tanh(c'))                  i8, units of 1/127
@@ -100,15 +100,30 @@ impl<'m, S: BorrowMut<State>> Lstm<'m, S> {
     pub fn step(&mut self, symbol: Symbol) {
         if usize::from(symbol) < self.model.symbols() {
             match self.model.dimensions().recurrent_bits {
-                Bits::Eight => self.step_layers::<Int8>(symbol.into()),
-                Bits::Four => self.step_layers::<Int4>(symbol.into()),
+                Bits::Eight => self.step_layers::<Int8>(symbol.into(), Int8::layer),
+                Bits::Four => self.step_layers::<Int4>(symbol.into(), Int4::layer),
+            }
+        }
+    }
+
+    /// The same by the reference kernels, on a PC; `watch` sees the gates i, f, g, o of every unit
+    /// before their activation, Q3.8 in 12 bits, the lowest layer first.
+    #[cfg(not(target_pointer_width = "32"))]
+    pub fn step_watched(&mut self, symbol: Symbol, mut watch: impl FnMut([i32; 4])) {
+        if usize::from(symbol) < self.model.symbols() {
+            let bits = self.model.dimensions().recurrent_bits;
+            let layer =
+                |step: LayerStep<'_>| kernels::portable::layer_watched(step, bits, &mut watch);
+            match bits {
+                Bits::Eight => self.step_layers::<Int8>(symbol.into(), layer),
+                Bits::Four => self.step_layers::<Int4>(symbol.into(), layer),
             }
         }
     }
 
     // A checked model's slices all fit (`Dimensions::fit`); the empty slice stands for one that does
     // not, so that there is nothing that could panic.
-    fn step_layers<F: Format>(&mut self, symbol: usize) {
+    fn step_layers<F: Format>(&mut self, symbol: usize, mut advance: impl FnMut(LayerStep<'_>)) {
         let dimensions = self.model.dimensions();
         let words = dimensions.packed_words();
         let state = self.state.borrow_mut();
@@ -121,7 +136,7 @@ impl<'m, S: BorrowMut<State>> Lstm<'m, S> {
             let read = (index - below) * words..own.end;
             let cells = index * dimensions.hidden..(index + 1) * dimensions.hidden;
             let offsets = state.offsets.get(index - below..=index).unwrap_or_default();
-            F::layer(LayerStep {
+            advance(LayerStep {
                 inputs: layer.input_row(row),
                 units: layer.units(),
                 packed: state.packed.get(read).unwrap_or_default(),

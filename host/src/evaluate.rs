@@ -1,27 +1,106 @@
 //! How well a model predicts a text, measured with the engine itself.
 
+use firmware::activation::INDEX_BITS;
 use firmware::fixed::LOGIT_FRACTION_BITS;
 use firmware::image::Model;
 use firmware::lstm::Lstm;
+use serde::Serialize;
 
 use crate::quantize::float::cross_entropy;
+
+/// Minus the log-probability of `symbol` under the engine's logits, in nats.
+#[must_use]
+pub fn surprise(logits: &[i16], symbol: u8) -> f64 {
+    let unit = 1.0 / f64::from(1_u32 << LOGIT_FRACTION_BITS);
+    let logits = logits.iter().map(|&logit| f64::from(logit) * unit);
+    cross_entropy(logits, symbol.into())
+}
 
 /// Mean natural-log cross-entropy per character over `symbols` as one stream from the zero state:
 /// symbol 0 is read, symbol 1 predicted, and so on. `progress` is told how many are done.
 #[must_use]
 pub fn engine_loss(model: Model<'_>, symbols: &[u8], mut progress: impl FnMut(u64)) -> f64 {
-    let unit = 1.0 / f64::from(1_u32 << LOGIT_FRACTION_BITS);
     let mut lstm = Lstm::new(model);
     let mut total = 0.0;
     for (step, pair) in symbols.windows(2).enumerate() {
         lstm.step(pair[0]);
-        let logits = lstm.logits().iter().map(|&logit| f64::from(logit) * unit);
-        total += cross_entropy(logits, pair[1].into());
+        total += surprise(lstm.logits(), pair[1]);
         if step % 4096 == 0 {
             progress(step as u64);
         }
     }
     total / (symbols.len().saturating_sub(1).max(1)) as f64
+}
+
+/// The same over independent blocks of `length` symbols, each from the zero state and each with all of
+/// its `length` successors predicted: how transformers with that context are measured. A last block
+/// that is not whole is left out; none where there is no whole block.
+#[must_use]
+pub fn engine_block_loss(model: Model<'_>, symbols: &[u8], length: usize) -> Option<f64> {
+    let mut lstm = Lstm::new(model);
+    let (mut total, mut count) = (0.0, 0_u32);
+    // A block shares its last symbol, which is only predicted, with the next one, which reads it.
+    let starts = (0..symbols.len()).step_by(length.max(1));
+    let blocks = starts.map_while(|start| symbols.get(start..=start + length));
+    for block in blocks {
+        lstm.reset();
+        for pair in block.windows(2) {
+            lstm.step(pair[0]);
+            total += surprise(lstm.logits(), pair[1]);
+            count += 1;
+        }
+    }
+    (count > 0).then(|| total / f64::from(count))
+}
+
+/// How often a model's numbers are at the ends of their ranges, as shares from 0 to 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Saturation {
+    /// Of what goes into gate i, at an end of the activation table.
+    pub input_gate: f64,
+    /// The same for gate f.
+    pub forget_gate: f64,
+    /// The same for gate g.
+    pub candidate: f64,
+    /// The same for gate o.
+    pub output_gate: f64,
+    /// Of cells, at the largest number they can hold.
+    pub cells: f64,
+}
+
+impl Saturation {
+    /// Looks at every unit while the engine reads `symbols` from the zero state.
+    #[must_use]
+    pub fn measure(model: Model<'_>, symbols: &[u8]) -> Self {
+        const END: i32 = (1 << (INDEX_BITS - 1)) - 1;
+        let mut lstm = Lstm::new(model);
+        let (mut ends, mut cells, mut units) = ([0_u64; 4], 0_u64, 0_u64);
+        for &symbol in symbols {
+            lstm.step_watched(symbol, |gates| {
+                units += 1;
+                for (count, gate) in ends.iter_mut().zip(gates) {
+                    *count += u64::from(!(-END..END).contains(&gate));
+                }
+            });
+            let at_end = lstm.cells().iter().filter(|&&cell| is_at_end(cell));
+            cells += at_end.count() as u64;
+        }
+        let share = |count: u64| count as f64 / units.max(1) as f64;
+        let [input_gate, forget_gate, candidate, output_gate] = ends.map(share);
+        Self {
+            input_gate,
+            forget_gate,
+            candidate,
+            output_gate,
+            cells: share(cells),
+        }
+    }
+}
+
+/// Whether a cell has the largest or smallest value it can hold.
+#[must_use]
+pub fn is_at_end(cell: i16) -> bool {
+    matches!(cell, i16::MIN | i16::MAX)
 }
 
 /// Nats to bits.

@@ -10,9 +10,11 @@ pub mod corpus;
 pub mod device;
 pub mod evaluate;
 pub mod export;
+pub mod health;
 pub mod image;
 pub mod paths;
 pub mod quantize;
+pub mod report;
 pub mod synthetic;
 pub mod toolchain;
 #[cfg(feature = "train")]

@@ -170,3 +170,73 @@ fn eval_measures_the_last_tenth_of_a_text() {
     assert!((65_f64.ln() * 0.8..20.0).contains(&nats), "{nats}");
     assert!((bits - nats / 2_f64.ln()).abs() < 1e-9);
 }
+
+#[test]
+fn eval_puts_several_models_into_one_table_or_one_line_of_json_each() {
+    let fixture = Fixture::new();
+    let parts = quantize(&float_model(65, 40, 1, 4), Widths::uniform(Bits::Four)).unwrap();
+    let other = parts.to_image().unwrap();
+    std::fs::write(fixture.path("other.img"), other.bytes()).unwrap();
+    std::fs::write(
+        fixture.path("text.txt"),
+        "the lazy dog sleeps\n".repeat(100),
+    )
+    .unwrap();
+    let arguments = ["eval", "model.img", "other.img", "--text", "text.txt"];
+    let arguments = [&arguments[..], &["--blocks", "50"]].concat();
+    let table = fixture.output(&arguments);
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 3, "{table}");
+    for title in ["engine loss", "perplexity", "blocks of 50", "cells at end"] {
+        assert!(lines[0].contains(title), "{table}");
+    }
+    assert!(
+        lines[1].contains("synthetic-24") && lines[1].contains("int8/int8"),
+        "{table}"
+    );
+    assert!(
+        lines[2].contains("synthetic-40") && lines[2].contains("int4/int4"),
+        "{table}"
+    );
+
+    let json = fixture.output(&[&arguments[..], &["--json"]].concat());
+    let reports: Vec<Value> = json
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(reports.len(), 2);
+    for (report, hidden) in reports.iter().zip([24, 40]) {
+        assert_eq!(report["hidden"], hidden);
+        let figure = |name: &str| report[name].as_f64().unwrap();
+        assert!((figure("perplexity") - figure("engine_loss_nats").exp()).abs() < 1e-9);
+        // Starting afresh costs something, but a made-up model knows little anyway.
+        assert!((figure("block_loss_nats") - figure("engine_loss_nats")).abs() < 1.0);
+        let gates = &report["saturation"];
+        assert!((0.0..=1.0).contains(&gates["forget_gate"].as_f64().unwrap()));
+    }
+    let said = fixture.refusal(&[&arguments[..], &["--float", "x"]].concat());
+    assert!(
+        said.contains("--float names the run of one model"),
+        "{said}"
+    );
+}
+
+#[test]
+fn health_gives_one_verdict_and_an_exit_code() {
+    let fixture = Fixture::new();
+    let arguments = ["health", "model.img", "--length", "10000"];
+    let report = fixture.output(&arguments);
+    assert!(report.ends_with("verdict      healthy\n"), "{report}");
+    let greedy = [&arguments[..], &["--temperature", "0", "--json"]].concat();
+    let output = fixture
+        .host(&greedy)
+        .assert()
+        .failure()
+        .get_output()
+        .clone();
+    let health: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(health["healthy"], false);
+    assert!(health["repeated_most"].as_f64().unwrap() > 0.95);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "error: the model is not healthy\n");
+}

@@ -5,7 +5,10 @@
 
 use std::path::Path;
 
-use host::corpus::{self, Alphabet, Corpus, CorpusError, MAX_SYMBOLS, Reading, Source, text};
+use host::corpus::text::Cleaner;
+use host::corpus::{
+    self, Alphabet, Corpus, CorpusError, MAX_SYMBOLS, MAX_VALIDATION, REPLACEMENT, Reading, Source,
+};
 
 const ASCII: Reading = Reading {
     unicode: false,
@@ -59,11 +62,30 @@ fn the_tutorials_alphabet_is_all_of_string_printable() {
 #[test]
 fn the_last_tenth_is_for_validation() {
     for len in 1..200 {
-        let text = "é".repeat(len);
-        let (training, validation) = corpus::split(&text);
-        assert_eq!(training.chars().count(), len * 9 / 10);
-        assert_eq!(validation.chars().count(), len - len * 9 / 10);
+        let corpus = load("é".repeat(len), UNICODE).unwrap();
+        assert_eq!(corpus.training().len(), len * 9 / 10);
+        assert_eq!(corpus.validation().len(), len - len * 9 / 10);
     }
+}
+
+#[test]
+fn of_a_huge_text_no_more_is_measured_than_takes_bounded_time() {
+    let text = "0123456789".repeat(MAX_VALIDATION + 3);
+    let corpus = load(&text, ASCII).unwrap();
+    assert_eq!(corpus.training().len(), text.len() / 10 * 9);
+    assert_eq!(corpus.validation().len(), MAX_VALIDATION);
+    let told = format!("the first {MAX_VALIDATION} of the last {}", text.len() / 10);
+    assert!(corpus.notes[0].contains(&told), "{:?}", corpus.notes);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.txt");
+    std::fs::write(&path, &text).unwrap();
+    let encoded =
+        corpus::validation_symbols(&Source::File(path), "9876543210", ASCII, &|_| ()).unwrap();
+    assert_eq!(encoded.symbols.len(), MAX_VALIDATION);
+    // Training ends with a 6, so the validation part begins with a 7.
+    let begin = text.len() / 10 * 9 % 10;
+    assert_eq!(usize::from(encoded.symbols[0]), 9 - begin);
 }
 
 #[test]
@@ -97,22 +119,28 @@ fn control_characters_never_reach_a_board() {
 }
 
 #[test]
-fn the_rarest_of_too_many_characters_are_left_out_with_a_note() {
+fn the_rarest_of_too_many_characters_share_one_symbol_with_a_note() {
     let many: String = (0..400)
         .filter_map(|n| char::from_u32(0x4e00 + n))
         .collect();
     let frequent = many.chars().take(200).collect::<String>().repeat(3);
-    let corpus = load(format!("{many}{frequent}"), UNICODE).unwrap();
-    assert_eq!(corpus.alphabet.len(), MAX_SYMBOLS);
-    assert_eq!(
-        decoded(&corpus).chars().count(),
-        400 + 600 - (400 - MAX_SYMBOLS)
-    );
-    assert!(
-        corpus.notes[0].starts_with("left out: 145 characters, the rarest"),
-        "{:?}",
-        corpus.notes
-    );
+    let text = format!("{many}{frequent}");
+    for text in [text.clone(), format!("{text}{REPLACEMENT}")] {
+        let corpus = load(&text, UNICODE).unwrap();
+        assert_eq!(corpus.alphabet.len(), MAX_SYMBOLS);
+        let kept = |c: char| corpus.alphabet.index_of(c).map_or(REPLACEMENT, |_| c);
+        let expected: String = text.chars().map(kept).collect();
+        assert_eq!(decoded(&corpus), expected);
+        let replaced = expected.matches(REPLACEMENT).count();
+        assert_eq!(replaced, text.chars().count() - 800 - (MAX_SYMBOLS - 201));
+        // Together they are the most frequent symbol.
+        assert_eq!(corpus.alphabet.index_of(REPLACEMENT), Some(0));
+        let note = &corpus.notes[0];
+        assert!(
+            note.contains("the 146 rarest (14.6 % of the text)"),
+            "{note}"
+        );
+    }
 }
 
 #[test]
@@ -174,7 +202,7 @@ fn a_text_is_measured_under_the_alphabet_of_a_model() {
 
 #[test]
 fn alphabets_survive_the_way_through_metadata() {
-    let alphabet = Alphabet::of_text("\n\"'\\ é한😀", false);
+    let alphabet = load("\n\"'\\ é한😀", UNICODE).unwrap().alphabet;
     assert_eq!(
         Alphabet::from_symbols(&alphabet.to_string()).unwrap(),
         alphabet
@@ -189,10 +217,15 @@ fn alphabets_survive_the_way_through_metadata() {
 #[test]
 fn cleaning_twice_changes_nothing_more() {
     for unicode in [false, true] {
-        let once = text::clean("Ünï\r\nß—\u{0}…\t한", unicode);
-        let twice = text::clean(&once.text, unicode);
-        assert_eq!(twice.text, once.text);
-        assert_eq!(twice.dropped, 0);
+        let clean = |text: &str| {
+            let mut cleaner = Cleaner::new(unicode);
+            let mut clean = String::new();
+            cleaner.push(text, |c| clean.push(c));
+            (clean, cleaner.dropped())
+        };
+        let (once, dropped) = clean("Ünï\r\nß—\u{0}…\t한");
+        assert_eq!(dropped, 1);
+        assert_eq!(clean(&once), (once, 0));
     }
 }
 

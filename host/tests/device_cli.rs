@@ -76,7 +76,7 @@ fn mistakes_get_one_sentence_before_anything_is_built() {
             "--model",
             &path("large.img"),
         ],
-        "do not fit the 262144 bytes of flash of microbit",
+        "do not fit the 262144 bytes of flash that microbit has for them",
     );
     complains(
         &["emulate", "--elf", &path("whole.img")],

@@ -13,6 +13,7 @@ use host::corpus::{Corpus, Reading, Source};
 use host::export::Losses;
 use host::quantize::float::FloatModel;
 use host::quantize::{Widths, quantize};
+use host::report::{Export, Point, Report, State};
 use host::train::checkpoint::{self, Checkpoint};
 use host::train::events::Event;
 use host::train::recipe::{Length, Order, Recipe};
@@ -166,12 +167,83 @@ fn an_interrupted_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
                 .collect()
         };
         assert_eq!(losses(&whole), losses(&second));
+        assert_eq!(whole.samples(), second.samples());
         let exported = |dir: &Path| FloatModel::load(&dir.join("weights.safetensors")).unwrap();
         assert_eq!(
             bits(&exported(whole_dir.path()).output),
             bits(&exported(dir.path()).output)
         );
     }
+}
+
+#[test]
+fn the_report_shows_all_of_a_resumed_run_and_nothing_from_elsewhere() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let text = text(60).replace("owl", "<b>&\"");
+    train(&mut trainer(&text, small(40)), dir.path(), Some(12)).unwrap();
+    let interrupted = Report::read(dir.path()).unwrap();
+    assert_eq!(
+        (interrupted.state, interrupted.step),
+        (State::Interrupted, 12)
+    );
+
+    let checkpoint = Checkpoint::read(dir.path()).unwrap();
+    let mut second = checkpoint.resume(corpus(&text), tch::Device::Cpu).unwrap();
+    train(&mut second, dir.path(), None).unwrap();
+    let report = Report::read(dir.path()).unwrap();
+    assert_eq!((report.state, report.step), (State::Finished, 40));
+    let steps = |of: fn(&Point) -> bool| -> Vec<u64> {
+        let points = report.curve.iter().filter(|point| of(point));
+        points.map(|point| point.step).collect()
+    };
+    assert_eq!(
+        steps(|point| point.loss_nats.is_some()),
+        (1..=40).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        steps(|point| point.validation_loss_nats.is_some()),
+        [7, 14, 21, 28, 35, 40]
+    );
+    assert_eq!(report.curve[..interrupted.curve.len()], interrupted.curve);
+    let samples = report.samples.iter().map(|sample| sample.step);
+    assert!(samples.eq([10, 20, 30, 40]));
+    assert_eq!(
+        report
+            .text
+            .symbols
+            .iter()
+            .map(|&(_, count)| count)
+            .sum::<u64>(),
+        report.text.training_characters as u64
+    );
+
+    let export = Export {
+        name: "<script>".into(),
+        weights: "int8".into(),
+        image_bytes: 12_345,
+        engine_loss_nats: Some(1.25),
+        float_loss_nats: Some(1.24),
+    };
+    let page = Report::add_export(dir.path(), export).unwrap().unwrap();
+    let page = std::fs::read_to_string(page).unwrap();
+    for shown in [
+        "<svg",
+        "12345",
+        "1.2500",
+        "+0.0100",
+        "1.8034",
+        "3.490",
+        "hidden = 12",
+        "&lt;script&gt;",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    for hidden in ["<script", "src=", "href=", "<b>", "url("] {
+        assert!(!page.contains(hidden), "{hidden}");
+    }
+    let curve = std::fs::read_to_string(dir.path().join("curve.svg")).unwrap();
+    assert_eq!(curve.matches("<circle").count(), 6);
 }
 
 #[test]
@@ -251,6 +323,44 @@ fn the_exported_weights_have_the_loss_that_was_reported() {
     assert_eq!(strings["unicode"], "false");
     assert_eq!(strings["steps"], "60");
     assert_eq!(strings["validation_loss_nats"], loss.to_string());
+}
+
+#[test]
+fn a_run_can_start_with_the_weights_of_another() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    train(&mut trainer(&text(100), small(30)), dir.path(), None).unwrap();
+    let weights = dir.path().join("weights.safetensors");
+    let from = |text: &str, recipe: Recipe| {
+        let mut job = job(recipe);
+        job.from = Some(weights.clone());
+        Trainer::new(job, corpus(text), tch::Device::Cpu)
+    };
+    let mut second = from(&text(100), small(30)).unwrap();
+    let first = FloatModel::load(&weights).unwrap();
+    let outputs = first.output.len() + first.output_bias.len();
+    let ours = second.weights();
+    assert_eq!(
+        ours[ours.len() - outputs..][..first.output.len()],
+        first.output
+    );
+    let (outcome, _) = train(&mut second, &dir.path().join("second"), None).unwrap();
+    let Outcome::Finished {
+        validation_loss: Some(loss),
+        ..
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    let before = first.loss(corpus(&text(100)).validation(), |_| ());
+    assert!(loss < before, "{loss} {before}");
+
+    let mut wider = small(30);
+    wider.model.hidden = 13;
+    let refused = from(&text(100), wider).unwrap_err().to_string();
+    assert!(refused.contains("of another size"), "{refused}");
+    let refused = from(&text(100).replace('m', "w"), small(30)).unwrap_err();
+    assert!(refused.to_string().contains("alphabet"), "{refused}");
 }
 
 #[test]
@@ -394,6 +504,8 @@ mod command_line {
     use assert_cmd::prelude::*;
     use predicates::str::{contains, starts_with};
 
+    use host::corpus::{Corpus, Reading};
+
     use super::{alone, text};
 
     /// `host train` in a folder of its own.
@@ -410,6 +522,7 @@ mod command_line {
         std::fs::write(folder.path().join("binary.txt"), b"a\0b").unwrap();
         std::fs::write(folder.path().join("latin1.txt"), b"caf\xe9").unwrap();
         std::fs::write(folder.path().join("short.txt"), "ab").unwrap();
+        std::fs::write(folder.path().join("owls.txt"), text(60)).unwrap();
         for (args, told) in [
             (&["--text", "none.txt"][..], "cannot find the text"),
             (&["--text", "."], "is a directory"),
@@ -423,6 +536,15 @@ mod command_line {
             (&["--name", "../x"], "the name '../x' cannot be used"),
             (&["--resume"], "there is no run to resume"),
             (&["--resume", "x"], "there is no run to resume"),
+            (
+                &["--text", "owls.txt", "--budget", "1k"],
+                "fits 1024 bytes; the smallest takes",
+            ),
+            (
+                &["--text", "owls.txt", "--budget", "9k", "--bits", "5"],
+                "bits is 5",
+            ),
+            (&["--board", "abacus"], "abacus"),
         ] {
             let output = train(folder.path(), args).assert().failure();
             output
@@ -456,6 +578,110 @@ mod command_line {
             .assert()
             .success()
             .stdout(text);
+    }
+
+    #[test]
+    fn a_budget_chooses_a_model_that_fits_it() {
+        let _alone = alone();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("owls.txt"), text(60)).unwrap();
+        let budget = ["--text", "owls.txt", "--budget", "9k"];
+        let quick = ["--steps", "3", "--batch", "2", "--seq-len", "16"];
+        train(folder.path(), &[&budget[..], &quick[..]].concat())
+            .assert()
+            .success()
+            .stderr(contains("for 9216 bytes and 24 symbols: "))
+            .stderr(contains("cells, int4, "))
+            .stdout(contains("report.html"));
+        let image = std::fs::metadata(folder.path().join("weights/owls.img")).unwrap();
+        assert!((7_000..=9_216).contains(&image.len()), "{}", image.len());
+        let page = std::fs::read_to_string(folder.path().join("runs/owls/report.html")).unwrap();
+        assert!(page.contains(&image.len().to_string()));
+
+        let board = [
+            "--text",
+            "owls.txt",
+            "--board",
+            "microbit",
+            "--print-recipe",
+        ];
+        train(folder.path(), &board)
+            .assert()
+            .success()
+            .stdout(contains("bits = 4\n"))
+            .stdout(contains("output_dropout = 0."));
+    }
+
+    /// A few sentences over and over, with a little difference.
+    fn written(sentences: &[&str]) -> String {
+        let order = (0..240_usize).map(|n| sentences[n * n % 7 % sentences.len()]);
+        order.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn texts_of_other_scripts_train_and_are_written_back() {
+        let _alone = alone();
+        let russian = written(&[
+            "Старый кот спит у тёплой печи.",
+            "За окном идёт снег, и никто не торопится.",
+            "«Куда ты?» — спросила сова; лиса не ответила.",
+        ]);
+        let korean = written(&[
+            "고양이가 따뜻한 창가에서 잠을 잔다.",
+            "밖에는 눈이 오고, 아무도 서두르지 않는다.",
+            "부엉이가 물었다. \"어디로 가니?\"",
+        ]);
+        let emoji = written(&[
+            "the 🦉 saw a 🐭 under the 🌙 ✨",
+            "🐈‍⬛ naps, 🦊 runs 🏃🏽‍♀️ home 🏠",
+            "snow ❄️ falls, tea ☕ is hot 🔥🔥",
+        ]);
+        for (name, text, ascii) in [
+            ("russian", russian, "kot spit"),
+            ("korean", korean, "goyangi"),
+            ("emoji", emoji, "the "),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(format!("{name}.txt"));
+            std::fs::write(&path, &text).unwrap();
+            let file = path.to_str().unwrap();
+            let small = [
+                "--text",
+                file,
+                "--hidden",
+                "24",
+                "--batch",
+                "4",
+                "--seq-len",
+                "32",
+            ];
+            let small = [&small[..], &["--steps", "150"]].concat();
+            for unicode in [true, false] {
+                let flag: &[&str] = if unicode { &["--unicode"] } else { &[] };
+                train(folder.path(), &[&small[..], flag].concat())
+                    .assert()
+                    .success()
+                    .stdout(contains("engine loss"));
+                let mut sample = Command::cargo_bin("host").unwrap();
+                sample.current_dir(folder.path());
+                sample.args(["sample", &format!("weights/{name}.img"), "--length", "400"]);
+                let written = sample.assert().success().get_output().stdout.clone();
+                let written = String::from_utf8(written).unwrap();
+                assert_eq!(written.chars().count(), 400);
+                if unicode {
+                    assert!(written.chars().all(|c| text.contains(c)), "{written}");
+                    assert!(!written.is_ascii(), "{written}");
+                } else {
+                    assert!(written.is_ascii(), "{written}");
+                    let transliterated =
+                        Corpus::from_bytes(name, text.clone().into_bytes(), Reading::default());
+                    let corpus = transliterated.unwrap();
+                    let symbols = corpus.training().iter();
+                    let read: String = symbols.filter_map(|&s| corpus.alphabet.char(s)).collect();
+                    assert!(read.contains(ascii), "{read}");
+                }
+            }
+        }
     }
 
     #[cfg(unix)]

@@ -11,10 +11,12 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod bench_train;
+mod boards;
 mod command;
 mod demo;
 mod dist;
 mod setup;
+mod soak;
 mod test;
 
 /// Set-up, demo, tests and benchmarks of Inkling
@@ -38,6 +40,10 @@ enum Task {
     DistBuild(dist::Build),
     /// Check everything: style, lints, licences, tests on the PC and on emulated boards
     Test(test::Args),
+    /// Let an emulated board write for a long time and compare every byte with the PC
+    Soak(soak::Args),
+    /// Build the firmware for every board and check that it fits
+    Boards(boards::Args),
     /// Measure
     #[command(subcommand)]
     Bench(bench::Task),
@@ -51,6 +57,8 @@ fn main() -> ExitCode {
         Task::Dist(args) => dist::run(&args),
         Task::DistBuild(args) => dist::build(&args),
         Task::Test(args) => test::run(&args),
+        Task::Soak(args) => soak::run(&args),
+        Task::Boards(args) => boards::run(&args),
         Task::Bench(task) => bench::run(&task),
     });
     match result {

@@ -35,6 +35,9 @@ pub struct Args {
     /// Show the firmware's log on standard error
     #[arg(long)]
     log: bool,
+    /// Join the USB port of a board that has one beside its UART
+    #[arg(long)]
+    usb: bool,
     /// Print one passage of this many characters, nothing else, and end
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     length: Option<u32>,
@@ -75,6 +78,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let options = Options {
         log: args.log,
+        usb: args.usb,
         ..Options::default()
     };
     let mut emulator = start(&firmware, options)?;

@@ -1,30 +1,39 @@
-//! `eval`: how well a model predicts a text, with the board's own arithmetic.
+//! `eval`: how well models predict a text, with the board's own arithmetic.
 
 use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
+use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::model::{Shape, TextArgs, bar, float_weights_path, image_path};
-use crate::evaluate::{bits, engine_loss};
+use crate::evaluate::{Saturation, bits, engine_block_loss, engine_loss};
 use crate::image::AlignedImage;
 use crate::quantize::FloatModel;
+
+/// Enough characters to see how often numbers are at their ends.
+const SATURATION_CHARACTERS: usize = 20_000;
 
 /// Options of `eval`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The model: an image file, or the name of one in weights/
-    model: PathBuf,
+    /// The models: image files, or names of those in weights/
+    #[arg(required = true, value_name = "MODEL")]
+    models: Vec<PathBuf>,
     /// The run it was exported from, for float loss and gap [default: the run of the model's name]
     #[arg(long, value_name = "RUN")]
     float: Option<PathBuf>,
+    /// Also measure on independent blocks of so many characters, as transformers of that context are
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    blocks: Option<u32>,
     #[command(flatten)]
     text: TextArgs,
-    /// Print the result as JSON
+    /// Print one line of JSON per model
     #[arg(long)]
     json: bool,
 }
 
-/// What `eval` prints.
+/// What `eval` prints of a model.
 #[derive(Debug, Serialize)]
 struct Report {
     model: String,
@@ -37,15 +46,49 @@ struct Report {
     perplexity: f64,
     characters: usize,
     #[serde(flatten)]
+    blocks: Option<Blocks>,
+    /// Shares of numbers at the ends of their ranges.
+    saturation: Saturation,
+    saturation_characters: usize,
+    #[serde(flatten)]
     shape: Shape,
     /// Memory of the engine's state on a board.
     ram_bytes: usize,
 }
 
+/// What `--blocks` adds.
+#[derive(Debug, Serialize)]
+struct Blocks {
+    block_characters: u32,
+    /// None where the text is shorter than a block.
+    block_loss_nats: Option<f64>,
+}
+
 /// Runs `eval`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let path = image_path(&args.model)?;
-    let image = AlignedImage::open(&path)?;
+    ensure!(
+        args.float.is_none() || args.models.len() == 1,
+        "--float names the run of one model: evaluate the others without it"
+    );
+    let mut reports = Vec::new();
+    for model in &args.models {
+        let report = measure(args, model)?;
+        if args.json {
+            println!("{}", serde_json::to_string(&report)?);
+        }
+        reports.push(report);
+    }
+    match &reports[..] {
+        _ if args.json => {}
+        [report] => print(report),
+        reports => println!("{}", table(reports)),
+    }
+    Ok(())
+}
+
+/// Measures one model.
+fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
+    let image = AlignedImage::open(&image_path(model)?)?;
     let model = image.model()?;
     let alphabet: String = model.alphabet().chars().collect();
     let float = match &args.float {
@@ -61,6 +104,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
     let progress = bar(validation.len(), "engine");
     let engine = engine_loss(model, &validation, |done| progress.set_position(done));
+    let blocks = args.blocks.map(|length| Blocks {
+        block_characters: length,
+        block_loss_nats: engine_block_loss(model, &validation, length as usize),
+    });
     progress.finish_and_clear();
     let float_loss = float.map(|float| {
         let progress = bar(validation.len(), "float");
@@ -68,7 +115,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         progress.finish_and_clear();
         loss
     });
-    let report = Report {
+    let beginning = &validation[..validation.len().min(SATURATION_CHARACTERS)];
+    Ok(Report {
         model: model.name().to_owned(),
         engine_loss_nats: engine,
         bits_per_char: bits(engine),
@@ -76,15 +124,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         gap_nats: float_loss.map(|float| engine - float),
         perplexity: engine.exp(),
         characters: validation.len() - 1,
+        blocks,
+        saturation: Saturation::measure(model, beginning),
+        saturation_characters: beginning.len(),
         shape: Shape::of(&model),
         ram_bytes: size_of::<firmware::generator::Generator<'_>>(),
-    };
-    if args.json {
-        println!("{}", serde_json::to_string(&report)?);
-    } else {
-        print(&report);
-    }
-    Ok(())
+    })
 }
 
 fn print(report: &Report) {
@@ -100,9 +145,96 @@ fn print(report: &Report) {
         "measured on  {} characters, as one stream",
         report.characters
     );
+    if let Some(blocks) = &report.blocks {
+        let length = blocks.block_characters;
+        match blocks.block_loss_nats {
+            Some(loss) => println!(
+                "in blocks    {loss:.4} nats/char, over independent blocks of {length} characters"
+            ),
+            None => {
+                println!("in blocks    the text is shorter than one block of {length} characters")
+            }
+        }
+    }
+    let Saturation {
+        input_gate,
+        forget_gate,
+        candidate,
+        output_gate,
+        cells,
+    } = report.saturation;
+    let [i, f, g, o, c] = [input_gate, forget_gate, candidate, output_gate, cells].map(percent);
+    println!(
+        "saturation   gates i {i}, f {f}, g {g}, o {o}; cells {c} (first {} characters)",
+        report.saturation_characters
+    );
     println!("shape        {}", report.shape);
     println!(
         "needs        {} bytes of flash, {} bytes of RAM",
         report.shape.image_bytes, report.ram_bytes
     );
+}
+
+/// One row per model.
+fn table(reports: &[Report]) -> Table {
+    let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
+    let mut header = vec![
+        "model".to_owned(),
+        "hidden".to_owned(),
+        "weights".to_owned(),
+        "image bytes".to_owned(),
+        "engine loss".to_owned(),
+        "float loss".to_owned(),
+        "gap".to_owned(),
+        "bits/char".to_owned(),
+        "perplexity".to_owned(),
+    ];
+    let blocks = reports.first().and_then(|report| report.blocks.as_ref());
+    header.extend(blocks.map(|blocks| format!("blocks of {}", blocks.block_characters)));
+    header.extend(["i", "f", "g", "o", "cells"].map(|part| format!("{part} at end")));
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(header);
+    for report in reports {
+        let saturation = &report.saturation;
+        let mut row = vec![
+            report.model.clone(),
+            report.shape.hidden.to_string(),
+            format!(
+                "int{}/int{}",
+                report.shape.weight_bits, report.shape.output_bits
+            ),
+            report.shape.image_bytes.to_string(),
+            number(Some(report.engine_loss_nats)),
+            number(report.float_loss_nats),
+            number(report.gap_nats),
+            number(Some(report.bits_per_char)),
+            format!("{:.3}", report.perplexity),
+        ];
+        row.extend(
+            report
+                .blocks
+                .as_ref()
+                .map(|blocks| number(blocks.block_loss_nats)),
+        );
+        row.extend(
+            [
+                saturation.input_gate,
+                saturation.forget_gate,
+                saturation.candidate,
+                saturation.output_gate,
+                saturation.cells,
+            ]
+            .map(percent),
+        );
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
 }

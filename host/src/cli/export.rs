@@ -10,16 +10,17 @@ use crate::evaluate::bits;
 use crate::export::{Exported, export};
 use crate::paths;
 use crate::quantize::{FloatModel, Widths};
+use crate::report::{Export, Report};
 
 /// Options of `export`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run: its name, its folder, or its weights.safetensors
     run: PathBuf,
-    /// Bits per weight
-    #[arg(long, default_value = "8", value_parser = parse_bits)]
-    bits: Bits,
-    /// Bits per weight of the output layer [default: as --bits]
+    /// Bits per input and recurrent weight [default: those of the run's recipe]
+    #[arg(long, value_parser = parse_bits)]
+    bits: Option<Bits>,
+    /// Bits per weight of the output layer [default: those of the run's recipe]
     #[arg(long, value_name = "BITS", value_parser = parse_bits)]
     output_bits: Option<Bits>,
     /// Name of the model: the files are NAME.img, NAME.safetensors and NAME.md [default: the run's]
@@ -45,13 +46,15 @@ pub fn parse_bits(text: &str) -> Result<Bits, String> {
 
 /// Runs `export`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let float = FloatModel::load(&float_weights_path(&args.run)?)?;
+    let weights = float_weights_path(&args.run)?;
+    let float = FloatModel::load(&weights)?;
     let name = args.name.clone().unwrap_or_else(|| float.name.clone());
     let alphabet: String = float.alphabet.iter().collect();
     let validation = args.text.validation(&alphabet, Some(&float))?;
+    let wanted = float.widths();
     let widths = Widths {
-        recurrent: args.bits,
-        output: args.output_bits.unwrap_or(args.bits),
+        recurrent: args.bits.unwrap_or(wanted.recurrent),
+        output: args.output_bits.unwrap_or(wanted.output),
     };
     let folder = args.output.clone().unwrap_or_else(paths::weights_dir);
     let bar = bar(validation.len(), "measuring");
@@ -60,16 +63,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     })
     .with_context(|| format!("could not export {name}"))?;
     bar.finish_and_clear();
+    if let Some(run_dir) = weights.parent() {
+        Report::add_export(run_dir, Export::of(&exported, widths))?;
+    }
     if args.json {
         println!("{}", serde_json::to_string(&exported)?);
     } else {
-        report(&exported);
+        print_export(&exported);
     }
     Ok(())
 }
 
 /// Says what was written and how good it is.
-pub fn report(exported: &Exported) {
+pub fn print_export(exported: &Exported) {
     println!(
         "{} ({} bytes)",
         exported.image.display(),

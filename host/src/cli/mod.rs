@@ -14,6 +14,7 @@ mod eval;
 mod export;
 mod fetch;
 mod flash;
+mod health;
 mod inspect;
 mod interrupt;
 mod model;
@@ -39,8 +40,10 @@ enum Command {
     Train(train::Args),
     /// Turn the float weights of a run into a model image
     Export(export::Args),
-    /// Measure how well a model predicts a text, with the board's own arithmetic
+    /// Measure how well models predict a text, with the board's own arithmetic
     Eval(eval::Args),
+    /// Let a model write a million characters and say whether it stays sound
+    Health(health::Args),
     /// Print the exact text that a board would print
     Sample(sample::Args),
     /// Show what is inside a model image and which boards it fits
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Sample(args) => sample::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Boards(args) => boards::run(&args),

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
-use firmware::kernels::Bits;
 
-use super::export::report;
-use super::model::bar;
-use crate::corpus::{Corpus, Source, Standard};
+use super::export::print_export;
+use super::model::{bar, float_weights_path};
+use crate::corpus::{Corpus, Reading, Source, Standard};
+use crate::device;
 use crate::export::export;
 use crate::paths;
-use crate::quantize::{FloatModel, Widths};
+use crate::quantize::FloatModel;
+use crate::report::{self, Report};
 use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::recipe::{DEFAULT_RECIPE, Length, Recipe};
 use crate::train::run::{Outcome, run as train};
-use crate::train::{self, DeviceChoice, Job, Observer, Trainer};
+use crate::train::{self, DeviceChoice, Job, Observer, Trainer, budget};
 
 mod display;
 
@@ -35,9 +36,21 @@ pub struct Args {
     /// Which standard corpus
     #[arg(long, value_enum, default_value_t, conflicts_with_all = ["text", "resume"])]
     corpus: Standard,
-    /// All settings: tutorial, quick, 64k, or a TOML file of your own [default: quick]
+    /// All settings: tutorial, quick, 32k, 64k, 128k, 256k, 512k (for images of that size), or a TOML file
+    /// of your own [default: quick]
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     recipe: Option<String>,
+    /// Start with the weights of a finished run of the same shape and alphabet: to go on with another
+    /// recipe or another text
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    from: Option<PathBuf>,
+    /// Choose all settings for a model of at most this much flash, like 64k
+    #[arg(long, value_name = "SIZE", value_parser = budget::parse_bytes,
+        conflicts_with_all = ["recipe", "resume"])]
+    budget: Option<usize>,
+    /// Choose all settings for the flash of a board; `host boards` lists them
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["recipe", "resume", "budget"])]
+    board: Option<String>,
     /// Name of the run and of the model [default: that of the text or the recipe]
     #[arg(long, conflicts_with = "resume")]
     name: Option<String>,
@@ -71,10 +84,10 @@ pub struct Args {
 #[command(next_help_heading = "Instead of the recipe's")]
 struct Settings {
     /// Cells per LSTM layer
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["resume", "budget", "board"])]
     hidden: Option<i64>,
     /// LSTM layers
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["resume", "budget", "board"])]
     layers: Option<i64>,
     /// Bits per weight of the exported model: 4 or 8
     #[arg(long, value_name = "N")]
@@ -151,8 +164,8 @@ pub fn run(args: &Args) -> Result<()> {
 /// Turns the float weights of a finished run into a model in `weights/`.
 fn export_run(trainer: &Trainer, weights: &Path, json: bool) -> Result<()> {
     let name = &trainer.job.name;
-    let bits = trainer.job.recipe.model.bits;
-    let widths = Widths::uniform(Bits::from_count(bits).context("bits are 8 or 4")?);
+    let widths = trainer.job.recipe.model.widths();
+    let widths = widths.context("bits are 8 or 4")?;
     let float = FloatModel::load(weights)?;
     let validation = trainer.corpus().validation();
     let bar = bar(validation.len(), "measuring");
@@ -166,12 +179,13 @@ fn export_run(trainer: &Trainer, weights: &Path, json: bool) -> Result<()> {
     )
     .with_context(|| format!("could not export {name}"))?;
     bar.finish_and_clear();
+    Report::add_export(&paths::run_dir(name), report::Export::of(&exported, widths))?;
     if json {
         let mut line = serde_json::to_value(&exported)?;
         line["event"] = "export".into();
         println!("{line}");
     } else {
-        report(&exported);
+        print_export(&exported);
     }
     Ok(())
 }
@@ -197,25 +211,82 @@ fn prepare(args: &Args) -> Result<Option<Trainer>> {
         ));
     }
 
-    let recipe_name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
-    let mut recipe = Recipe::find(recipe_name)?;
-    args.settings.apply(&mut recipe);
-    recipe.check()?;
+    let text = args.text.as_deref().map(std::path::absolute).transpose()?;
+    let source = Source::choose(text.as_deref(), args.corpus);
+    let plan = match args.flash()? {
+        Some((name, bytes)) => plan_for(args, &source, name, bytes)?,
+        None => {
+            let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
+            let mut recipe = Recipe::find(name)?;
+            args.settings.apply(&mut recipe);
+            Plan {
+                name: name.to_owned(),
+                recipe,
+                corpus: None,
+            }
+        }
+    };
+    plan.recipe.check()?;
     if args.print_recipe {
-        print!("{}", recipe.to_toml());
+        print!("{}", plan.recipe.to_toml());
         return Ok(None);
     }
     let name = match &args.name {
         Some(name) => checked_name(name)?,
-        None => default_name(args.text.as_deref(), recipe_name),
+        None => default_name(args.text.as_deref(), &plan.name),
     };
-    let text = args.text.as_deref().map(std::path::absolute).transpose()?;
-    let source = Source::choose(text.as_deref(), args.corpus);
-    let job = Job::new(name, source, args.unicode, args.lossy, recipe);
-    let corpus = Corpus::load(&job.source, job.reading, &say)?;
+    let mut job = Job::new(name, source, args.unicode, args.lossy, plan.recipe);
+    let corpus = match plan.corpus {
+        Some(corpus) => corpus,
+        None => Corpus::load(&job.source, job.reading, &say)?,
+    };
+    job.from = args.from.as_deref().map(float_weights_path).transpose()?;
     let trainer = Trainer::new(job, corpus, train::device(args.device)?)?;
     keep_unfinished(&trainer.job.name)?;
     Ok(Some(trainer))
+}
+
+/// What is to be trained by, and the text if it had to be read to know.
+struct Plan {
+    name: String,
+    recipe: Recipe,
+    corpus: Option<Corpus>,
+}
+
+impl Args {
+    /// The flash that settings are to be chosen for, with a name for it.
+    fn flash(&self) -> Result<Option<(String, usize)>> {
+        match (self.budget, &self.board) {
+            (Some(bytes), _) if bytes % 1024 == 0 => {
+                Ok(Some((format!("{}k", bytes / 1024), bytes)))
+            }
+            (Some(bytes), _) => Ok(Some((bytes.to_string(), bytes))),
+            (None, Some(board)) => {
+                let bytes = budget::of_board(device::find(board)?);
+                Ok(Some((board.clone(), bytes)))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// Chooses settings for so many bytes of flash: the symbols of the text decide what fits.
+fn plan_for(args: &Args, source: &Source, name: String, bytes: usize) -> Result<Plan> {
+    let reading = Reading {
+        unicode: args.unicode,
+        lossy: args.lossy,
+        printable: false,
+    };
+    let corpus = Corpus::load(source, reading, &|line| eprintln!("{line}"))?;
+    let symbols = corpus.alphabet.len();
+    let mut recipe = budget::recipe(bytes, symbols, args.settings.bits)?;
+    args.settings.apply(&mut recipe);
+    eprintln!("{}", budget::describe(&recipe, bytes, symbols));
+    Ok(Plan {
+        name,
+        recipe,
+        corpus: Some(corpus),
+    })
 }
 
 /// Moves a run of the same name that was interrupted out of the way, so that nothing is lost.

@@ -13,10 +13,54 @@ pub const MAX_SYMBOLS: usize = 255;
 const PRINTABLE: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\
     !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ \t\n\r\u{b}\u{c}";
 
+/// What stands for the rarest characters of a text that has too many.
+pub const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
+
+/// How often each character occurs in a text.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    ascii: [u64; 128],
+    others: HashMap<char, u64>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            ascii: [0; 128],
+            others: HashMap::new(),
+        }
+    }
+}
+
+impl Counts {
+    /// Counts one character.
+    pub fn add(&mut self, c: char) {
+        match self.ascii.get_mut(c as usize) {
+            Some(count) => *count += 1,
+            None => *self.others.entry(c).or_default() += 1,
+        }
+    }
+
+    /// All characters that occurred, in no order, with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (char, u64)> {
+        let ascii = (0_u8..128).map(char::from).zip(self.ascii);
+        let others = self.others.iter().map(|(&c, &count)| (c, count));
+        ascii.filter(|&(_, count)| count > 0).chain(others)
+    }
+
+    /// All characters together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.iter().map(|(_, count)| count).sum()
+    }
+}
+
 /// Characters in index order, with the way back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alphabet {
     symbols: Vec<char>,
+    /// For characters below 128, most of most texts.
+    ascii: [Option<u8>; 128],
     indices: HashMap<char, u8>,
 }
 
@@ -30,22 +74,30 @@ pub struct Encoded {
 }
 
 impl Alphabet {
-    /// The characters that occur in `text`, most frequent first, at most [`MAX_SYMBOLS`] of them.
+    /// The characters that were counted, most frequent first.
     ///
-    /// With `printable` the 100 symbols of `string.printable` are in it as well, also those that
-    /// never occur.
+    /// Of more than [`MAX_SYMBOLS`] the rarest give way to one [`REPLACEMENT`]. With `printable` the
+    /// 100 symbols of `string.printable` are in it as well, also those that never occur.
     #[must_use]
-    pub fn of_text(text: &str, printable: bool) -> Self {
-        let mut counts: HashMap<char, usize> = HashMap::new();
+    pub fn of_counts(counts: &Counts, printable: bool) -> Self {
+        let mut all: HashMap<char, u64> = HashMap::new();
         if printable {
-            counts.extend(PRINTABLE.chars().map(|c| (c, 0)));
+            all.extend(PRINTABLE.chars().map(|c| (c, 0)));
         }
-        for c in text.chars() {
-            *counts.entry(c).or_default() += 1;
+        all.extend(counts.iter());
+        let in_order = |all: HashMap<char, u64>| {
+            let mut symbols: Vec<(char, u64)> = all.into_iter().collect();
+            symbols.sort_unstable_by_key(|&(c, count)| (std::cmp::Reverse(count), c));
+            symbols
+        };
+        if all.len() > MAX_SYMBOLS {
+            let before = all.remove(&REPLACEMENT).unwrap_or(0);
+            let mut kept = in_order(all);
+            let rarest = kept.split_off(MAX_SYMBOLS - 1);
+            let replaced = rarest.iter().fold(before, |sum, &(_, count)| sum + count);
+            all = kept.into_iter().chain([(REPLACEMENT, replaced)]).collect();
         }
-        let mut symbols: Vec<(char, usize)> = counts.into_iter().collect();
-        symbols.sort_unstable_by_key(|&(c, count)| (std::cmp::Reverse(count), c));
-        symbols.truncate(MAX_SYMBOLS);
+        let symbols = in_order(all);
         Self::from_distinct(symbols.into_iter().map(|(c, _)| c).collect())
     }
 
@@ -66,8 +118,13 @@ impl Alphabet {
     }
 
     fn from_distinct(symbols: Vec<char>) -> Self {
-        let indices = symbols.iter().copied().zip(0..=u8::MAX).collect();
-        Self { symbols, indices }
+        let indices: HashMap<char, u8> = symbols.iter().copied().zip(0..=u8::MAX).collect();
+        let ascii = std::array::from_fn(|code| indices.get(&char::from(code as u8)).copied());
+        Self {
+            symbols,
+            ascii,
+            indices,
+        }
     }
 
     /// How many symbols there are.
@@ -91,27 +148,22 @@ impl Alphabet {
     /// The index of `c`, if the alphabet has it.
     #[must_use]
     pub fn index_of(&self, c: char) -> Option<u8> {
-        self.indices.get(&c).copied()
+        match self.ascii.get(c as usize) {
+            Some(&index) => index,
+            None => self.indices.get(&c).copied(),
+        }
+    }
+
+    /// The index of `c` or of what replaces it, if the alphabet has either.
+    #[must_use]
+    pub fn encode(&self, c: char) -> Option<u8> {
+        self.index_of(c).or_else(|| self.index_of(REPLACEMENT))
     }
 
     /// The character of an index, if it is one of the alphabet's.
     #[must_use]
     pub fn char(&self, index: u8) -> Option<char> {
         self.symbols.get(usize::from(index)).copied()
-    }
-
-    /// Turns `text` into symbols; characters outside the alphabet are skipped and counted.
-    #[must_use]
-    pub fn encode(&self, text: &str) -> Encoded {
-        let mut symbols = Vec::with_capacity(text.len());
-        let mut skipped = 0;
-        for c in text.chars() {
-            match self.index_of(c) {
-                Some(index) => symbols.push(index),
-                None => skipped += 1,
-            }
-        }
-        Encoded { symbols, skipped }
     }
 }
 

@@ -43,6 +43,9 @@ pub enum CorpusError {
         /// Where the first undecodable byte is.
         offset: usize,
     },
+    /// The file was written to while it was read.
+    #[error("'{0}' changed while it was read; try again when it is complete")]
+    Changed(String),
     /// Transliteration left nothing.
     #[error("no character of '{0}' has an ASCII form; pass --unicode to keep its own characters")]
     NothingLeft(String),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::corpus::CorpusError;
 use crate::quantize::QuantizeError;
+use crate::report::ReportError;
 
 /// Why a training could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,18 @@ pub enum TrainError {
         /// What is accepted.
         wanted: &'static str,
     },
+    /// Not even the smallest model fits a budget.
+    #[error(
+        "no model of {symbols} symbols fits {budget} bytes; the smallest takes {least}, so give at least --budget {least}"
+    )]
+    BudgetTooSmall {
+        /// Bytes there are.
+        budget: usize,
+        /// Symbols of the text.
+        symbols: usize,
+        /// Bytes there must be.
+        least: usize,
+    },
     /// The training part is too short for even one prediction.
     #[error("the text has only {characters} characters; training needs at least 3")]
     TooShort {
@@ -58,6 +71,14 @@ pub enum TrainError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// The weights to start with do not fit.
+    #[error("a run cannot start with '{}': {reason}", path.display())]
+    BadStart {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
         reason: String,
     },
     /// A run is resumed on another text.
@@ -95,9 +116,24 @@ pub enum TrainError {
     /// The weights could not be rounded to few bits.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
+    /// The report of the run could not be drawn.
+    #[error(transparent)]
+    Report(ReportError),
     /// libtorch refused an operation.
     #[error(transparent)]
     Torch(#[from] tch::TchError),
+}
+
+impl From<ReportError> for TrainError {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Write {
+                path,
+                source: reason,
+            } => Self::Unwritable { path, reason },
+            error => Self::Report(error),
+        }
+    }
 }
 
 fn describe(error: &io::Error) -> String {

@@ -7,21 +7,27 @@ use super::random::{Purpose, seed_torch};
 use super::weights::{Shape, Weights};
 use crate::corpus::Alphabet;
 
-/// Symbols read between two looks at the sum.
-const PIECE: i64 = 2048;
+/// Symbols of a stream that are read at once, at most.
+const LONGEST_PIECE: i64 = 2048;
+
+/// Numbers that a piece of all streams may take in one layer (128 MiB).
+const PIECE_NUMBERS: i64 = 1 << 25;
+
+/// A parallel stream is at least this long, so that starting it from the zero state weighs little.
+const SHORTEST_STREAM: i64 = 1000;
 
 /// The mean loss of the network on `symbols` in nats per character, or `None` for a text without
 /// a prediction.
 ///
-/// The text is read as so many parallel `streams`, each from the zero state. One stream is the
-/// protocol by which models are compared; more are faster and a hair off.
+/// The text is read as so many parallel `streams`, fewer if it is short, each from the zero state. One
+/// stream is the protocol by which models are compared; more are faster and a hair off.
 #[must_use]
 pub fn loss(shape: &Shape, flat: &Tensor, symbols: &[u8], streams: i64) -> Option<f64> {
     let predictions = symbols.len() as i64 - 1;
     if predictions < 1 {
         return None;
     }
-    let streams = streams.min(predictions);
+    let streams = streams.min(predictions / SHORTEST_STREAM).max(1);
     let length = predictions / streams;
     let used = (streams * length) as usize;
     let columns = |text: &[u8]| {
@@ -35,8 +41,10 @@ pub fn loss(shape: &Shape, flat: &Tensor, symbols: &[u8], streams: i64) -> Optio
         let weights = Weights::of(shape, flat);
         let mut state = State::zero(shape, streams, flat.device());
         let mut sum = 0.0;
-        for begin in (0..length).step_by(PIECE as usize) {
-            let size = PIECE.min(length - begin);
+        let piece = PIECE_NUMBERS / (4 * shape.hidden * streams);
+        let piece = piece.clamp(1, LONGEST_PIECE);
+        for begin in (0..length).step_by(piece as usize) {
+            let size = piece.min(length - begin);
             let (scores, next) = forward(
                 &weights,
                 &inputs.narrow(0, begin, size),

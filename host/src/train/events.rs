@@ -76,6 +76,8 @@ pub enum Event {
         validation_loss_nats: Option<f64>,
         /// Where the weights were written; none when interrupted.
         weights: Option<String>,
+        /// Where the report was written, for people to open.
+        report: String,
     },
 }
 

@@ -1,19 +1,17 @@
 //! The feed: which window of the text each step learns from, as a function of the step alone.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::random::{Purpose, draw};
 use super::recipe::{Data, Order};
 
-/// The training text on the device, cut for a recipe.
+/// How a training text is read for a recipe. The text itself stays where it is, a byte per character.
 #[derive(Debug)]
 pub struct Feed {
-    /// Inputs and what follows them: `[length, streams]` (chunks: one stream), bytes.
-    inputs: Tensor,
-    targets: Tensor,
     cut: Cut,
     order: Order,
     seed: u64,
+    device: Device,
 }
 
 /// Symbols and what follows them: `[seq_len, batch]` each.
@@ -69,27 +67,14 @@ impl Cut {
 }
 
 impl Feed {
-    /// Puts the training text `symbols` (at least two) on the device.
+    /// A feed of a training text of so many characters, at least two.
     #[must_use]
-    pub fn new(symbols: &[u8], data: &Data, seed: u64, device: Device) -> Self {
-        let cut = Cut::fit(data, symbols.len() as i64 - 1);
-        let streams = match data.order {
-            Order::Streams => cut.batch,
-            Order::Chunks => 1,
-        };
-        let used = (streams * cut.stream) as usize;
-        let columns = |text: &[u8]| {
-            Tensor::from_data_size(text, &[streams, cut.stream], Kind::Uint8)
-                .transpose(0, 1)
-                .contiguous()
-                .to_device(device)
-        };
+    pub fn new(characters: usize, data: &Data, seed: u64, device: Device) -> Self {
         Self {
-            inputs: columns(&symbols[..used]),
-            targets: columns(&symbols[1..=used]),
-            cut,
+            cut: Cut::fit(data, characters as i64 - 1),
             order: data.order,
             seed,
+            device,
         }
     }
 
@@ -99,46 +84,43 @@ impl Feed {
         self.cut
     }
 
-    /// The window of a step, counted from 0.
+    /// The window of `text` for a step, counted from 0.
     #[must_use]
-    pub fn window(&self, step: u64) -> Window {
-        let wide = |bytes: Tensor| bytes.to_kind(Kind::Int64);
-        match self.order {
+    pub fn window(&self, text: &[u8], step: u64) -> Window {
+        let Cut {
+            batch,
+            seq_len,
+            stream,
+            windows,
+        } = self.cut;
+        let (begins, fresh): (Vec<i64>, bool) = match self.order {
             Order::Streams => {
-                let (epoch, index) = (
-                    step / self.cut.windows as u64,
-                    step % self.cut.windows as u64,
-                );
-                let slack = self.cut.stream - self.cut.windows * self.cut.seq_len;
-                let offset = self.anywhere(epoch, slack.min(self.cut.seq_len - 1));
-                let begin = offset + index as i64 * self.cut.seq_len;
-                Window {
-                    input: wide(self.inputs.narrow(0, begin, self.cut.seq_len)),
-                    target: wide(self.targets.narrow(0, begin, self.cut.seq_len)),
-                    fresh: index == 0,
-                }
+                let (epoch, index) = (step / windows as u64, step % windows as u64);
+                let slack = stream - windows * seq_len;
+                let offset = self.anywhere(epoch, slack.min(seq_len - 1));
+                let begin = offset + index as i64 * seq_len;
+                let begins = (0..batch).map(|column| column * stream + begin);
+                (begins.collect(), index == 0)
             }
             Order::Chunks => {
-                let batch = self.cut.batch;
-                let begins: Vec<i64> = (0..batch)
-                    .map(|chunk| {
-                        let index = step * batch as u64 + chunk as u64;
-                        self.anywhere(index, self.cut.stream - self.cut.seq_len)
-                    })
-                    .collect();
-                let gather = |from: &Tensor| {
-                    let chunks: Vec<Tensor> = begins
-                        .iter()
-                        .map(|&begin| from.narrow(0, begin, self.cut.seq_len))
-                        .collect();
-                    wide(Tensor::cat(&chunks, 1))
-                };
-                Window {
-                    input: gather(&self.inputs),
-                    target: gather(&self.targets),
-                    fresh: true,
-                }
+                let first = step * batch as u64;
+                let begins =
+                    (0..batch as u64).map(|chunk| self.anywhere(first + chunk, stream - seq_len));
+                (begins.collect(), true)
             }
+        };
+        let gather = |ahead: i64| {
+            let rows = (0..seq_len).flat_map(|row| begins.iter().map(move |begin| begin + row));
+            let symbols: Vec<i64> = rows
+                .map(|position| i64::from(text[(position + ahead) as usize]))
+                .collect();
+            let window = Tensor::from_slice(&symbols).view([seq_len, batch]);
+            window.to_device(self.device)
+        };
+        Window {
+            input: gather(0),
+            target: gather(1),
+            fresh,
         }
     }
 
@@ -179,8 +161,8 @@ mod tests {
         ) {
             let order = if chunks { Order::Chunks } else { Order::Streams };
             let text: Vec<u8> = (0..len as u8).collect();
-            let feed = Feed::new(&text, &data(order, batch, seq_len), 7, Device::Cpu);
-            let window = feed.window(step);
+            let feed = Feed::new(len, &data(order, batch, seq_len), 7, Device::Cpu);
+            let window = feed.window(&text, step);
             let (input, target) = (numbers(&window.input), numbers(&window.target));
             prop_assert!(input.len() as i64 <= seq_len && input[0].len() as i64 <= batch);
             for (row, (inputs, targets)) in input.iter().zip(&target).enumerate() {
@@ -199,8 +181,8 @@ mod tests {
             step in 0_u64..50,
         ) {
             let text: Vec<u8> = (0..len as u8).collect();
-            let feed = Feed::new(&text, &data(Order::Streams, batch, seq_len), 7, Device::Cpu);
-            let (this, next) = (feed.window(step), feed.window(step + 1));
+            let feed = Feed::new(len, &data(Order::Streams, batch, seq_len), 7, Device::Cpu);
+            let (this, next) = (feed.window(&text, step), feed.window(&text, step + 1));
             if !next.fresh {
                 let ends = numbers(&this.target).pop();
                 prop_assert_eq!(ends, numbers(&next.input).first().cloned());
@@ -212,10 +194,10 @@ mod tests {
     fn streams_read_nearly_all_of_a_long_text_each_time() {
         let data = data(Order::Streams, 4, 10);
         let text: Vec<u8> = (0..=250).collect();
-        let feed = Feed::new(&text, &data, 7, Device::Cpu);
+        let feed = Feed::new(text.len(), &data, 7, Device::Cpu);
         let (mut seen, mut begins) = ([false; 251], Vec::new());
         for step in 0..20 * feed.cut.windows as u64 {
-            let window = feed.window(step);
+            let window = feed.window(&text, step);
             let input = numbers(&window.input);
             if window.fresh {
                 begins.push(input[0][0]);

@@ -5,6 +5,7 @@
 //! [`checkpoint`] makes an interrupted run go on as if nothing had happened.
 
 mod adam;
+pub mod budget;
 pub mod checkpoint;
 mod error;
 pub mod evaluate;
@@ -43,11 +44,11 @@ pub fn device(choice: DeviceChoice) -> Result<tch::Device, TrainError> {
 /// Where to compute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum DeviceChoice {
-    /// The GPU if libtorch can use one, else the CPU
+    /// The GPU if libtorch can use one (untested), else the CPU
     #[default]
     Auto,
     /// The CPU
     Cpu,
-    /// The first GPU (nobody has tried this yet)
+    /// The first GPU: untested, nobody has tried it yet
     Cuda,
 }

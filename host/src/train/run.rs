@@ -7,12 +7,15 @@ use std::time::Instant;
 use super::events::{Event, Observer, Step};
 use super::recipe::Length;
 use super::store::Archive;
-use super::trainer::{Point, Trainer};
+use super::trainer::Trainer;
 use super::{TrainError, checkpoint};
-use crate::paths;
+use crate::report::{Point, Report, Sample, State, TextStatistics};
 
 /// A training part shorter than so many characters per weight is learned by heart.
 const CHARACTERS_PER_WEIGHT: f64 = 0.5;
+
+/// Samples that the report shows.
+const KEPT_SAMPLES: usize = 100;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +48,7 @@ pub fn run(
         sum: 0.0,
         count: 0,
         count_seconds: 0.0,
+        text: TextStatistics::of(trainer.corpus()),
         trainer,
         run_dir,
         observer,
@@ -72,6 +76,8 @@ struct Run<'a> {
     sum: f64,
     count: u64,
     count_seconds: f64,
+    /// For the report.
+    text: TextStatistics,
 }
 
 impl Run<'_> {
@@ -87,10 +93,7 @@ impl Run<'_> {
             hidden: shape.hidden,
             layers: shape.layers,
             parameters: shape.numel(),
-            device: match trainer.device {
-                tch::Device::Cpu => "cpu".to_owned(),
-                other => format!("{other:?}").to_lowercase(),
-            },
+            device: self.device(),
             step: trainer.progress.step,
             steps: match trainer.job.recipe.length {
                 Length::Steps(steps) => Some(steps),
@@ -99,6 +102,13 @@ impl Run<'_> {
         });
         for note in self.notes() {
             self.observer.observe(&Event::Note { text: note });
+        }
+    }
+
+    fn device(&self) -> String {
+        match self.trainer.device {
+            tch::Device::Cpu => "cpu".to_owned(),
+            other => format!("{other:?}").to_lowercase(),
         }
     }
 
@@ -160,7 +170,18 @@ impl Run<'_> {
         }
         if report.sample_every > 0 && due(report.sample_every) {
             let text = self.trainer.sample();
+            let sample = Sample {
+                step,
+                text: text.clone(),
+            };
+            let samples = &mut self.trainer.progress.samples;
+            samples.push(sample);
+            let surplus = samples.len().saturating_sub(KEPT_SAMPLES);
+            samples.drain(..surplus);
             self.observer.observe(&Event::Sample { step, text });
+        }
+        if due(report.validate_every) {
+            self.write_report(State::Training, None)?;
         }
         if !last && due(report.checkpoint_every) {
             self.save()?;
@@ -212,12 +233,6 @@ impl Run<'_> {
 
     fn save(&mut self) -> Result<(), TrainError> {
         let path = checkpoint::save(self.trainer, self.run_dir)?;
-        let curve = serde_json::to_vec_pretty(self.trainer.curve()).unwrap_or_default();
-        let curve_path = self.run_dir.join("curve.json");
-        paths::write_atomic(&curve_path, &curve).map_err(|reason| TrainError::Unwritable {
-            path: curve_path,
-            reason,
-        })?;
         self.saved = Some(self.trainer.progress.step);
         self.observer.observe(&Event::Checkpoint {
             step: self.trainer.progress.step,
@@ -250,8 +265,32 @@ impl Run<'_> {
         }
     }
 
+    /// Writes what is known by now for people to read.
+    fn write_report(&self, state: State, float_loss_nats: Option<f64>) -> Result<(), TrainError> {
+        let trainer = &*self.trainer;
+        let progress = &trainer.progress;
+        let report = Report {
+            name: trainer.job.name.clone(),
+            state,
+            step: progress.step,
+            done: trainer.done(),
+            seconds: progress.seconds,
+            parameters: trainer.shape.numel(),
+            device: self.device(),
+            recipe: trainer.job.recipe.to_toml(),
+            text: self.text.clone(),
+            notes: self.notes(),
+            curve: progress.curve.clone(),
+            samples: progress.samples.clone(),
+            float_loss_nats,
+            exports: Vec::new(),
+        };
+        Ok(report.write(self.run_dir)?)
+    }
+
     fn interrupt(mut self) -> Result<Outcome, TrainError> {
         self.save()?;
+        self.write_report(State::Interrupted, None)?;
         self.end(true, None, None);
         Ok(Outcome::Interrupted)
     }
@@ -261,6 +300,7 @@ impl Run<'_> {
         let loss = self.trainer.final_loss();
         let weights = self.run_dir.join("weights.safetensors");
         self.write_weights(&weights, loss)?;
+        self.write_report(State::Finished, loss)?;
         self.end(false, loss, Some(&weights));
         Ok(Outcome::Finished {
             validation_loss: loss,
@@ -277,11 +317,16 @@ impl Run<'_> {
         archive.text("format", "inkling-float-1");
         archive.text("name", &trainer.job.name);
         archive.text("alphabet", &corpus.alphabet);
+        let counts: Vec<String> = corpus.counts().iter().map(u64::to_string).collect();
+        archive.text("counts", counts.join(" "));
         archive.text("recipe", trainer.job.recipe.to_toml());
         archive.text(
             "corpus",
             format!("{} {}", corpus.sha256, corpus.description),
         );
+        if let Some(from) = &trainer.job.from {
+            archive.text("started_from", from.display());
+        }
         archive.text("unicode", corpus.unicode);
         let source = serde_json::to_string(&trainer.job.source).unwrap_or_default();
         archive.text("source", source);
@@ -301,6 +346,7 @@ impl Run<'_> {
             interrupted,
             validation_loss_nats: loss,
             weights: weights.map(|path| path.display().to_string()),
+            report: Report::path(self.run_dir).display().to_string(),
         });
     }
 }

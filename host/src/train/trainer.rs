@@ -1,7 +1,7 @@
 //! The trainer: everything that changes from step to step, and what one step does to it.
 
-use firmware::fixed::HIDDEN_ONE;
-use firmware::kernels::Bits;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -13,10 +13,13 @@ use super::network::{Dropped, State};
 use super::random::{Purpose, draw, seed_torch};
 use super::recipe::{AlphabetKind, Quantization, Recipe};
 use super::rounding;
+use super::store;
 use super::weights::Shape;
 use super::workers::{Part, Task, Workers};
 use crate::corpus::{Corpus, Reading, Source};
 use crate::quantize::Widths;
+use crate::quantize::float::shares;
+use crate::report::{Point, Sample};
 
 /// Parallel streams for the measurements on the way.
 const VALIDATION_STREAMS: i64 = 64;
@@ -32,6 +35,9 @@ pub struct Job {
     pub reading: Reading,
     /// Every setting.
     pub recipe: Recipe,
+    /// The float weights to start with, instead of random ones.
+    #[serde(default)]
+    pub from: Option<PathBuf>,
 }
 
 impl Job {
@@ -48,6 +54,7 @@ impl Job {
             source,
             reading,
             recipe,
+            from: None,
         }
     }
 }
@@ -59,6 +66,8 @@ pub struct Trainer {
     pub job: Job,
     pub(super) shape: Shape,
     pub(super) corpus: Corpus,
+    /// `[V]`: the share of each symbol in the training part.
+    frequencies: Vec<f64>,
     pub(super) device: Device,
     pub(super) progress: Progress,
     pub(super) tensors: Tensors,
@@ -83,21 +92,9 @@ pub struct Progress {
     pub rounded_since: Option<u64>,
     /// The learning curve.
     pub curve: Vec<Point>,
-}
-
-/// A point of the learning curve.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    /// Steps done.
-    pub step: u64,
-    /// Seconds spent.
-    pub seconds: f64,
-    /// The mean training loss since the point before, in nats per character.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub loss_nats: Option<f64>,
-    /// The validation loss of the averaged weights, as parallel streams.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation_loss_nats: Option<f64>,
+    /// What was written on the way.
+    #[serde(default)]
+    pub samples: Vec<Sample>,
 }
 
 /// The numbers of a training.
@@ -121,11 +118,14 @@ impl Trainer {
     /// A training before its first step.
     ///
     /// # Errors
-    /// When a setting makes no sense or the text is too short.
+    /// When a setting makes no sense, the text is too short, or the weights to start with do not fit.
     pub fn new(job: Job, corpus: Corpus, device: Device) -> Result<Self, TrainError> {
         let cut = Self::cut(&job, &corpus)?;
         let shape = Self::shape_of(&job, &corpus);
-        let weights = shape.first_weights(job.recipe.seed, device);
+        let weights = match &job.from {
+            Some(path) => store::start(path, &shape, &corpus.alphabet)?.to_device(device),
+            None => shape.first_weights(job.recipe.seed, device),
+        };
         let tensors = Tensors {
             average: weights.copy(),
             best: weights.copy(),
@@ -153,7 +153,7 @@ impl Trainer {
     ) -> Self {
         let shape = Self::shape_of(&job, &corpus);
         let data = &job.recipe.data;
-        let feed = Feed::new(corpus.training(), data, job.recipe.seed, device);
+        let feed = Feed::new(corpus.training().len(), data, job.recipe.seed, device);
         let most = if device == Device::Cpu {
             data.workers
         } else {
@@ -171,6 +171,7 @@ impl Trainer {
         Self {
             workers: Workers::new(&shape, &seen, workers),
             seen,
+            frequencies: shares(&corpus.counts()),
             feed,
             shape,
             job,
@@ -235,6 +236,12 @@ impl Trainer {
     #[must_use]
     pub fn curve(&self) -> &[Point] {
         &self.progress.curve
+    }
+
+    /// What was written so far.
+    #[must_use]
+    pub fn samples(&self) -> &[Sample] {
+        &self.progress.samples
     }
 
     /// The current weights as plain numbers.
@@ -322,26 +329,31 @@ impl Trainer {
         if let Some(since) = *rounded_since
             && (*step - since).is_multiple_of(refresh_every)
         {
-            let scales = rounding::scales(&self.shape, weights, widths)?;
+            let scales = rounding::scales(&self.shape, weights, &self.frequencies, widths)?;
             self.tensors.scales = Some(scales);
         }
-        let seen = self.rounded(&self.tensors.weights);
-        self.seen.copy_(&seen);
+        match &self.tensors.scales {
+            Some(scales) => self
+                .seen
+                .copy_(&rounding::round(&self.shape, weights, scales, widths)),
+            None => self.seen.copy_(weights),
+        }
         Ok(())
     }
 
-    /// `flat` as the engine will have it, from when on weights are rounded.
-    fn rounded(&self, flat: &Tensor) -> Tensor {
+    /// The averaged weights as the engine will have them, from when on weights are rounded.
+    fn rounded_average(&self) -> (Shape, Tensor) {
+        let average = &self.tensors.average;
         match (&self.tensors.scales, rounded_widths(&self.job.recipe)) {
-            (Some(scales), Some(widths)) => rounding::round(&self.shape, flat, scales, widths),
-            _ => flat.shallow_clone(),
+            (Some(scales), Some(widths)) => rounding::folded(&self.shape, average, scales, widths),
+            _ => (self.shape, average.shallow_clone()),
         }
     }
 
     /// The next window, in one part per worker.
     fn tasks(&self) -> Vec<Task> {
         let (step, batch) = (self.progress.step, self.feed.cut().batch);
-        let window = self.feed.window(step);
+        let window = self.feed.window(self.corpus.training(), step);
         let zero;
         let start = if window.fresh {
             zero = State::zero(&self.shape, batch, self.device);
@@ -350,8 +362,12 @@ impl Trainer {
             &self.tensors.state
         };
         seed_torch(self.job.recipe.seed, Purpose::Dropout, step);
-        let settings = &self.job.recipe.regularization;
-        let dropped = Dropped::draw(&self.shape, batch, settings, self.device);
+        let mut settings = self.job.recipe.regularization.clone();
+        let scales = self.tensors.scales.as_ref();
+        if scales.is_some() {
+            settings.input_dropout = 0.0; // components of rounded inputs cannot be dropped
+        }
+        let dropped = Dropped::draw(&self.shape, batch, &settings, self.device);
         let count = self.workers.count() as i64;
         (0..count)
             .map(|part| {
@@ -363,10 +379,7 @@ impl Trainer {
                     state: start.part(begin, size),
                     dropped: dropped.part(begin, size),
                     share: size as f64 / batch as f64,
-                    rounding: match self.progress.rounded_since {
-                        Some(_) => HIDDEN_ONE as u32,
-                        None => 0,
-                    },
+                    rounding: scales.map(|scales| rounding::table(&self.shape, scales)),
                 }
             })
             .collect()
@@ -406,20 +419,16 @@ impl Trainer {
     /// Measures the averaged weights, fast; remembers them if they are the best so far. Returns the
     /// loss and whether it is, or `None` where there is nothing to measure on.
     pub fn validate(&mut self) -> Option<(f64, bool)> {
-        let average = &self.tensors.average;
-        let loss = evaluate::loss(
-            &self.shape,
-            &self.rounded(average),
-            self.corpus.validation(),
-            VALIDATION_STREAMS,
-        )?;
+        let (shape, seen) = self.rounded_average();
+        let validation = self.corpus.validation();
+        let loss = evaluate::loss(&shape, &seen, validation, VALIDATION_STREAMS)?;
         // What was measured before weights were rounded does not compare.
         let since = self.progress.rounded_since.unwrap_or(0);
         let before = self.progress.best.filter(|&(_, step)| step >= since);
         let best = before.is_none_or(|(lowest, _)| loss < lowest);
         if best {
             self.progress.best = Some((loss, self.progress.step));
-            self.tensors.best.copy_(average);
+            self.tensors.best.copy_(&self.tensors.average);
         }
         Some((loss, best))
     }
@@ -456,6 +465,5 @@ impl Trainer {
 /// The widths that weights are rounded to towards the end, if they are.
 fn rounded_widths(recipe: &Recipe) -> Option<Widths> {
     let wanted = recipe.model.bits < 8 && recipe.quantization.fine_tune > 0.0;
-    let bits = Bits::from_count(recipe.model.bits)?;
-    wanted.then_some(Widths::uniform(bits))
+    recipe.model.widths().filter(|_| wanted)
 }

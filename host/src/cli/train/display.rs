@@ -188,6 +188,7 @@ fn describe(event: &Event) -> String {
             interrupted,
             validation_loss_nats,
             weights,
+            report,
         } => {
             let verb = if *interrupted {
                 "interrupted after"
@@ -206,6 +207,7 @@ fn describe(event: &Event) -> String {
             if let Some(path) = weights {
                 text += &format!("\nfloat weights in {path}");
             }
+            text += &format!("\nreport with curve and samples in {report}");
             text
         }
     }

@@ -1,0 +1,233 @@
+//! The report of a run: what was trained on what, how the loss fell, what the model wrote and weighs.
+//!
+//! `runs/NAME/report.json` holds it; `report.html` ([`page`]) and `curve.svg` ([`chart`]) show it.
+//! Training writes all three again at each validation, and an export adds its figures.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::corpus::Corpus;
+use crate::export::Exported;
+use crate::paths;
+use crate::quantize::Widths;
+
+pub mod chart;
+mod page;
+
+/// Why a report could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A file of it cannot be written.
+    #[error("cannot write the report {}; what was there before is untouched", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The chart cannot be drawn.
+    #[error("cannot draw the learning curve: {0}")]
+    Draw(String),
+}
+
+/// Everything that is known about a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The run's name.
+    pub name: String,
+    /// How far it is.
+    pub state: State,
+    /// Steps done.
+    pub step: u64,
+    /// How far that is, from 0 to 1.
+    pub done: f64,
+    /// Seconds of training so far, measuring included.
+    pub seconds: f64,
+    /// Numbers that are learned.
+    pub parameters: i64,
+    /// Where it is computed.
+    pub device: String,
+    /// Every setting, as TOML.
+    pub recipe: String,
+    /// What it is trained on.
+    pub text: TextStatistics,
+    /// What the user was told, one sentence each.
+    pub notes: Vec<String>,
+    /// How the loss fell.
+    pub curve: Vec<Point>,
+    /// What the model wrote on the way, the oldest first.
+    pub samples: Vec<Sample>,
+    /// The loss of the float weights on the validation part as one stream, once all steps are done.
+    pub float_loss_nats: Option<f64>,
+    /// The models made of it.
+    pub exports: Vec<Export>,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It trains.
+    Training,
+    /// It was interrupted and can be resumed.
+    Interrupted,
+    /// All steps are done.
+    Finished,
+}
+
+/// A point of the learning curve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Steps done.
+    pub step: u64,
+    /// Seconds spent.
+    pub seconds: f64,
+    /// The mean training loss since the point before, in nats per character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_nats: Option<f64>,
+    /// The validation loss of the averaged weights, as parallel streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_loss_nats: Option<f64>,
+}
+
+/// Something the model wrote on the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// After this step.
+    pub step: u64,
+    /// What it wrote.
+    pub text: String,
+}
+
+/// What a text consists of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextStatistics {
+    /// What it is, for people.
+    pub description: String,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// Characters to learn from.
+    pub training_characters: usize,
+    /// Characters to measure on.
+    pub validation_characters: usize,
+    /// Each symbol and how often it occurs in the part to learn from, the most frequent first.
+    pub symbols: Vec<(char, u64)>,
+}
+
+/// A model made of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// The widths of its weights, for people.
+    pub weights: String,
+    /// All the flash it needs.
+    pub image_bytes: usize,
+    /// With the engine's integers, in nats per character.
+    pub engine_loss_nats: Option<f64>,
+    /// With the run's floats, on the same text.
+    pub float_loss_nats: Option<f64>,
+}
+
+impl TextStatistics {
+    /// Counts the symbols of a corpus.
+    #[must_use]
+    pub fn of(corpus: &Corpus) -> Self {
+        let mut counts = [0_u64; 256];
+        for &symbol in corpus.training() {
+            counts[usize::from(symbol)] += 1;
+        }
+        let symbols = corpus.alphabet.symbols().iter().copied();
+        let mut symbols: Vec<(char, u64)> = symbols.zip(counts).collect();
+        symbols.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        Self {
+            description: corpus.description.clone(),
+            sha256: corpus.sha256.clone(),
+            training_characters: corpus.training().len(),
+            validation_characters: corpus.validation().len(),
+            symbols,
+        }
+    }
+
+    /// The loss of who knows nothing but how frequent each symbol is, in nats per character.
+    #[must_use]
+    pub fn guessing_loss_nats(&self) -> f64 {
+        let total = self.symbols.iter().map(|&(_, count)| count).sum::<u64>();
+        let shares = self.symbols.iter().map(|&(_, n)| n as f64 / total as f64);
+        shares
+            .filter(|&share| share > 0.0)
+            .map(|share| -share * share.ln())
+            .sum()
+    }
+}
+
+impl Export {
+    /// What is to be said of an exported model.
+    #[must_use]
+    pub fn of(exported: &Exported, widths: Widths) -> Self {
+        let name = exported.image.file_stem().unwrap_or_default();
+        Self {
+            name: name.to_string_lossy().into_owned(),
+            weights: format!(
+                "int{}, output int{}",
+                widths.recurrent.count(),
+                widths.output.count()
+            ),
+            image_bytes: exported.image_bytes,
+            engine_loss_nats: exported.losses.map(|losses| losses.engine_loss_nats),
+            float_loss_nats: exported.losses.map(|losses| losses.float_loss_nats),
+        }
+    }
+}
+
+impl Report {
+    /// Where a run's report lies, for people to open.
+    #[must_use]
+    pub fn path(run_dir: &Path) -> PathBuf {
+        run_dir.join("report.html")
+    }
+
+    /// Writes the report, its page and its curve to the folder of a run, each whole or not at all.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self, run_dir: &Path) -> Result<(), ReportError> {
+        let write = |name: &str, bytes: &[u8]| {
+            let path = run_dir.join(name);
+            paths::write_atomic(&path, bytes).map_err(|source| ReportError::Write { path, source })
+        };
+        let json = serde_json::to_vec(self).map_err(io::Error::from);
+        let json = json.map_err(|source| ReportError::Write {
+            path: run_dir.join("report.json"),
+            source,
+        })?;
+        write("report.json", &json)?;
+        let curve = chart::draw(&self.curve, chart::Paper::White)?;
+        write("curve.svg", curve.as_bytes())?;
+        write("report.html", page::render(self)?.as_bytes())
+    }
+
+    /// Reads the report of a run; none where there is none that this program wrote.
+    #[must_use]
+    pub fn read(run_dir: &Path) -> Option<Self> {
+        let bytes = std::fs::read(run_dir.join("report.json")).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Adds a model to the report of the run that it was made of, in the place of one of its name.
+    /// Returns where the report is; none where the run has none.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn add_export(run_dir: &Path, export: Export) -> Result<Option<PathBuf>, ReportError> {
+        let Some(mut report) = Self::read(run_dir) else {
+            return Ok(None);
+        };
+        report.exports.retain(|other| other.name != export.name);
+        report.exports.push(export);
+        report.write(run_dir)?;
+        Ok(Some(Self::path(run_dir)))
+    }
+}

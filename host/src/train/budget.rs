@@ -1,0 +1,312 @@
+//! A recipe for a flash budget: the largest model that fits, and settings that suit its size.
+//!
+//! Where the image ends is exact ([`Dimensions::image_bytes`]). The settings lie on straight lines
+//! between sizes that were tuned on a megabyte of text: larger models learn more slowly, by more steps
+//! and with more of them dropped.
+
+use firmware::image::{BLOCK, Dimensions};
+
+use super::TrainError;
+use super::recipe::{Length, Model, Recipe};
+use crate::device::Board;
+use crate::device::build::PROGRAM_BYTES;
+
+/// What the recipes of budgets inherit from.
+const BASE: &str = "quick";
+
+/// The most that a board's model takes unless a budget asks for more: what trains within an hour or
+/// so, and writes at a pace to read along on the smallest cores.
+const COMFORTABLE_BYTES: usize = 256 * 1024;
+
+/// Steps that the averaged weights remember, as a part of all.
+const AVERAGED_PART: f64 = 1.0 / 24.0;
+
+/// Measurements in a run, and samples.
+const MEASUREMENTS: f64 = 12.0;
+const SAMPLES: f64 = 4.0;
+
+/// Settings that suit a model of so many cells.
+struct Anchor {
+    hidden: f64,
+    learning_rate: f64,
+    output_dropout: f64,
+    drop_connect: f64,
+    steps: f64,
+}
+
+const ANCHORS: [Anchor; 6] = [
+    anchor(16.0, 0.010, 0.0, 0.0, 3_000.0),
+    anchor(80.0, 0.009, 0.05, 0.0, 8_000.0),
+    anchor(128.0, 0.009, 0.10, 0.05, 10_000.0),
+    anchor(200.0, 0.008, 0.20, 0.15, 12_000.0),
+    anchor(304.0, 0.006, 0.30, 0.25, 12_000.0),
+    anchor(456.0, 0.005, 0.40, 0.35, 14_000.0),
+];
+
+const fn anchor(
+    hidden: f64,
+    learning_rate: f64,
+    output_dropout: f64,
+    drop_connect: f64,
+    steps: f64,
+) -> Anchor {
+    Anchor {
+        hidden,
+        learning_rate,
+        output_dropout,
+        drop_connect,
+        steps,
+    }
+}
+
+/// The recipe for a model of so many symbols whose image takes at most `budget` bytes.
+///
+/// Weights have 4 bits, since twice the cells are worth more than the other 4, unless `bits` says
+/// otherwise or the engine's largest model fits with 8.
+///
+/// # Errors
+/// When not even the smallest model fits.
+pub fn recipe(budget: usize, symbols: usize, bits: Option<u8>) -> Result<Recipe, TrainError> {
+    let mut recipe = Recipe::find(BASE)?;
+    recipe.model.layers = 1;
+    let candidates = bits.map_or(vec![8, 4], |bits| vec![bits]);
+    let mut largest = None;
+    for &bits in &candidates {
+        recipe.model.bits = bits;
+        recipe.check()?;
+        let model = &mut recipe.model;
+        model.hidden = BLOCK as i64;
+        while image_bytes(model, symbols).is_some_and(|bytes| bytes <= budget) {
+            if largest.is_none_or(|(hidden, _)| model.hidden > hidden) {
+                largest = Some((model.hidden, bits));
+            }
+            model.hidden += BLOCK as i64;
+        }
+    }
+    let model = &mut recipe.model;
+    let Some((hidden, bits)) = largest else {
+        model.hidden = BLOCK as i64;
+        return Err(TrainError::BudgetTooSmall {
+            budget,
+            symbols,
+            least: image_bytes(model, symbols).unwrap_or_default(),
+        });
+    };
+    (model.hidden, model.bits) = (hidden, bits);
+    suit(&mut recipe);
+    Ok(recipe)
+}
+
+/// Sets what depends on the number of cells.
+fn suit(recipe: &mut Recipe) {
+    let hidden = recipe.model.hidden;
+    let at = |of: fn(&Anchor) -> f64| interpolate(hidden as f64, of);
+    recipe.model.embedding = hidden.clamp(32, 128);
+    let steps = (at(|anchor| anchor.steps) / 100.0).round() * 100.0;
+    recipe.length = Length::Steps(steps as u64);
+    recipe.optimizer.learning_rate = rounded(at(|anchor| anchor.learning_rate), 1e4);
+    recipe.optimizer.average = rounded(1.0 - 1.0 / (AVERAGED_PART * steps), 1e4);
+    recipe.regularization.output_dropout = rounded(at(|anchor| anchor.output_dropout), 1e2);
+    recipe.regularization.drop_connect = rounded(at(|anchor| anchor.drop_connect), 1e2);
+    let every = |count: f64| (steps / count / 50.0).round() as u64 * 50;
+    recipe.report.validate_every = every(MEASUREMENTS);
+    recipe.report.sample_every = every(SAMPLES);
+}
+
+/// A setting on the line between the two anchors around `hidden`, or that of the outermost one.
+fn interpolate(hidden: f64, of: fn(&Anchor) -> f64) -> f64 {
+    let between = ANCHORS
+        .array_windows()
+        .find(|[_, above]| hidden <= above.hidden);
+    match between {
+        Some([below, above]) => {
+            let part = (hidden - below.hidden) / (above.hidden - below.hidden);
+            of(below) + part.max(0.0) * (of(above) - of(below))
+        }
+        None => ANCHORS.last().map_or(0.0, of),
+    }
+}
+
+/// So that a printed recipe has no tails of digits.
+fn rounded(value: f64, per_unit: f64) -> f64 {
+    (value * per_unit).round() / per_unit
+}
+
+/// Bytes of the image of a model; none for one that the engine cannot hold.
+#[must_use]
+pub fn image_bytes(model: &Model, symbols: usize) -> Option<usize> {
+    let widths = model.widths()?;
+    let dimensions = Dimensions {
+        hidden: usize::try_from(model.hidden).ok()?,
+        symbols,
+        layers: usize::try_from(model.layers).ok()?,
+        recurrent_bits: widths.recurrent,
+        output_bits: widths.output,
+    };
+    dimensions.fit().then(|| dimensions.image_bytes())
+}
+
+/// The flash that a model may take on a board: what the program leaves, or what is comfortable.
+#[must_use]
+pub fn of_board(board: &Board) -> usize {
+    let left = board.program_area_bytes().saturating_sub(PROGRAM_BYTES);
+    usize::try_from(left)
+        .unwrap_or(usize::MAX)
+        .min(COMFORTABLE_BYTES)
+}
+
+/// Reads a number of bytes: `65536`, `64k`, `64KiB`, `0.5M`; a k is 1,024 bytes.
+///
+/// # Errors
+/// One sentence.
+pub fn parse_bytes(text: &str) -> Result<usize, String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let unit_at = lower.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, unit) = lower.split_at(unit_at.unwrap_or(lower.len()));
+    let factor = match unit.trim() {
+        "" | "b" => 1.0,
+        "k" | "kb" | "kib" => 1024.0,
+        "m" | "mb" | "mib" => 1024.0 * 1024.0,
+        _ => f64::NAN,
+    };
+    let bytes = number.parse().unwrap_or(f64::NAN) * factor;
+    if (1.0..1e12).contains(&bytes) {
+        Ok(bytes as usize)
+    } else {
+        Err("expected a size like 64k, 0.5M or 65536".to_owned())
+    }
+}
+
+/// What was chosen, in one line.
+#[must_use]
+pub fn describe(recipe: &Recipe, budget: usize, symbols: usize) -> String {
+    let length = match recipe.length {
+        Length::Steps(steps) => format!("{steps} steps"),
+        Length::Minutes(minutes) => format!("{minutes} minutes"),
+    };
+    format!(
+        "for {budget} bytes and {symbols} symbols: {} cells, int{}, {} bytes; learning rate {}, \
+         output dropout {}, DropConnect {}, {length}",
+        recipe.model.hidden,
+        recipe.model.bits,
+        image_bytes(&recipe.model, symbols).unwrap_or_default(),
+        recipe.optimizer.learning_rate,
+        recipe.regularization.output_dropout,
+        recipe.regularization.drop_connect,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::device::BOARDS;
+
+    fn steps(recipe: &Recipe) -> u64 {
+        match recipe.length {
+            Length::Steps(steps) => steps,
+            Length::Minutes(_) => panic!("a budget counts steps"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_choice_is_over_budget_and_the_next_size_would_be(
+            budget in 1_usize..3_000_000,
+            symbols in 1_usize..=255,
+            bits in proptest::option::of(prop_oneof![Just(4_u8), Just(8)]),
+        ) {
+            match recipe(budget, symbols, bits) {
+                Ok(recipe) => {
+                    recipe.check().expect("a sound recipe");
+                    let bytes = image_bytes(&recipe.model, symbols).expect("a model that fits");
+                    prop_assert!(bytes <= budget);
+                    prop_assert!(bits.is_none_or(|bits| bits == recipe.model.bits));
+                    let mut next = recipe.model.clone();
+                    next.hidden += BLOCK as i64;
+                    prop_assert!(image_bytes(&next, symbols).is_none_or(|bytes| bytes > budget));
+                    prop_assert!((0.005..=0.01).contains(&recipe.optimizer.learning_rate));
+                    prop_assert!((3_000..=14_000).contains(&steps(&recipe)));
+                }
+                Err(TrainError::BudgetTooSmall { least, .. }) => {
+                    prop_assert!(least > budget);
+                    prop_assert!(recipe(least, symbols, bits).is_ok());
+                    prop_assert!(recipe(least - 1, symbols, bits).is_err());
+                }
+                Err(error) => prop_assert!(false, "{error}"),
+            }
+        }
+
+        #[test]
+        fn a_larger_budget_never_gives_a_smaller_model(
+            budget in 4_000_usize..2_000_000,
+            more in 0_usize..100_000,
+            symbols in 1_usize..=255,
+        ) {
+            let (Ok(small), Ok(large)) =
+                (recipe(budget, symbols, None), recipe(budget + more, symbols, None))
+            else {
+                return Ok(());
+            };
+            prop_assert!(small.model.hidden <= large.model.hidden);
+            prop_assert!(image_bytes(&small.model, symbols) <= image_bytes(&large.model, symbols));
+            let dropped = |recipe: &Recipe| recipe.regularization.output_dropout;
+            prop_assert!(dropped(&small) <= dropped(&large));
+            prop_assert!(steps(&small) <= steps(&large));
+        }
+    }
+
+    #[test]
+    fn the_largest_model_gets_8_bits_where_they_fit() {
+        let large = recipe(3_000_000, 65, None).expect("a recipe");
+        assert_eq!((large.model.hidden, large.model.bits), (512, 8));
+        let small = recipe(64 * 1024, 65, None).expect("a recipe");
+        assert_eq!(small.model.bits, 4);
+        assert!(
+            small.model.hidden
+                > recipe(64 * 1024, 65, Some(8))
+                    .expect("a recipe")
+                    .model
+                    .hidden
+        );
+    }
+
+    #[test]
+    fn settings_meet_the_anchors_and_go_straight_between_them() {
+        let of = |anchor: &Anchor| anchor.output_dropout;
+        assert_eq!(interpolate(8.0, of), 0.0);
+        assert_eq!(interpolate(80.0, of), 0.05);
+        assert!((interpolate(164.0, of) - 0.15).abs() < 1e-12);
+        assert_eq!(interpolate(512.0, of), 0.40);
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("65536", 65_536),
+            ("64k", 65_536),
+            ("64 KiB", 65_536),
+            ("0.5M", 524_288),
+            ("1mb", 1_048_576),
+        ] {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "k", "64g", "-1", "0", "1e9", "NaN", "9999999m"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_boards_budget_leaves_room_for_the_program_and_holds_a_model() {
+        for board in BOARDS {
+            let budget = of_board(board);
+            assert!(
+                budget as u64 + PROGRAM_BYTES <= board.program_area_bytes(),
+                "{}",
+                board.name
+            );
+            assert!(recipe(budget, 255, None).is_ok(), "{}", board.name);
+        }
+    }
+}
