@@ -3,7 +3,7 @@
 //! [`board`] lists what there is, [`build`] makes a firmware of a model, [`emulate`] boots it, and
 //! [`passage`] has it write; [`mod@bench`] counts what that costs, [`budget`] what it may cost, and [`fit`]
 //! whether the board has room for it.
-//! [`flash`] writes it to a real board and [`line`] talks to that.
+//! [`flash`] writes it to a real board and [`mod@line`] talks to that.
 //! Nothing here needs libtorch.
 
 pub mod bench;
