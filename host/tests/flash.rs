@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use assert_cmd::Command;
+use firmware::image::VERSION;
 use host::device::find;
 use host::device::flash::{Load, uf2};
 use predicates::prelude::*;
@@ -302,7 +303,7 @@ fn what_does_not_fit_or_is_broken_never_reaches_the_board() {
     damaged[100] ^= 1;
     let damaged = desk.file("damaged.img", &damaged);
     let mut newer = sound.clone();
-    newer[4] = 2;
+    newer[4] = VERSION as u8 + 1;
     let newer_model = desk.file("newer.img", &newer);
     let large = desk.file("large.img", &image(250));
     let newer_firmware = desk.file("newer.elf", &elf(PICO, "pico", &newer));
@@ -324,7 +325,10 @@ fn what_does_not_fit_or_is_broken_never_reaches_the_board() {
     weights(
         &newer_model,
         "pico",
-        "has format version 2, this program reads 1: export the model again",
+        &format!(
+            "has format version {}, this program reads {VERSION}",
+            VERSION + 1
+        ),
     );
     weights(&firmware, "pico", "this is not a model image");
     weights("no-such-model", "pico", "there is no model no-such-model");
@@ -353,7 +357,10 @@ fn what_does_not_fit_or_is_broken_never_reaches_the_board() {
     };
     together(
         &newer_firmware,
-        "reads model images of format version 2, this one has version 1",
+        &format!(
+            "reads model images of format version {}, this one has version {VERSION}",
+            VERSION + 1
+        ),
     );
     together(
         &reaching,
