@@ -21,7 +21,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     copy_model(&out)?;
     copy_memory_map(&out)?;
     println!("cargo:rustc-link-search={}", out.display());
-    let mut arguments = vec!["-Tlink.x", "-Tinkling.x", "--nmagic"];
+    // The abstraction layer of Espressif's chips brings its own memory map, which boards add to.
+    let mut arguments = match env::var_os("CARGO_FEATURE_ESP32C3") {
+        Some(_) => vec!["-Tlinkall.x", "-Tboard.x"],
+        None => vec!["-Tlink.x", "-Tinkling.x", "--nmagic"],
+    };
     if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
         arguments.push("-Tdefmt.x");
     }
@@ -94,7 +98,11 @@ fn copy_memory_map(out: &Path) -> Result<(), Box<dyn Error>> {
     let [board] = boards.as_slice() else {
         return Err(format!("enable one board feature, not {}", boards.len()).into());
     };
-    fs::copy(board, out.join("memory.x"))?;
+    let name = match env::var_os("CARGO_FEATURE_ESP32C3") {
+        Some(_) => "board.x",
+        None => "memory.x",
+    };
+    fs::copy(board, out.join(name))?;
     fs::copy("memory/inkling.x", out.join("inkling.x"))?;
     Ok(())
 }

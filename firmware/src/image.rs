@@ -7,14 +7,14 @@
 //! | offset | type | content |
 //! | --- | --- | --- |
 //! | 0 | `[u8; 4]` | magic `INKL` |
-//! | 4 | `u16` | format version, 1 |
+//! | 4 | `u16` | format version, 2 |
 //! | 6 | `u16` | zero |
 //! | 8 | `u32` | length of the image in bytes |
 //! | 12 | `u32` | CRC-32 (ISO-HDLC) of every other byte of the image |
 //! | 16 | `u16` | hidden size H, 1 to 512 |
 //! | 18 | `u16` | symbols V, 1 to 256 |
 //! | 20 | `u8` | layers L, 1 to 4; L times H rounded up to 8 is at most 512 |
-//! | 21 | `u8` | bits of a recurrent weight, 8 or 4 |
+//! | 21 | `u8` | bits of an input and of a recurrent weight, 8 or 4 |
 //! | 22 | `u8` | bits of an output weight, 8 or 4 |
 //! | 23 | `u8` | zero |
 //! | 24 | `[u8; 32]` | name, UTF-8, padded with zeros |
@@ -23,14 +23,15 @@
 //! | section | type | content |
 //! | --- | --- | --- |
 //! | alphabet | `[u32; V]` | code points in index order |
-//! | per layer: inputs | `[[[i8; 4]; H]; R]` | folded input and bias of gates i, f, g, o; R = V rows in layer 0, one (the bias) above |
-//! | per layer: units | `[record; H]` | `[i16; 4]` input multipliers, a tile, `[i16; 4]` multipliers |
+//! | per layer: inputs | `[[input; H]; R]` | what a symbol adds to gates i, f, g, o; R = V rows in layer 0, one row of zeros above |
+//! | per layer: units | `[record; H]` | `[i32; 4]` bias at the accumulator's scale, `[i16; 4]` input multipliers, a tile, `[i16; 4]` multipliers |
 //! | output | `[record; V / 4]` | `[i32; 4]` bias at the accumulator's scale, a tile, `[i16; 4]` multipliers; V is rounded up |
 //!
 //! A tile is four rows of a matrix (the four gates of a unit, or four symbols) over blocks of 8
 //! columns; the order of its words is that of [`crate::kernels`]. The columns of layer 0 are the H
 //! hidden units, rounded up to 8; a later layer has those of the layer below in front of its own.
-//! What the multipliers mean is said in [`crate::lstm`].
+//! An input is `[i8; 4]` with 8 bits, and with 4 bits a `u16`: from its highest nibble on, the signed
+//! nibbles of gates i, g, f, o. What the multipliers mean is said in [`crate::lstm`].
 
 use core::fmt;
 
@@ -42,7 +43,7 @@ use crate::kernels::{Bits, PACKED_WORDS};
 /// The first four bytes of an image.
 pub const MAGIC: [u8; 4] = *b"INKL";
 /// The format version this engine reads.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 64;
 /// Alignment of the image and of each of its sections, in bytes.
@@ -57,19 +58,21 @@ pub const MAX_LAYERS: usize = 4;
 pub const MAX_UNITS: usize = 512;
 /// Most symbols.
 pub const MAX_SYMBOLS: usize = 256;
-/// Words of a unit's record in front of its tile, and behind it: four `i16` each.
-pub const MULTIPLIER_WORDS: usize = 2;
-/// Words of an output record in front of its tile: four `i32`.
+/// Words of the bias that each record begins with: four `i32`.
 pub const BIAS_WORDS: usize = 4;
+/// Words of four `i16` multipliers: behind a unit's bias, and at the end of each record.
+pub const MULTIPLIER_WORDS: usize = 2;
 /// Columns of a block: rows are padded to a multiple of it.
 pub const BLOCK: usize = 8;
 /// Rows of a tile: the four gates of a unit, or four symbols.
 pub const TILE_ROWS: usize = 4;
 
+/// The checksum that everything here uses.
+pub(crate) static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
 /// The checksum of an image: [`crc::CRC_32_ISO_HDLC`] over all but the checksum's own four bytes.
 #[must_use]
 pub fn checksum(image: &[u8]) -> u32 {
-    const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
     let mut digest = CRC.digest();
     digest.update(image.get(..12).unwrap_or_default());
     digest.update(image.get(16..).unwrap_or_default());
@@ -149,7 +152,7 @@ pub struct Dimensions {
     pub symbols: usize,
     /// Layers L.
     pub layers: usize,
-    /// Bits of the recurrent (and inter-layer) weights.
+    /// Bits of the inputs and of the recurrent (and inter-layer) weights.
     pub recurrent_bits: Bits,
     /// Bits of the output weights.
     pub output_bits: Bits,
@@ -183,6 +186,12 @@ impl Dimensions {
         if layer == 0 { self.symbols } else { 1 }
     }
 
+    /// Bytes of a row of an input section.
+    #[must_use]
+    pub fn input_row_bytes(&self) -> usize {
+        self.hidden * self.recurrent_bits.input_bytes()
+    }
+
     /// Blocks of 8 columns in a row of a layer's weights.
     #[must_use]
     pub fn blocks(&self, layer: usize) -> usize {
@@ -199,7 +208,7 @@ impl Dimensions {
     /// Words of one of a layer's unit records.
     #[must_use]
     pub fn unit_words(&self, layer: usize) -> usize {
-        2 * MULTIPLIER_WORDS + self.blocks(layer) * self.recurrent_bits.block_words()
+        BIAS_WORDS + 2 * MULTIPLIER_WORDS + self.blocks(layer) * self.recurrent_bits.block_words()
     }
 
     /// Words of an output record.
@@ -214,7 +223,7 @@ impl Dimensions {
         let this = *self;
         let layers = (0..this.layers).flat_map(move |layer| {
             [
-                ("inputs", this.input_rows(layer) * this.hidden * 4),
+                ("inputs", this.input_rows(layer) * this.input_row_bytes()),
                 ("units", this.hidden * this.unit_words(layer) * 4),
             ]
         });
@@ -235,21 +244,22 @@ impl Dimensions {
 /// One LSTM layer of an image.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layer<'a> {
-    /// `[R × H]` times four input bytes, gates i, f, g, o.
-    inputs: &'a [[i8; 4]],
+    /// `[R × H]` inputs.
+    inputs: &'a [u8],
+    /// Bytes of a row of them.
+    row_bytes: usize,
     /// `[H]` records.
     units: &'a [u32],
-    hidden: usize,
 }
 
 impl<'a> Layer<'a> {
-    /// The input bytes of all units for one row of the section (a symbol in layer 0, else 0).
+    /// The inputs of all units for one row of the section (a symbol in layer 0, else 0).
     #[inline]
     #[must_use]
-    pub fn input_row(&self, row: usize) -> &'a [[i8; 4]] {
-        let start = row * self.hidden;
+    pub fn input_row(&self, row: usize) -> &'a [u8] {
+        let start = row * self.row_bytes;
         self.inputs
-            .get(start..start + self.hidden)
+            .get(start..start + self.row_bytes)
             .unwrap_or_default()
     }
 
@@ -332,8 +342,8 @@ impl<'a> Model<'a> {
         for layer in layers.iter_mut().take(dimensions.layers) {
             *layer = Layer {
                 inputs: sections.take()?,
+                row_bytes: dimensions.input_row_bytes(),
                 units: sections.take()?,
-                hidden: dimensions.hidden,
             };
         }
         let output = sections.take()?;
@@ -418,6 +428,52 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn output(&self) -> &'a [u32] {
         self.output
+    }
+}
+
+/// Which of two images a program uses: one that was flashed by itself, or the linked one.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// The model.
+    pub model: Result<Model<'a>, ImageError>,
+    /// Whether it is the flashed one.
+    pub is_flashed: bool,
+    /// Why it is not, although there is something in its place.
+    pub refused: Option<ImageError>,
+}
+
+impl<'a> Choice<'a> {
+    /// Takes the flashed image if it is one. Erased flash is none and no reason to complain.
+    #[must_use]
+    pub fn new(flashed: &'a [u8], linked: &'a [u8]) -> Self {
+        let header = flashed.get(..HEADER_BYTES).unwrap_or(flashed);
+        let is_blank = |blank| header.iter().all(|&byte| byte == blank);
+        let flashed = match is_blank(0xff) || is_blank(0) {
+            true => None,
+            false => Some(Model::parse(flashed)),
+        };
+        match flashed {
+            Some(Ok(model)) => Choice {
+                is_flashed: true,
+                ..Ok(model).into()
+            },
+            _ => Choice {
+                model: Model::parse(linked),
+                is_flashed: false,
+                refused: flashed.and_then(Result::err),
+            },
+        }
+    }
+}
+
+impl<'a> From<Result<Model<'a>, ImageError>> for Choice<'a> {
+    /// No choice.
+    fn from(model: Result<Model<'a>, ImageError>) -> Self {
+        Choice {
+            model,
+            is_flashed: false,
+            refused: None,
+        }
     }
 }
 

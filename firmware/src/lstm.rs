@@ -4,7 +4,7 @@
 //! sums are: nothing is stored in between. For unit j with gates i, f, g, o:
 //!
 //! ```text
-//! acc   = (input[symbol] << 8) * m_in + K · (W · h)     modulo 2^32
+//! acc   = bias + input[symbol] * m_in + K · (W · h)      modulo 2^32; inputs fill the top of 16 bits
 //! z     = sat12(acc * m >> 24)                          Q3.8; m of gate g is doubled: z_g = 2g
 //! c'    = sat16((σ(f)·c + σ(i)·tanh(g)) rounded)        Q4.11
 //! h'    = round(127 · σ(o) · tanh(c'))                  i8, units of 1/127

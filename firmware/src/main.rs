@@ -3,13 +3,15 @@
 #![no_std]
 #![no_main]
 
+use firmware::board::once::Once;
 use firmware::board::{self, entry};
-use firmware::image::Model;
 use firmware::session::{Memory, Session};
 
+static MEMORY: Once<Memory> = Once::new(Memory::new());
+
+/// Converses for ever.
 #[entry]
 fn main() -> ! {
-    static mut MEMORY: Memory = Memory::new();
-    let board = board::Selected::start();
-    Session::new(board, Model::parse(board::linked_image()), MEMORY).run()
+    let memory = MEMORY.take().expect("the program starts once");
+    Session::new(board::start(), board::models(), memory).run()
 }

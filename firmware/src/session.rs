@@ -15,7 +15,7 @@ use heapless::String;
 use crate::board::Board;
 use crate::console::{Command, HELP, LINE_BYTES, LineEditor, LineError};
 use crate::generator::Generator;
-use crate::image::{ImageError, Model};
+use crate::image::{Choice, ImageError};
 use crate::log::{info, warning};
 use crate::lstm::State;
 use crate::sampler::{Settings, Thousandths};
@@ -71,7 +71,7 @@ pub struct Session<'m, B: Board> {
 impl<'m, B: Board> Session<'m, B> {
     /// Greets, and gets the first passage ready. Without a model the console stays and says why.
     #[inline(never)]
-    pub fn new(board: B, model: Result<Model<'m>, ImageError>, memory: &'m mut Memory) -> Self {
+    pub fn new(board: B, models: Choice<'m>, memory: &'m mut Memory) -> Self {
         let Memory {
             state,
             editor,
@@ -79,7 +79,7 @@ impl<'m, B: Board> Session<'m, B> {
         } = memory;
         let mut session = Session {
             editor,
-            player: Player::new(board, model, state, prompt),
+            player: Player::new(board, models, state, prompt),
         };
         session.player.greet();
         session
@@ -95,6 +95,10 @@ impl<'m, B: Board> Session<'m, B> {
 
     /// Takes the input that waits, then writes one character if one is due.
     pub fn poll(&mut self) {
+        self.player.port.board.feed_watchdog();
+        if self.player.port.board.has_new_reader() {
+            self.player.greet();
+        }
         for _ in 0..BYTES_PER_POLL {
             let Some(byte) = self.player.port.read_byte() else {
                 break;
@@ -152,6 +156,8 @@ impl<'m> Passage<'m> {
 struct Player<'m, B: Board> {
     port: Port<B>,
     engine: Result<Generator<'m, &'m mut State>, ImageError>,
+    /// Why the model is not the one that was flashed by itself.
+    refused: Option<ImageError>,
     settings: Settings,
     length: u32,
     rate: u32,
@@ -166,9 +172,11 @@ struct Player<'m, B: Board> {
 }
 
 impl<'m, B: Board> Player<'m, B> {
+    // A frame of its own, so that its temporaries are gone when the greeting needs the stack.
+    #[inline(never)]
     fn new(
         mut board: B,
-        model: Result<Model<'m>, ImageError>,
+        models: Choice<'m>,
         state: &'m mut State,
         prompt: &'m mut String<LINE_BYTES>,
     ) -> Self {
@@ -180,7 +188,10 @@ impl<'m, B: Board> Player<'m, B> {
                 board,
                 mid_line: false,
             },
-            engine: model.map(|model| Generator::with_state(model, settings, seed, state)),
+            engine: models
+                .model
+                .map(|model| Generator::with_state(model, settings, seed, state)),
+            refused: models.refused,
             settings,
             length: DEFAULT_LENGTH,
             rate: READABLE_RATE,
@@ -200,10 +211,23 @@ impl<'m, B: Board> Player<'m, B> {
         let version = env!("CARGO_PKG_VERSION");
         self.port
             .say(format_args!("Inkling {version} on {}", B::NAME));
+        self.describe_failure();
+        if let Some(error) = self.refused {
+            self.port.say(format_args!(
+                "the flashed model is not used: {error}; the program's own follows"
+            ));
+        }
         self.describe_model();
         self.port.say(format_args!(
             "type a line and it becomes the start of a new passage; /help lists the commands"
         ));
+    }
+
+    #[inline(never)]
+    fn describe_failure(&mut self) {
+        if let Some(failure) = self.port.board.failure() {
+            self.port.say(format_args!("{failure}"));
+        }
     }
 
     fn describe_model(&mut self) {

@@ -14,7 +14,7 @@ use crate::quantize::float::LoadError;
 use crate::quantize::{FloatModel, QuantizeError, Widths, quantize};
 
 /// Metadata value that marks quantized tensors.
-pub const FORMAT: &str = "inkling-quantized-1";
+pub const FORMAT: &str = "inkling-quantized-2";
 
 /// Why an export failed.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +159,7 @@ fn tensors(
         let weights = &layer.weights.values;
         let gates = &[hidden, 4];
         tensors.add(name("inputs"), Dtype::I8, &[rows, hidden, 4], &layer.inputs)?;
+        tensors.add(name("bias"), Dtype::I32, gates, &layer.bias)?;
         let scales = &layer.input_multipliers;
         tensors.add(name("input_multipliers"), Dtype::I16, gates, scales)?;
         tensors.add(name("weights"), Dtype::I8, &[hidden, 4, columns], weights)?;

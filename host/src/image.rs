@@ -74,9 +74,11 @@ fn join(low: u16, high: u16) -> u32 {
 /// One LSTM layer, ready to be written. Rows are ordered unit by unit, gates i, f, g, o.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerParts {
-    /// `[rows × H]` folded inputs and biases.
+    /// `[rows × H]` folded inputs, less the bias.
     pub inputs: Vec<[i8; 4]>,
-    /// `[H]`: what input bytes are multiplied by.
+    /// `[H]` at the accumulator's scale.
+    pub bias: Vec<[i32; 4]>,
+    /// `[H]`: what inputs, at the top of 16 bits, are multiplied by.
     pub input_multipliers: Vec<[i16; 4]>,
     /// `[4H × columns]`.
     pub weights: Weights,
@@ -96,15 +98,31 @@ pub struct OutputParts {
 }
 
 impl LayerParts {
+    /// The inputs as the kernels read them.
+    fn packed_inputs(&self) -> Vec<u8> {
+        match self.weights.bits {
+            Bits::Eight => bytemuck::cast_slice(&self.inputs).to_vec(),
+            Bits::Four => {
+                let nibbles = |high: i8, low: i8| (high << 4) as u8 | (low as u8 & 0x0F);
+                let inputs = self.inputs.iter();
+                inputs
+                    .flat_map(|&[i, f, g, o]| [nibbles(f, o), nibbles(i, g)])
+                    .collect()
+            }
+        }
+    }
+
     /// The records of all units.
     fn units(&self) -> Vec<u8> {
         let tiles = self.weights.tiles();
         let parts = tiles
             .chunks_exact(tiles.len() / self.multipliers.len())
+            .zip(&self.bias)
             .zip(&self.input_multipliers)
             .zip(&self.multipliers);
-        let records = parts.flat_map(|((tile, inputs), accumulators)| {
+        let records = parts.flat_map(|(((tile, bias), inputs), accumulators)| {
             [
+                bytemuck::cast_slice::<i32, u8>(bias),
                 bytemuck::cast_slice(inputs),
                 bytemuck::cast_slice(tile),
                 bytemuck::cast_slice(accumulators),
@@ -180,7 +198,7 @@ impl ModelParts {
         let code_points: Vec<u32> = self.alphabet.iter().map(|&c| c as u32).collect();
         append(&mut bytes, bytemuck::cast_slice(&code_points));
         for layer in &self.layers {
-            append(&mut bytes, bytemuck::cast_slice(&layer.inputs));
+            append(&mut bytes, &layer.packed_inputs());
             append(&mut bytes, &layer.units());
         }
         append(&mut bytes, &self.output.records());

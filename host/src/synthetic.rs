@@ -24,6 +24,7 @@ pub fn float_model(symbols: usize, hidden: usize, layers: usize, seed: u64) -> F
     FloatModel {
         name: format!("synthetic-{hidden}"),
         alphabet: alphabet.take(symbols).collect(),
+        frequencies: vec![1.0 / symbols as f64; symbols],
         metadata: HashMap::new(),
         hidden,
         layers: (0..layers)

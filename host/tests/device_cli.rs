@@ -60,7 +60,7 @@ fn mistakes_get_one_sentence_before_anything_is_built() {
     };
     complains(
         &["emulate", "--board", "abacus"],
-        "error: there is no board 'abacus'; the boards are mps2-an385",
+        "error: there is no board 'abacus'; the boards are pico, ",
     );
     complains(
         &["emulate", "--model", &path("none.img")],
@@ -76,7 +76,7 @@ fn mistakes_get_one_sentence_before_anything_is_built() {
             "--model",
             &path("large.img"),
         ],
-        "do not fit the 262144 bytes of flash of microbit",
+        "do not fit the 262144 bytes of flash that microbit has for them",
     );
     complains(
         &["emulate", "--elf", &path("whole.img")],

@@ -17,6 +17,7 @@ use host::quantize::{Widths, quantize};
 use host::synthetic::float_model;
 
 const SOON: Duration = Duration::from_secs(20);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// A model whose weights are made up: only the arithmetic counts here.
 fn image(bits: Bits) -> AlignedImage {
@@ -26,12 +27,20 @@ fn image(bits: Bits) -> AlignedImage {
 }
 
 fn boot(board: &str, image: &[u8]) -> Emulator {
-    let firmware = Firmware::with_room(find(board).unwrap(), Program::Console);
+    start(&link(board, Program::Console, image), Options::default())
+}
+
+fn link(board: &str, program: Program, image: &[u8]) -> Firmware {
+    let firmware = Firmware::with_room(find(board).unwrap(), program);
     let mut firmware = firmware.unwrap_or_else(|error| panic!("{error}"));
     firmware
         .replace_model(image)
         .unwrap_or_else(|error| panic!("{error}"));
-    Emulator::start(&firmware, Options::default()).unwrap_or_else(|error| panic!("{error}"))
+    firmware
+}
+
+fn start(firmware: &Firmware, options: Options) -> Emulator {
+    Emulator::start(firmware, options).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn on_the_pc(image: &AlignedImage, request: &Request) -> String {
@@ -97,9 +106,11 @@ fn the_board_prints_what_the_pc_predicts_byte_for_byte() {
 #[test]
 fn every_emulated_core_prints_the_same() {
     let widths = [Bits::Four, Bits::Eight];
-    for (index, board) in BOARDS.iter().enumerate() {
-        // One long text for each core, a short one in the other width.
-        for (bits, length) in [(widths[index % 2], 10_000), (widths[(index + 1) % 2], 500)] {
+    let emulated = BOARDS.iter().filter(|board| board.emulator.is_some());
+    for (index, board) in emulated.enumerate() {
+        // One long text for each core, a short one in the other width. Node is slower than QEMU.
+        let long = if board.name == "pico" { 500 } else { 10_000 };
+        for (bits, length) in [(widths[index % 2], long), (widths[(index + 1) % 2], 500)] {
             let image = image(bits);
             let mut emulator = boot(board.name, image.bytes());
             let request = request(9, "abc", length, settings(1_000, 0, 1_000));
@@ -137,11 +148,28 @@ fn a_linked_firmware_takes_no_model_larger_than_its_own() {
 
 #[test]
 fn the_console_answers_and_survives_noise() {
+    let usb = |usb| Options {
+        usb,
+        ..Options::default()
+    };
+    for (board, options) in [
+        (DEFAULT_BOARD, usb(false)),
+        ("microbit", usb(false)),
+        ("netduinoplus2", usb(false)),
+        ("riscv-virt", usb(false)),
+        ("pico", usb(false)),
+        ("pico", usb(true)),
+    ] {
+        converse(board, options);
+    }
+}
+
+fn converse(board: &str, options: Options) {
     let image = image(Bits::Eight);
-    let mut emulator = boot(DEFAULT_BOARD, image.bytes());
-    let greeting = emulator.read_until("# start: seed 1, ", SOON).unwrap();
+    let mut emulator = start(&link(board, Program::Console, image.bytes()), options);
+    let greeting = emulator.read_until("# start: seed ", SOON).unwrap();
     assert!(greeting.contains(&format!(
-        "# Inkling {} on {DEFAULT_BOARD}\n",
+        "# Inkling {} on {board}\n",
         env!("CARGO_PKG_VERSION")
     )));
     assert!(
@@ -207,6 +235,81 @@ fn the_console_answers_and_survives_noise() {
     // The text goes on, and is still the right one.
     let request = request(3, "abc", 300, Settings::default());
     assert_same_text(&mut emulator, &image, &request);
+}
+
+#[test]
+fn the_usb_port_of_a_pico_prints_what_the_pc_predicts() {
+    let image = image(Bits::Four);
+    let usb = Options {
+        usb: true,
+        ..Options::default()
+    };
+    let mut emulator = start(&link("pico", Program::Console, image.bytes()), usb);
+    let request = request(11, "usb", 1_000, settings(1_000, 0, 1_000));
+    assert_same_text(&mut emulator, &image, &request);
+}
+
+#[test]
+fn a_model_that_is_flashed_by_itself_is_used_unless_it_is_broken() {
+    let flashed = image(Bits::Eight);
+    let linked = quantize(&float_model(65, 16, 1, 7), Widths::uniform(Bits::Eight)).unwrap();
+    let mut firmware = link("pico", Program::Console, linked.to_image().unwrap().bytes());
+    firmware.flashed_model = Some(flashed.bytes().to_vec());
+    let mut emulator = start(&firmware, Options::default());
+    assert_same_text(
+        &mut emulator,
+        &flashed,
+        &request(7, "", 100, Settings::default()),
+    );
+
+    let mut broken = flashed.bytes().to_vec();
+    broken[1_000] ^= 1;
+    firmware.flashed_model = Some(broken);
+    let mut emulator = start(&firmware, Options::default());
+    let said = emulator.read_until("# start: ", SOON).unwrap();
+    let refusal = "# the flashed model is not used: the model image is damaged: its checksum does \
+                   not match; the program's own follows\n# model: synthetic-16, ";
+    assert!(said.contains(refusal), "{said}");
+}
+
+#[test]
+fn a_panic_restarts_the_board_which_says_so() {
+    for board in [
+        "pico",
+        "mps2-an385",
+        "mps2-an386",
+        "mps2-an505",
+        "microbit",
+        "netduinoplus2",
+        "riscv-virt",
+    ] {
+        let firmware = link(board, Program::Restart, image(Bits::Four).bytes());
+        let mut emulator = start(&firmware, Options::default());
+        let said = emulator.read_until("# start: ", SOON).unwrap();
+        let message = "firmware/src/bin/restart.rs:17: as it was told to\n";
+        assert!(said.starts_with(&format!("\n# panic: {message}")), "{said}");
+        let after = format!(" on {board}\n# restarted after a panic: {message}# model: synthetic");
+        assert!(said.contains(&after), "{said}");
+    }
+}
+
+#[test]
+fn the_watchdog_restarts_a_board_that_hangs_which_says_so() {
+    let firmware = link("pico", Program::Hang, image(Bits::Four).bytes());
+    let mut emulator = start(&firmware, Options::default());
+    let said = emulator.read_until("# start: ", MINUTE).unwrap();
+    assert!(
+        said.contains(" on pico\n# restarted by the watchdog: the program hung\n"),
+        "{said}"
+    );
+    // Nor does it restart one that is only slow: four characters take longer than its patience.
+    emulator.send_line("/rate 1").unwrap();
+    emulator.read_until("# rate 1\n", SOON).unwrap();
+    let mut text = Vec::new();
+    while text.len() < 4 {
+        text.extend(emulator.read(MINUTE).unwrap());
+    }
+    assert!(!text.contains(&b'#'), "{}", text.escape_ascii());
 }
 
 #[test]

@@ -181,7 +181,7 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), magic: bool) {
         let mut bytes = bytes;
         if magic && bytes.len() >= 16 {
-            bytes[..6].copy_from_slice(b"INKL\x01\x00");
+            bytes[..6].copy_from_slice(b"INKL\x02\x00");
             let length = (bytes.len() as u32).to_le_bytes();
             bytes[8..12].copy_from_slice(&length);
             let crc = firmware::image::checksum(&bytes).to_le_bytes();

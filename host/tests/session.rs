@@ -10,8 +10,9 @@ use std::rc::Rc;
 use embedded_hal::digital::{self, OutputPin};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use firmware::board::Board;
+use firmware::board::failure::Failure;
 use firmware::generator::Generator;
-use firmware::image::ImageError;
+use firmware::image::{Choice, ImageError};
 use firmware::kernels::Bits;
 use firmware::sampler::Settings;
 use firmware::session::{Memory, Session};
@@ -27,12 +28,17 @@ struct Wires {
     printed: Vec<u8>,
     ticks: u32,
     is_unplugged: bool,
+    has_new_reader: bool,
+    /// When the watchdog was fed last, and the longest time it went hungry.
+    fed: u32,
+    hunger: u32,
 }
 
 #[derive(Clone, Default)]
 struct FakeBoard {
     wires: Rc<RefCell<Wires>>,
     entropy: Option<u64>,
+    failure: Option<Failure>,
 }
 
 impl Board for FakeBoard {
@@ -55,6 +61,20 @@ impl Board for FakeBoard {
 
     fn entropy(&mut self) -> Option<u64> {
         self.entropy
+    }
+
+    fn feed_watchdog(&mut self) {
+        let mut wires = self.wires.borrow_mut();
+        wires.hunger = wires.hunger.max(wires.ticks.wrapping_sub(wires.fed));
+        wires.fed = wires.ticks;
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        self.failure.clone()
+    }
+
+    fn has_new_reader(&mut self) -> bool {
+        std::mem::take(&mut self.wires.borrow_mut().has_new_reader)
     }
 }
 
@@ -154,7 +174,7 @@ fn image() -> AlignedImage {
 fn at_a_desk(board: FakeBoard, test: impl FnOnce(&mut Desk)) {
     let image = image();
     let mut memory = Memory::new();
-    let mut session = Session::new(board.clone(), image.model(), &mut memory);
+    let mut session = Session::new(board.clone(), image.model().into(), &mut memory);
     test(&mut Desk {
         session: &mut session,
         board,
@@ -292,10 +312,88 @@ fn an_unplugged_port_stops_nothing() {
 }
 
 #[test]
+fn a_reader_who_comes_later_is_greeted_and_told_why_the_board_restarted() {
+    let board = FakeBoard {
+        failure: Some(Failure::Panic("src/x.rs:7: ouch".try_into().unwrap())),
+        ..FakeBoard::default()
+    };
+    let greeting = format!(
+        "# Inkling {} on fake\n# restarted after a panic: src/x.rs:7: ouch\n# model: ",
+        env!("CARGO_PKG_VERSION")
+    );
+    at_a_desk(board, |desk| {
+        desk.wait_milliseconds(100);
+        assert!(desk.printed().starts_with(&greeting));
+        desk.wait_milliseconds(100);
+        assert!(!desk.printed().contains("# "));
+        desk.board.wires.borrow_mut().has_new_reader = true;
+        desk.wait_milliseconds(100);
+        let printed = desk.printed();
+        let (_, rest) = printed.split_once('\n').expect("the text is in mid-line");
+        assert!(rest.starts_with(&greeting), "{printed}");
+        assert!(!rest.ends_with("commands\n"), "the text goes on");
+    });
+    let board = FakeBoard {
+        failure: Some(Failure::Watchdog),
+        ..FakeBoard::default()
+    };
+    at_a_desk(board, |desk| {
+        assert!(desk.printed().contains("\n# restarted by the watchdog: "));
+    });
+}
+
+#[test]
+fn the_watchdog_is_fed_at_any_pace() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        for command in ["/rate 1", "/pause", "/rate max", "/resume"] {
+            desk.type_line(command);
+            desk.wait_milliseconds(2_500);
+        }
+        assert!(desk.board.wires.borrow().hunger <= 1);
+    });
+}
+
+#[test]
+fn a_flashed_model_is_used_if_it_is_one_and_else_refused_in_a_line() {
+    let linked = image();
+    let parts = quantize(&float_model(65, 24, 1, 7), Widths::uniform(Bits::Four)).unwrap();
+    let flashed = parts.to_image().unwrap();
+    let mut broken = flashed.bytes().to_vec();
+    broken[200] ^= 1;
+    let greeting = |flashed: &AlignedImage| {
+        let board = FakeBoard::default();
+        let mut memory = Memory::new();
+        let models = Choice::new(flashed.bytes(), linked.bytes());
+        let _ = Session::new(board.clone(), models, &mut memory);
+        let printed = board.wires.borrow().printed.clone();
+        String::from_utf8(printed).unwrap()
+    };
+    let said = greeting(&flashed);
+    assert!(said.contains("# model: synthetic-24, ") && !said.contains("not used"));
+    for blank in [0, 0xff] {
+        let said = greeting(&AlignedImage::new(&[blank; 4096]));
+        assert!(said.contains("# model: synthetic-16, ") && !said.contains("not used"));
+    }
+    let said = greeting(&AlignedImage::new(&broken));
+    assert!(
+        said.contains("# model: synthetic-16, ")
+            && said.contains(
+                "# the flashed model is not used: the model image is damaged: its checksum does not \
+                 match; the program's own follows\n"
+            ),
+        "{said}"
+    );
+}
+
+#[test]
 fn without_a_model_the_console_lives() {
     let board = FakeBoard::default();
     let mut memory = Memory::new();
-    let mut session = Session::new(board.clone(), Err(ImageError::Corrupted), &mut memory);
+    let mut session = Session::new(
+        board.clone(),
+        Err(ImageError::Corrupted).into(),
+        &mut memory,
+    );
     let mut desk = Desk {
         session: &mut session,
         board,

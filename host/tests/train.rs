@@ -326,6 +326,44 @@ fn the_exported_weights_have_the_loss_that_was_reported() {
 }
 
 #[test]
+fn a_run_can_start_with_the_weights_of_another() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    train(&mut trainer(&text(100), small(30)), dir.path(), None).unwrap();
+    let weights = dir.path().join("weights.safetensors");
+    let from = |text: &str, recipe: Recipe| {
+        let mut job = job(recipe);
+        job.from = Some(weights.clone());
+        Trainer::new(job, corpus(text), tch::Device::Cpu)
+    };
+    let mut second = from(&text(100), small(30)).unwrap();
+    let first = FloatModel::load(&weights).unwrap();
+    let outputs = first.output.len() + first.output_bias.len();
+    let ours = second.weights();
+    assert_eq!(
+        ours[ours.len() - outputs..][..first.output.len()],
+        first.output
+    );
+    let (outcome, _) = train(&mut second, &dir.path().join("second"), None).unwrap();
+    let Outcome::Finished {
+        validation_loss: Some(loss),
+        ..
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    let before = first.loss(corpus(&text(100)).validation(), |_| ());
+    assert!(loss < before, "{loss} {before}");
+
+    let mut wider = small(30);
+    wider.model.hidden = 13;
+    let refused = from(&text(100), wider).unwrap_err().to_string();
+    assert!(refused.contains("of another size"), "{refused}");
+    let refused = from(&text(100).replace('m', "w"), small(30)).unwrap_err();
+    assert!(refused.to_string().contains("alphabet"), "{refused}");
+}
+
+#[test]
 fn training_for_4_bits_leaves_less_to_lose_by_them() {
     let _alone = alone();
     let text = text(400);
@@ -575,7 +613,7 @@ mod command_line {
             .assert()
             .success()
             .stdout(contains("bits = 4\n"))
-            .stdout(contains("\nhidden = 2")); // of three digits
+            .stdout(contains("output_dropout = 0."));
     }
 
     /// A few sentences over and over, with a little difference.

@@ -12,7 +12,7 @@ use host::toolchain::libtorch;
 pub struct Invocation {
     program: String,
     arguments: Vec<String>,
-    variables: Vec<(&'static str, String)>,
+    variables: Vec<(String, String)>,
 }
 
 impl Invocation {
@@ -38,8 +38,8 @@ impl Invocation {
     }
 
     /// Sets an environment variable.
-    pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.variables.push((name, value.into()));
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.push((name.into(), value.into()));
         self
     }
 
@@ -62,7 +62,7 @@ impl Invocation {
                 command.env_remove(name);
             }
         }
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.envs(self.variables.iter().cloned());
         command
     }
 

@@ -11,9 +11,12 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod bench_train;
+mod boards;
 mod command;
 mod demo;
+mod dist;
 mod setup;
+mod soak;
 mod test;
 
 /// Set-up, demo, tests and benchmarks of Inkling
@@ -30,8 +33,17 @@ enum Task {
     Setup(setup::Args),
     /// Train a model and let an emulated microcontroller write with it
     Demo(demo::Args),
+    /// Build firmware files for the boards that people own, to hand on
+    Dist(dist::Args),
+    /// Build the firmware of one board with the flags of this program's environment
+    #[command(hide = true)]
+    DistBuild(dist::Build),
     /// Check everything: style, lints, licences, tests on the PC and on emulated boards
     Test(test::Args),
+    /// Let an emulated board write for a long time and compare every byte with the PC
+    Soak(soak::Args),
+    /// Build the firmware for every board and check that it fits
+    Boards(boards::Args),
     /// Measure
     #[command(subcommand)]
     Bench(bench::Task),
@@ -42,7 +54,11 @@ fn main() -> ExitCode {
     let result = enter_project().and_then(|()| match cli.task {
         Task::Setup(args) => setup::run(&args),
         Task::Demo(args) => demo::run(&args),
+        Task::Dist(args) => dist::run(&args),
+        Task::DistBuild(args) => dist::build(&args),
         Task::Test(args) => test::run(&args),
+        Task::Soak(args) => soak::run(&args),
+        Task::Boards(args) => boards::run(&args),
         Task::Bench(task) => bench::run(&task),
     });
     match result {

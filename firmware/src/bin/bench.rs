@@ -14,7 +14,7 @@ use embedded_io::Write;
 use firmware::alphabet::Symbol;
 use firmware::board::{self, Board, Selected, entry};
 use firmware::generator::Generator;
-use firmware::image::{MAX_UNITS, MULTIPLIER_WORDS, Model, TILE_ROWS};
+use firmware::image::{MAX_UNITS, Model, TILE_ROWS};
 use firmware::kernels::{
     Bits, Format, Int4, Int8, LayerStep, MAX_PACKED_WORDS, PACKED_WORDS, pack, portable,
 };
@@ -30,9 +30,10 @@ const SEED: u64 = 1;
 /// The length of the calibration loop.
 const LOOP_INSTRUCTIONS: u32 = 1_000_000;
 
+/// Prints the figures.
 #[entry]
 fn main() -> ! {
-    let mut meter = Meter(Selected::start());
+    let mut meter = Meter(board::start());
     match Model::parse(board::linked_image()) {
         Ok(model) => measure(&mut meter, model),
         Err(error) => meter.print(format_args!("# no model: {error}")),
@@ -157,12 +158,13 @@ fn add_up_inputs(model: &Model<'_>, symbol: Symbol) -> [i32; TILE_ROWS] {
         let records = layer
             .units()
             .chunks_exact(model.dimensions().unit_words(index));
+        let bits = model.dimensions().recurrent_bits;
         let inputs = layer.input_row(input_row(index, symbol));
-        for (&input, record) in inputs.iter().zip(records) {
-            let Some(&multipliers) = record.first_chunk::<MULTIPLIER_WORDS>() else {
+        for (input, record) in inputs.chunks_exact(bits.input_bytes()).zip(records) {
+            let Some(front) = record.first_chunk() else {
                 continue;
             };
-            let sums = portable::input_sums(input, bytemuck::cast(multipliers), 0);
+            let sums = portable::input_sums(portable::inputs(bits, input), front, 0);
             for (total, sum) in total.iter_mut().zip(sums) {
                 *total ^= sum;
             }

@@ -9,7 +9,7 @@
 
 use core::fmt::Write as _;
 
-use firmware::board::{Board, Selected, entry};
+use firmware::board::{self, Board, entry};
 use firmware::image::{BIAS_WORDS, BLOCK, MULTIPLIER_WORDS, TILE_ROWS};
 use firmware::kernels::{Bits, Format, Int4, Int8, LayerStep, OutputStep, PACKED_WORDS, portable};
 use firmware::sampler::Rng;
@@ -89,9 +89,10 @@ impl Choice {
     }
 }
 
+/// Prints whether all results are the same.
 #[entry]
 fn main() -> ! {
-    let mut board = Selected::start();
+    let mut board = board::start();
     let mut out = Text(board.serial());
     // An emulator's serial port takes everything.
     let _ = match compare_all() {
@@ -158,10 +159,11 @@ fn compare_all() -> Result<u32, Difference> {
 
 /// What a kernel is given: a layer, an output matrix and the state in front of both.
 struct Case {
-    units: Words<{ MAX_TILES * (2 * MULTIPLIER_WORDS + MAX_TILE_WORDS) }>,
+    units: Words<{ MAX_TILES * (BIAS_WORDS + 2 * MULTIPLIER_WORDS + MAX_TILE_WORDS) }>,
     records: Words<{ MAX_TILES * (BIAS_WORDS + MAX_TILE_WORDS + MULTIPLIER_WORDS) }>,
     hidden: heapless::Vec<[i8; BLOCK], MAX_BLOCKS>,
-    inputs: [[i8; TILE_ROWS]; MAX_TILES],
+    /// As many bytes as 8-bit inputs take; 4-bit ones take half of them.
+    inputs: [u8; TILE_ROWS * MAX_TILES],
     cells: [i16; MAX_TILES],
 }
 
@@ -180,17 +182,18 @@ impl Case {
             hidden: (0..blocks)
                 .map(|_| [0; BLOCK].map(|_: i8| hidden.number(rng, 127) as i8))
                 .collect(),
-            inputs: [[0; TILE_ROWS]; MAX_TILES],
+            inputs: [0; TILE_ROWS * MAX_TILES].map(|_: u8| weights.number(rng, 127) as u8),
             cells: [0; MAX_TILES],
         };
-        for (input, cell) in case.inputs.iter_mut().zip(&mut case.cells) {
-            *input = input.map(|_| weights.number(rng, 127) as i8);
+        for cell in &mut case.cells {
             *cell = weights.number(rng, 32_767) as i16;
         }
         for _ in 0..tiles {
             let words = blocks * bits.block_words();
             let tile: Words<MAX_TILE_WORDS> =
                 (0..words).map(|_| tile_word(bits, weights, rng)).collect();
+            case.units
+                .extend((0..BIAS_WORDS).map(|_| bias(weights, rng)));
             case.units.extend([multipliers(rng), multipliers(rng)]);
             case.units.extend(tile.iter().copied());
             case.units.extend([multipliers(rng), multipliers(rng)]);

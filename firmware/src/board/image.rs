@@ -1,9 +1,11 @@
-//! What the PC looks up in the linked firmware: the model image and the board's name.
+//! The model images in flash, and the board's name for the PC to look up in the linked firmware.
 //!
 //! `build.rs` puts the file that `INKLING_MODEL` names where this module includes it from;
-//! `memory/inkling.x` gives both their sections.
+//! `memory/inkling.x` gives both their sections. A second image may lie in the region `MODEL` of the
+//! board's memory script, where it is flashed by itself.
 
 use super::{Board, Selected};
+use crate::image::{Choice, Model};
 
 /// The file, at the alignment that the engine's widest load needs.
 #[repr(C, align(16))]
@@ -12,7 +14,9 @@ struct Aligned<const BYTES: usize>([u8; BYTES]);
 const FILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/model.img"));
 
 // SAFETY: the section holds nothing else, and no other symbol has this name.
-#[unsafe(link_section = ".model")]
+#[cfg_attr(not(feature = "esp32c3"), unsafe(link_section = ".model"))]
+// There, other sections than these would be where the processor reads instructions.
+#[cfg_attr(feature = "esp32c3", unsafe(link_section = ".rodata.model"))]
 #[unsafe(no_mangle)]
 #[used]
 static INKLING_MODEL: Aligned<{ FILE.len() }> =
@@ -21,7 +25,8 @@ static INKLING_MODEL: Aligned<{ FILE.len() }> =
 const NAME: &[u8] = <Selected as Board>::NAME.as_bytes();
 
 // SAFETY: the section holds nothing else, and no other symbol has this name.
-#[unsafe(link_section = ".board")]
+#[cfg_attr(not(feature = "esp32c3"), unsafe(link_section = ".board"))]
+#[cfg_attr(feature = "esp32c3", unsafe(link_section = ".rodata.board"))]
 #[unsafe(no_mangle)]
 #[used]
 static INKLING_BOARD: [u8; NAME.len()] = match NAME.first_chunk() {
@@ -35,4 +40,38 @@ static INKLING_BOARD: [u8; NAME.len()] = match NAME.first_chunk() {
 #[must_use]
 pub fn linked_image() -> &'static [u8] {
     core::hint::black_box(&INKLING_MODEL.0)
+}
+
+/// The flash where an image can be flashed by itself, not checked yet; empty where there is none.
+fn flashed_image() -> &'static [u8] {
+    unsafe extern "C" {
+        static _model_region_start: u8;
+        static _model_region_end: u8;
+    }
+    let start = &raw const _model_region_start;
+    let end = &raw const _model_region_end;
+    // SAFETY: the linker script says that this is flash, which nothing writes while the program runs;
+    // where there is none, both addresses are the same one of a byte that exists.
+    unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) }
+}
+
+/// The model that the board uses: see [`Choice`]. It is read from RAM where the board wants it so.
+#[must_use]
+pub fn models() -> Choice<'static> {
+    let choice = Choice::new(flashed_image(), linked_image());
+    let Ok(model) = choice.model else {
+        return choice;
+    };
+    let image = match choice.is_flashed {
+        true => flashed_image(),
+        false => linked_image(),
+    };
+    let image = image.get(..model.image_bytes()).unwrap_or_default();
+    match Selected::copy_to_ram(image) {
+        Some(copy) => Choice {
+            model: Model::parse(copy),
+            ..choice
+        },
+        None => choice,
+    }
 }

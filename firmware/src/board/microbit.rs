@@ -1,113 +1,159 @@
 //! BBC micro:bit v1: nRF51822, a Cortex-M0 with 256 KiB of flash and 16 KiB of RAM.
 //!
-//! The serial port is the UART on the pins of the USB interface chip, the clock is TIMER0 at 16 MHz,
-//! the light the top left LED of the matrix.
+//! The serial port is the UART on the pins of the USB interface chip, the clock TIMER0 at 16 MHz, the
+//! light the top left LED of the matrix.
 
 use core::convert::Infallible;
 
-use embedded_hal::digital::{self, OutputPin};
-use embedded_io::{ErrorType, Read, ReadReady, Write};
+use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
+use nrf51_hal::gpio::p0::{P0_13, P0_24, P0_25, Parts};
+use nrf51_hal::gpio::{Disconnected, Level, Output, PushPull};
+use nrf51_hal::pac::{Interrupt, POWER, Peripherals, TIMER0, UART0, WDT, interrupt, uart0};
+use nrf51_hal::uart::{Baudrate, Parity, Pins};
+use nrf51_hal::wdt::count::One;
+use nrf51_hal::wdt::handles::Hdl0;
+use nrf51_hal::wdt::{Watchdog, WatchdogHandle};
+use nrf51_hal::{Clocks, Rng, Uart};
 
-use super::Board;
-use super::cortex_m::{self, Register};
+use super::failure::Failure;
+use super::inbox::Inbox;
+use super::{Board, arch, panic};
 
-mod register {
-    use super::Register;
+/// A hung program is restarted after so many periods of the 32,768 Hz clock.
+const WATCHDOG_TICKS: u32 = 5 * 32_768;
 
-    const fn at(address: usize) -> Register {
-        // SAFETY: called below only, with addresses of word-sized device registers of the nRF51; none
-        // of them has an effect on memory.
-        unsafe { Register::at(address) }
-    }
+/// Longer than a byte takes at 115,200 baud, in pairs of processor cycles.
+const BYTE_TIME: u32 = 1_000;
 
-    const UART: usize = 0x4000_2000;
-    pub(super) const UART_STARTRX: Register = at(UART);
-    pub(super) const UART_STARTTX: Register = at(UART + 0x008);
-    pub(super) const UART_RXDRDY: Register = at(UART + 0x108);
-    pub(super) const UART_TXDRDY: Register = at(UART + 0x11C);
-    pub(super) const UART_ENABLE: Register = at(UART + 0x500);
-    pub(super) const UART_PSELTXD: Register = at(UART + 0x50C);
-    pub(super) const UART_PSELRXD: Register = at(UART + 0x514);
-    pub(super) const UART_RXD: Register = at(UART + 0x518);
-    pub(super) const UART_TXD: Register = at(UART + 0x51C);
-    pub(super) const UART_BAUDRATE: Register = at(UART + 0x524);
-
-    const TIMER0: usize = 0x4000_8000;
-    pub(super) const TIMER_START: Register = at(TIMER0);
-    pub(super) const TIMER_CAPTURE: Register = at(TIMER0 + 0x040);
-    pub(super) const TIMER_BITMODE: Register = at(TIMER0 + 0x508);
-    pub(super) const TIMER_PRESCALER: Register = at(TIMER0 + 0x510);
-    pub(super) const TIMER_CC: Register = at(TIMER0 + 0x540);
-
-    const RNG: usize = 0x4000_D000;
-    pub(super) const RNG_START: Register = at(RNG);
-    pub(super) const RNG_STOP: Register = at(RNG + 0x004);
-    pub(super) const RNG_VALRDY: Register = at(RNG + 0x100);
-    pub(super) const RNG_VALUE: Register = at(RNG + 0x508);
-
-    const GPIO: usize = 0x5000_0000;
-    pub(super) const GPIO_OUTSET: Register = at(GPIO + 0x508);
-    pub(super) const GPIO_OUTCLR: Register = at(GPIO + 0x50C);
-    pub(super) const GPIO_DIRSET: Register = at(GPIO + 0x518);
-}
-
-const UART_ENABLED: u32 = 4;
-const BAUD_115200: u32 = 0x01D7_E000;
-const TIMER_32_BITS: u32 = 3;
-
-const TX_PIN: u32 = 24;
-const RX_PIN: u32 = 25;
-const LED_ROW_PIN: u32 = 13;
-const LED_COLUMN_PIN: u32 = 4;
-
-/// Writing it starts a task.
-const TRIGGER: u32 = 1;
+static INBOX: Inbox<Uart<UART0>, Interrupt> = Inbox::new(Interrupt::UART0);
 
 /// A BBC micro:bit v1.
 pub struct Microbit {
-    serial: Uart,
-    led: Led,
+    serial: Serial,
+    led: P0_13<Output<PushPull>>,
+    rng: Rng,
+    watchdog: Guard,
+    has_hung: bool,
 }
 
 impl Microbit {
     /// Starts the clock and opens the serial port at 115,200 baud.
+    ///
+    /// # Panics
+    /// When it is called twice.
     #[must_use]
     pub fn start() -> Self {
-        register::TIMER_BITMODE.set(TIMER_32_BITS);
-        register::TIMER_PRESCALER.set(0);
-        register::TIMER_START.set(TRIGGER);
+        let chip = Peripherals::take().expect("the board is started once");
+        Clocks::new(chip.CLOCK).enable_ext_hfosc();
+        start_clock(&chip.TIMER0);
+        let pins = Parts::new(chip.GPIO);
         // The column stays low, so that the row alone switches the LED.
-        register::GPIO_OUTCLR.set(1 << LED_COLUMN_PIN | 1 << LED_ROW_PIN);
-        register::GPIO_DIRSET.set(1 << LED_COLUMN_PIN | 1 << LED_ROW_PIN);
+        pins.p0_04.into_push_pull_output(Level::Low);
+        let led = pins.p0_13.into_push_pull_output(Level::Low);
+        INBOX.open(open_uart(chip.UART0, pins.p0_25, pins.p0_24));
         Microbit {
-            serial: Uart::open(),
-            led: Led,
+            serial: Serial,
+            led,
+            rng: Rng::new(chip.RNG),
+            watchdog: Guard::Idle(chip.WDT),
+            has_hung: take_reset_reason(&chip.POWER),
         }
     }
 
     /// The serial port once more, for a last message when nothing else runs any more.
-    pub(super) fn last_words() -> Uart {
-        Uart::open()
+    pub(super) fn last_words() -> LastWords {
+        LastWords
     }
 
     /// The clock, for the time stamps of logs.
     pub(super) fn clock() -> u32 {
-        register::TIMER_CAPTURE.set(TRIGGER);
-        register::TIMER_CC.get()
+        // SAFETY: nothing else uses the timer but to start it.
+        let timer = unsafe { &*TIMER0::ptr() };
+        // SAFETY: 1 triggers the task.
+        timer.tasks_capture[0].write(|w| unsafe { w.bits(1) });
+        timer.cc[0].read().bits()
     }
+}
+
+/// Lets the timer count all 16,000,000 ticks of a second.
+fn start_clock(timer: &TIMER0) {
+    timer.bitmode.write(|w| w.bitmode()._32bit());
+    // SAFETY: 0 stands for a division by 1.
+    timer.prescaler.write(|w| unsafe { w.prescaler().bits(0) });
+    // SAFETY: 1 triggers the task.
+    timer.tasks_start.write(|w| unsafe { w.bits(1) });
+}
+
+fn open_uart(uart: UART0, rx: P0_25<Disconnected>, tx: P0_24<Disconnected>) -> Uart<UART0> {
+    let pins = Pins {
+        rxd: rx.into_floating_input().degrade(),
+        txd: tx.into_push_pull_output(Level::High).degrade(),
+        cts: None,
+        rts: None,
+    };
+    let uart = Uart::new(uart, pins, Parity::EXCLUDED, Baudrate::BAUD115200);
+    // The driver lets the chip send a byte to have it report that it is ready for the next one. One
+    // that did not, as the emulated one, is ready all the same.
+    arch::spin(BYTE_TIME);
+    // SAFETY: the driver uses neither of the two registers meanwhile.
+    let registers = unsafe { &*UART0::ptr() };
+    // SAFETY: 1 is what the chip itself writes there.
+    registers.events_txdrdy.write(|w| unsafe { w.bits(1) });
+    registers.intenset.write(|w| w.rxdrdy().set());
+    uart
+}
+
+/// The watchdog before and after it is armed.
+enum Guard {
+    Idle(WDT),
+    Armed(WatchdogHandle<Hdl0>),
+    /// It runs since before a restart, and not for this program.
+    Strange,
+}
+
+impl Guard {
+    /// Arms the watchdog, or takes over the one that runs since before a restart.
+    fn arm(watchdog: WDT) -> Self {
+        let parts = match Watchdog::try_new(watchdog) {
+            Ok(mut watchdog) => {
+                watchdog.set_lfosc_ticks(WATCHDOG_TICKS);
+                watchdog.run_during_debug_halt(false);
+                Ok(watchdog.activate::<One>())
+            }
+            Err(running) => Watchdog::try_recover::<One>(running),
+        };
+        parts.map_or(Guard::Strange, |parts| Guard::Armed(parts.handles.0))
+    }
+}
+
+/// Whether the watchdog restarted the chip; the next start is asked for itself.
+fn take_reset_reason(power: &POWER) -> bool {
+    let has_hung = power.resetreas.read().dog().bit_is_set();
+    // SAFETY: ones clear the reasons.
+    power.resetreas.write(|w| unsafe { w.bits(u32::MAX) });
+    has_hung
+}
+
+#[interrupt]
+fn UART0() {
+    INBOX.fill(|uart| {
+        let is_ready = uart.read_ready().is_ok_and(|is_ready| is_ready);
+        let mut byte = [0];
+        (is_ready && uart.read(&mut byte).is_ok()).then_some(byte[0])
+    });
 }
 
 impl Board for Microbit {
     const NAME: &'static str = "microbit";
     const TICKS_PER_SECOND: u32 = 16_000_000;
-    type Serial = Uart;
-    type Led = Led;
+    type Serial = Serial;
+    type Led = P0_13<Output<PushPull>>;
 
-    fn serial(&mut self) -> &mut Uart {
+    fn serial(&mut self) -> &mut Serial {
         &mut self.serial
     }
 
-    fn led(&mut self) -> &mut Led {
+    fn led(&mut self) -> &mut Self::Led {
         &mut self.led
     }
 
@@ -116,111 +162,102 @@ impl Board for Microbit {
     }
 
     fn entropy(&mut self) -> Option<u64> {
-        register::RNG_START.set(TRIGGER);
-        let mut bytes = [0; 8];
-        for byte in &mut bytes {
-            register::RNG_VALRDY.set(0);
-            while register::RNG_VALRDY.get() == 0 {}
-            *byte = register::RNG_VALUE.get() as u8;
-        }
-        register::RNG_STOP.set(TRIGGER);
-        Some(u64::from_le_bytes(bytes))
+        Some(self.rng.random_u64())
     }
 
     fn deepest_stack(&self) -> Option<usize> {
-        Some(cortex_m::deepest_stack())
-    }
-}
-
-/// The UART, polled; the hardware holds six received bytes.
-pub struct Uart {
-    /// Whether a byte has been handed over whose end has not been waited for.
-    is_sending: bool,
-}
-
-impl Uart {
-    fn open() -> Self {
-        register::GPIO_OUTSET.set(1 << TX_PIN);
-        register::GPIO_DIRSET.set(1 << TX_PIN);
-        register::UART_PSELTXD.set(TX_PIN);
-        register::UART_PSELRXD.set(RX_PIN);
-        register::UART_BAUDRATE.set(BAUD_115200);
-        register::UART_ENABLE.set(UART_ENABLED);
-        register::UART_RXDRDY.set(0);
-        register::UART_TXDRDY.set(0);
-        register::UART_STARTRX.set(TRIGGER);
-        register::UART_STARTTX.set(TRIGGER);
-        Uart { is_sending: false }
+        Some(arch::deepest_stack())
     }
 
-    fn has_byte(&self) -> bool {
-        register::UART_RXDRDY.get() != 0
-    }
-
-    fn finish_byte(&mut self) {
-        if self.is_sending {
-            while register::UART_TXDRDY.get() == 0 {}
-            register::UART_TXDRDY.set(0);
-            self.is_sending = false;
+    fn feed_watchdog(&mut self) {
+        match core::mem::replace(&mut self.watchdog, Guard::Strange) {
+            Guard::Idle(watchdog) => self.watchdog = Guard::arm(watchdog),
+            guard => self.watchdog = guard,
+        }
+        if let Guard::Armed(watchdog) = &mut self.watchdog {
+            watchdog.pet();
         }
     }
+
+    fn failure(&self) -> Option<Failure> {
+        panic::failure(self.has_hung)
+    }
 }
 
-impl ErrorType for Uart {
+/// The UART: receives by interrupt, for its hardware holds six bytes only.
+pub struct Serial;
+
+impl ErrorType for Serial {
     type Error = Infallible;
 }
 
-impl ReadReady for Uart {
+impl ReadReady for Serial {
     fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(self.has_byte())
+        Ok(INBOX.has_byte())
     }
 }
 
-impl Read for Uart {
+impl Read for Serial {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        let Some(first) = buffer.first_mut() else {
-            return Ok(0);
-        };
-        while !self.has_byte() {}
-        // Cleared first: reading the byte announces the next one.
-        register::UART_RXDRDY.set(0);
-        *first = register::UART_RXD.get() as u8;
-        Ok(1)
+        Ok(INBOX.read(buffer))
     }
 }
 
-impl Write for Uart {
+impl Write for Serial {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        let Some(&first) = bytes.first() else {
+        loop {
+            let sent = INBOX.with_port(|uart| match uart.write_ready() {
+                Ok(true) => uart.write(bytes),
+                Ok(false) => Ok(0),
+            });
+            match sent {
+                Some(Ok(0)) if !bytes.is_empty() => {}
+                Some(sent) => return sent,
+                None => return Ok(0),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        while INBOX.with_port(Uart::write_ready) == Some(Ok(false)) {}
+        Ok(())
+    }
+}
+
+/// The port as it is set up, if it is.
+pub struct LastWords;
+
+impl LastWords {
+    /// The port's registers, once it is ready for a byte; `None` if it is not set up.
+    fn when_ready(&self) -> Option<&uart0::RegisterBlock> {
+        // SAFETY: the program that used the port has ended.
+        let port = unsafe { &*UART0::ptr() };
+        // That it may interrupt is the last of its set-up.
+        if !port.intenset.read().rxdrdy().is_enabled() {
+            return None;
+        }
+        while port.events_txdrdy.read().bits() == 0 {}
+        Some(port)
+    }
+}
+
+impl ErrorType for LastWords {
+    type Error = Infallible;
+}
+
+impl Write for LastWords {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        let (Some(&first), Some(port)) = (bytes.first(), self.when_ready()) else {
             return Ok(0);
         };
-        self.finish_byte();
-        register::UART_TXD.set(first.into());
-        self.is_sending = true;
+        port.events_txdrdy.reset();
+        // SAFETY: any byte may be sent.
+        port.txd.write(|w| unsafe { w.txd().bits(first) });
         Ok(1)
     }
 
     fn flush(&mut self) -> Result<(), Infallible> {
-        self.finish_byte();
-        Ok(())
-    }
-}
-
-/// The top left LED of the matrix.
-pub struct Led;
-
-impl digital::ErrorType for Led {
-    type Error = Infallible;
-}
-
-impl OutputPin for Led {
-    fn set_low(&mut self) -> Result<(), Infallible> {
-        register::GPIO_OUTCLR.set(1 << LED_ROW_PIN);
-        Ok(())
-    }
-
-    fn set_high(&mut self) -> Result<(), Infallible> {
-        register::GPIO_OUTSET.set(1 << LED_ROW_PIN);
+        self.when_ready();
         Ok(())
     }
 }

@@ -2,10 +2,17 @@
 //!
 //! Each board is one file here (boards that differ only in addresses share one), one memory script
 //! in `memory/`, one cargo feature of the same name, and one row in the host's list of boards.
-//! With no board feature, as on the PC, only the trait remains.
+//! With no board feature, as on the PC, only the trait and the words about failures remain.
+//!
+//! Besides the trait a board has three functions: `start` brings it up; `last_words` gives a port for
+//! the last message of a panic and `clock` the time for logs, both with nothing else to rely on.
 
 use embedded_hal::digital::OutputPin;
 use embedded_io::{Read, ReadReady, Write};
+
+use failure::Failure;
+
+pub mod failure;
 
 /// The hardware behind the program: a serial line, a clock, a light and perhaps some entropy.
 pub trait Board {
@@ -40,24 +47,104 @@ pub trait Board {
     fn deepest_stack(&self) -> Option<usize> {
         None
     }
+
+    /// Restarts the board some seconds after the last call, so that it cannot hang for ever; the
+    /// first call arms it. Boards without a watchdog do nothing.
+    fn feed_watchdog(&mut self) {}
+
+    /// Why the program had to restart, if it had to.
+    fn failure(&self) -> Option<Failure> {
+        None
+    }
+
+    /// Copies a model to where reading it takes less time than from flash, if there is such a place
+    /// and it has the room.
+    fn copy_to_ram(_image: &[u8]) -> Option<&'static [u8]> {
+        None
+    }
+
+    /// Whether a reader has opened the serial port since the last call. A port that cannot tell
+    /// answers no.
+    fn has_new_reader(&mut self) -> bool {
+        false
+    }
 }
+
+// What follows is for firmware: the board that it is built for, and what its core needs.
 
 #[cfg(all(feature = "cortex-m", target_os = "none"))]
 mod cortex_m;
+#[cfg(all(feature = "esp32c3", target_os = "none"))]
+mod esp32c3;
 #[cfg(all(feature = "board", target_os = "none"))]
 mod image;
+#[cfg(all(any(feature = "microbit", feature = "stm32f4"), target_os = "none"))]
+mod inbox;
+#[cfg(all(feature = "board", feature = "defmt", target_os = "none"))]
+mod logger;
 #[cfg(all(feature = "microbit", target_os = "none"))]
 mod microbit;
 #[cfg(all(feature = "mps2", target_os = "none"))]
 mod mps2;
+#[cfg(all(feature = "nrf52", target_os = "none"))]
+mod nrf52;
+#[cfg(all(feature = "board", target_os = "none"))]
+pub mod once;
+#[cfg(all(feature = "board", target_os = "none"))]
+mod panic;
+#[cfg(all(feature = "board", target_os = "none"))]
+#[allow(
+    dead_code,
+    reason = "boards over a hardware abstraction layer need none"
+)]
+mod register;
+#[cfg(all(any(feature = "esp32c3", feature = "riscv-virt"), target_os = "none"))]
+mod riscv;
+#[cfg(all(feature = "riscv-virt", target_os = "none"))]
+mod riscv_virt;
+#[cfg(all(feature = "stm32f4", target_os = "none"))]
+mod stm32f4;
+
+#[cfg(all(feature = "rp", target_os = "none"))]
+mod pico;
+#[cfg(all(feature = "usb", target_os = "none"))]
+mod usb;
 
 #[cfg(all(feature = "cortex-m", target_os = "none"))]
-pub use self::cortex_m::{entry, spin};
+use self::cortex_m as arch;
+#[cfg(all(any(feature = "esp32c3", feature = "riscv-virt"), target_os = "none"))]
+use self::riscv as arch;
+
 #[cfg(all(feature = "board", target_os = "none"))]
-pub use image::linked_image;
+pub use arch::{entry, spin};
+/// The board that this firmware is built for.
+#[cfg(all(feature = "esp32c3", target_os = "none"))]
+pub use esp32c3::Esp32c3 as Selected;
+#[cfg(all(feature = "board", target_os = "none"))]
+pub use image::{linked_image, models};
 /// The board that this firmware is built for.
 #[cfg(all(feature = "microbit", target_os = "none"))]
 pub use microbit::Microbit as Selected;
 /// The board that this firmware is built for.
 #[cfg(all(feature = "mps2", target_os = "none"))]
 pub use mps2::Mps2 as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "nrf52", target_os = "none"))]
+pub use nrf52::Nrf52 as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "rp", target_os = "none"))]
+pub use pico::Pico as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "riscv-virt", target_os = "none"))]
+pub use riscv_virt::RiscvVirt as Selected;
+/// The board that this firmware is built for.
+#[cfg(all(feature = "stm32f4", target_os = "none"))]
+pub use stm32f4::Stm32f4 as Selected;
+
+/// Brings up the board.
+#[cfg(all(feature = "board", target_os = "none"))]
+#[must_use]
+pub fn start() -> Selected {
+    panic::age_message();
+    Selected::start()
+}

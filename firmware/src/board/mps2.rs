@@ -8,8 +8,9 @@ use core::convert::Infallible;
 use embedded_hal::digital::{self, OutputPin};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 
-use super::Board;
-use super::cortex_m::{self, Register};
+use super::failure::Failure;
+use super::register::Register;
+use super::{Board, cortex_m, panic};
 
 /// Addresses and clock of one FPGA image.
 struct Image {
@@ -130,6 +131,10 @@ impl Board for Mps2 {
 
     fn deepest_stack(&self) -> Option<usize> {
         Some(cortex_m::deepest_stack())
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        panic::failure(false)
     }
 }
 

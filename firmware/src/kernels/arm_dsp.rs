@@ -137,29 +137,50 @@ macro_rules! unrolled {
     };
 }
 
+/// The inputs at r6 of gates i and g in r7, of f and o in r10: each at the top of its halfword.
+macro_rules! int8_inputs {
+    () => {
+        concat!(
+            "ldr r7, [r6], #4\n",
+            "and r10, r7, #0xFF00FF00\n",
+            "lsl r7, r7, #8\n",
+            "and r7, r7, #0xFF00FF00\n",
+        )
+    };
+}
+
+macro_rules! int4_inputs {
+    () => {
+        concat!(
+            "ldrh r7, [r6], #2\n",
+            "pkhbt r7, r7, r7, lsl #20\n",
+            "lsl r10, r7, #8\n",
+            "and r7, r7, #0xF000F000\n",
+            "and r10, r10, #0xF000F000\n",
+        )
+    };
+}
+
 /// One unit after another: input sums, products, gates, cell, hidden state.
 ///
 /// r4 walks over the records. On the stack: inputs, cells, hidden, their end, activations, their end,
 /// the table's middle, the weights' offset.
 macro_rules! layer {
-    ($offset:expr, $products:expr) => {
+    ($inputs:expr, $offset:expr, $products:expr) => {
         concat!(
             core!(),
             "push {{r6, r7}}\n", // the compiler keeps them for itself
             "push {{r0, r1, r2, r3, r5, r8, r9, r10}}\n",
             "20:\n",
-            // acc = (input << 8) * multiplier: bytes 0 and 2, then 1 and 3, as halfwords.
+            // acc = bias + input * multiplier
             "ldr r6, [sp]\n",
-            "ldrd r8, r9, [r4], #8\n",
-            "ldr r7, [r6], #4\n",
+            "ldm r4!, {{r0, r1, r2, r3, r8, r9}}\n",
+            $inputs,
             "str r6, [sp]\n",
-            "and r10, r7, #0xFF00FF00\n",
-            "lsl r7, r7, #8\n",
-            "and r7, r7, #0xFF00FF00\n",
-            "smulbb r0, r7, r8\n",
-            "smulbt r1, r10, r8\n",
-            "smultb r2, r7, r9\n",
-            "smultt r3, r10, r9\n",
+            "smlabb r0, r7, r8, r0\n",
+            "smlabt r1, r10, r8, r1\n",
+            "smlatb r2, r7, r9, r2\n",
+            "smlatt r3, r10, r9, r3\n",
             $offset,
             "ldrd r5, lr, [sp, #16]\n",
             $products,
@@ -271,8 +292,8 @@ macro_rules! run_layer {
         const _: () = assert!(GATE_SHIFT == 8 && INDEX_BITS == 12 && HIDDEN_ONE == 127);
         let step: LayerStep<'_> = $step;
         let tile = step.packed.len() / PACKED_WORDS * $bits.block_words();
-        let units = whole(step.units, 2 * MULTIPLIER_WORDS + tile)
-            .min(step.inputs.len())
+        let units = whole(step.units, BIAS_WORDS + 2 * MULTIPLIER_WORDS + tile)
+            .min(step.inputs.len() / $bits.input_bytes())
             .min(step.cells.len())
             .min(step.hidden.len());
         if units > 0 && tile > 0 {
@@ -339,7 +360,11 @@ macro_rules! run_output {
 /// See [`crate::kernels::portable::layer_int8`].
 #[inline(never)]
 pub fn layer_int8(step: LayerStep<'_>) {
-    run_layer!(Bits::Eight, layer!("", unrolled!(int8_block!())), step);
+    run_layer!(
+        Bits::Eight,
+        layer!(int8_inputs!(), "", unrolled!(int8_block!())),
+        step
+    );
 }
 
 /// See [`crate::kernels::portable::layer_int4`].
@@ -347,7 +372,7 @@ pub fn layer_int8(step: LayerStep<'_>) {
 pub fn layer_int4(step: LayerStep<'_>) {
     run_layer!(
         Bits::Four,
-        layer!(less_offset!(), unrolled!(int4_block!())),
+        layer!(int4_inputs!(), less_offset!(), unrolled!(int4_block!())),
         step
     );
 }

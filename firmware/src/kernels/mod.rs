@@ -79,6 +79,12 @@ impl Bits {
         self.count() as usize
     }
 
+    /// Bytes of a unit's input: one number for each of its four gates.
+    #[must_use]
+    pub const fn input_bytes(self) -> usize {
+        self.count() as usize / 2
+    }
+
     /// The factor K that every accumulator carries, as a power of two.
     #[must_use]
     pub const fn scale_log2(self) -> u32 {
@@ -116,8 +122,8 @@ pub trait Format {
 /// What it takes to bring one layer forward by a step. The shortest slice ends the work.
 #[derive(Debug)]
 pub struct LayerStep<'a> {
-    /// `[H]` input bytes.
-    pub inputs: &'a [[i8; 4]],
+    /// `[H]` inputs.
+    pub inputs: &'a [u8],
     /// `[H]` unit records.
     pub units: &'a [u32],
     /// Packed activations for the columns of the tiles.

@@ -111,13 +111,13 @@ fn layer_with(
     mut watch: impl FnMut([i32; TILE_ROWS]),
 ) {
     let tile = step.packed.len() / PACKED_WORDS * bits.block_words();
-    let units = records(step.units, 2 * MULTIPLIER_WORDS + tile)
-        .zip(step.inputs)
+    let units = records(step.units, BIAS_WORDS + 2 * MULTIPLIER_WORDS + tile)
+        .zip(records(step.inputs, bits.input_bytes()))
         .zip(step.cells)
         .zip(step.hidden);
     for (((record, input), cell), hidden) in units {
-        if let Some((input_multipliers, tile, multipliers)) = split_record(record) {
-            let acc = input_sums(*input, halves(input_multipliers), step.offset);
+        if let Some((front, tile, multipliers)) = split_record(record) {
+            let acc = input_sums(inputs(bits, input), front, step.offset);
             let acc = dot(tile, step.packed, acc);
             let gates = gates(acc, halves(multipliers));
             watch(gates);
@@ -143,9 +143,9 @@ pub(super) fn output(step: OutputStep<'_>, bits: Bits, dot: impl Dot) {
     }
 }
 
-/// Records of so many words each. Unlike `chunks_exact` it has no panic that the compiler must rule out.
+/// Records of so many words (or inputs of so many bytes) each. Unlike `chunks_exact` it has no panic that the compiler must rule out.
 #[inline(always)]
-fn records(mut words: &[u32], length: usize) -> impl Iterator<Item = &[u32]> {
+fn records<T>(mut words: &[T], length: usize) -> impl Iterator<Item = &[T]> {
     core::iter::from_fn(move || {
         let (record, rest) = words.split_at_checked(length)?;
         words = rest;
@@ -168,16 +168,34 @@ fn halves(words: &[u32; MULTIPLIER_WORDS]) -> [i16; TILE_ROWS] {
     bytemuck::cast(*words)
 }
 
-/// What the symbol (or bias) contributes to a unit's four sums, less the weights' offset.
+/// A unit's inputs for gates i, f, g, o, each at the top of 16 bits; zeros where there are none.
+#[inline(always)]
+#[must_use]
+pub fn inputs(bits: Bits, input: &[u8]) -> [i16; TILE_ROWS] {
+    match (bits, input) {
+        (Bits::Eight, &[i, f, g, o]) => [i, f, g, o].map(|byte| i16::from_le_bytes([0, byte])),
+        (Bits::Four, &[fo, ig]) => {
+            let top = |nibbles: u8| i16::from_le_bytes([0, nibbles & 0xF0]);
+            [top(ig), top(fo), top(ig << 4), top(fo << 4)]
+        }
+        _ => [0; TILE_ROWS],
+    }
+}
+
+/// What a unit's four sums begin with, less the weights' offset. `front` stands before its tile.
 #[inline(always)]
 #[must_use]
 pub fn input_sums(
-    input: [i8; TILE_ROWS],
-    multipliers: [i16; TILE_ROWS],
+    inputs: [i16; TILE_ROWS],
+    front: &[u32; BIAS_WORDS + MULTIPLIER_WORDS],
     offset: i32,
 ) -> [i32; TILE_ROWS] {
+    let [b0, b1, b2, b3, m0, m1] = *front;
+    let multipliers = halves(&[m0, m1]);
+    let bias = [b0, b1, b2, b3].map(|bias| (bias as i32).wrapping_sub(offset));
     let sum = |gate: usize| {
-        ((i32::from(input[gate]) << 8) * i32::from(multipliers[gate])).wrapping_sub(offset)
+        let product = i32::from(inputs[gate]) * i32::from(multipliers[gate]);
+        bias[gate].wrapping_add(product)
     };
     [sum(0), sum(1), sum(2), sum(3)]
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use comfy_table::{Table, presets};
 
+use crate::device::board::Flasher;
 use crate::device::{BOARDS, Board};
 
 /// List the supported boards.
@@ -50,8 +51,17 @@ fn row(board: &Board) -> [String; 7] {
         kib(board.flash_bytes),
         kib(board.ram_bytes),
         emulator,
-        board.flashed.into(),
+        flasher(board).into(),
     ]
+}
+
+fn flasher(board: &Board) -> &'static str {
+    match board.flasher {
+        Some(Flasher::Uf2 { .. } | Flasher::Daplink { .. }) => "copying to its drive",
+        Some(Flasher::Probe { .. }) => "probe-rs",
+        Some(Flasher::Espflash { .. }) => "espflash",
+        None => "emulated only",
+    }
 }
 
 fn kib(bytes: u64) -> String {

@@ -1,27 +1,20 @@
 //! `host emulate`: a board on the desk without a desk. Builds, boots, joins the terminal.
 
-use std::io::{IsTerminal, Read, Write, stdin, stdout};
+use std::io::{IsTerminal, Write, stdout};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use firmware::sampler::{Settings, Thousandths};
 
+use super::{interrupt, terminal};
 use crate::device::{DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use crate::image::AlignedImage;
 use crate::paths;
 
-/// How often the terminal looks whether it is to end.
-const TICK: Duration = Duration::from_millis(50);
-
-/// More than the length of the line that ends a passage.
-const KEPT_BYTES: usize = 200;
-
-/// What the board prints at the end of a passage.
-const PASSAGE_END: &[u8] = b"\n# end: ";
+/// How long Ctrl-C may take to reach this program when it has reached the emulator.
+const DELAY: Duration = Duration::from_millis(50);
 
 /// Build the firmware, boot it in an emulator and join its serial console.
 #[derive(Debug, clap::Args)]
@@ -42,6 +35,9 @@ pub struct Args {
     /// Show the firmware's log on standard error
     #[arg(long)]
     log: bool,
+    /// Join the USB port of a board that has one beside its UART
+    #[arg(long)]
+    usb: bool,
     /// Print one passage of this many characters, nothing else, and end
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     length: Option<u32>,
@@ -82,28 +78,46 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let options = Options {
         log: args.log,
+        usb: args.usb,
         ..Options::default()
     };
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
-        .context("cannot watch for Ctrl-C")?;
-    let mut emulator = Emulator::start(&firmware, options)?;
-    let result = match args.length {
-        Some(length) => print_passage(&mut emulator, &args.passage, length),
-        None => converse(&mut emulator, &interrupted),
+    let mut emulator = start(&firmware, options)?;
+    let Some(length) = args.length else {
+        return converse(&mut emulator);
     };
-    // Ctrl-C reaches the emulator too, and may reach it first.
-    if result.is_err() {
-        thread::sleep(TICK);
+    let result = unless_interrupted(print_passage(&mut emulator, &args.passage, length));
+    if interrupt::happened() {
+        bail!("interrupted before the passage was complete");
     }
-    match (interrupted.load(Ordering::Relaxed), args.length) {
-        (true, Some(_)) => bail!("interrupted before the passage was complete"),
-        (true, None) => {
-            eprintln!();
-            Ok(())
-        }
-        (false, _) => result,
+    result
+}
+
+/// Boots a firmware, shows its log and joins its console.
+pub fn boot(firmware: &Firmware) -> Result<()> {
+    let options = Options {
+        log: true,
+        ..Options::default()
+    };
+    converse(&mut start(firmware, options)?)
+}
+
+fn start(firmware: &Firmware, options: Options) -> Result<Emulator> {
+    interrupt::watch();
+    Ok(Emulator::start(firmware, options)?)
+}
+
+fn converse(emulator: &mut Emulator) -> Result<()> {
+    unless_interrupted(terminal::converse(emulator, None))
+}
+
+/// Ctrl-C reaches the emulator too, and may reach it first: that it ended is no failure then.
+fn unless_interrupted(result: Result<()>) -> Result<()> {
+    if result.is_err() {
+        thread::sleep(DELAY);
+    }
+    match interrupt::happened() {
+        true => Ok(()),
+        false => result,
     }
 }
 
@@ -150,59 +164,4 @@ fn print_passage(emulator: &mut Emulator, passage: &Passage, length: u32) -> Res
         written = written.and_then(|()| writeln!(out));
     }
     written.context("cannot write the passage")
-}
-
-/// Joins the terminal to the serial port until Ctrl-C, or the end of piped commands.
-fn converse(emulator: &mut Emulator, interrupted: &AtomicBool) -> Result<()> {
-    if stdin().is_terminal() {
-        eprintln!("joined to the board's console: /help lists its commands, Ctrl-C leaves");
-    }
-    let commands_end = Arc::new(AtomicBool::new(false));
-    type_commands(emulator.input()?, Arc::clone(&commands_end));
-    let mut out = stdout().lock();
-    // What has come since the last command was typed, or the end of it.
-    let mut last_words: Vec<u8> = Vec::new();
-    while !interrupted.load(Ordering::Relaxed) {
-        let commands_ended = commands_end.load(Ordering::Relaxed);
-        let mut text = emulator.read(TICK)?;
-        let mut is_over = false;
-        if commands_ended {
-            let seen = last_words.len();
-            last_words.extend(&text);
-            if let Some(end) = end_of_passage(&last_words) {
-                text.truncate(end.saturating_sub(seen));
-                is_over = true;
-            }
-            // Keeps enough for the end of a passage, which may come in pieces.
-            let surplus = last_words.len().saturating_sub(KEPT_BYTES);
-            last_words.drain(..surplus);
-        }
-        if out.write_all(&text).and_then(|()| out.flush()).is_err() || is_over {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// The end of the line that ends a passage.
-fn end_of_passage(text: &[u8]) -> Option<usize> {
-    let start = text
-        .windows(PASSAGE_END.len())
-        .position(|window| window == PASSAGE_END)?;
-    let line = start + PASSAGE_END.len();
-    let length = text[line..].iter().position(|&byte| byte == b'\n')?;
-    Some(line + length + 1)
-}
-
-/// Passes standard input on to the board in a thread, since reading it cannot be interrupted.
-fn type_commands(mut serial: impl Write + Send + 'static, end: Arc<AtomicBool>) {
-    thread::spawn(move || {
-        let mut buffer = [0; 1024];
-        while let Ok(count @ 1..) = stdin().lock().read(&mut buffer) {
-            if serial.write_all(&buffer[..count]).is_err() {
-                break;
-            }
-        }
-        end.store(true, Ordering::Relaxed);
-    });
 }

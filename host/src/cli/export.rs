@@ -17,10 +17,10 @@ use crate::report::{Export, Report};
 pub struct Args {
     /// The run: its name, its folder, or its weights.safetensors
     run: PathBuf,
-    /// Bits per weight
-    #[arg(long, default_value = "8", value_parser = parse_bits)]
-    bits: Bits,
-    /// Bits per weight of the output layer [default: as --bits]
+    /// Bits per input and recurrent weight [default: those of the run's recipe]
+    #[arg(long, value_parser = parse_bits)]
+    bits: Option<Bits>,
+    /// Bits per weight of the output layer [default: those of the run's recipe]
     #[arg(long, value_name = "BITS", value_parser = parse_bits)]
     output_bits: Option<Bits>,
     /// Name of the model: the files are NAME.img, NAME.safetensors and NAME.md [default: the run's]
@@ -51,9 +51,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let name = args.name.clone().unwrap_or_else(|| float.name.clone());
     let alphabet: String = float.alphabet.iter().collect();
     let validation = args.text.validation(&alphabet, Some(&float))?;
+    let wanted = float.widths();
     let widths = Widths {
-        recurrent: args.bits,
-        output: args.output_bits.unwrap_or(args.bits),
+        recurrent: args.bits.unwrap_or(wanted.recurrent),
+        output: args.output_bits.unwrap_or(wanted.output),
     };
     let folder = args.output.clone().unwrap_or_else(paths::weights_dir);
     let bar = bar(validation.len(), "measuring");

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::model::{Shape, image_path};
 use crate::device::BOARDS;
-use crate::device::build::PROGRAM_BYTES;
 use crate::image::AlignedImage;
 
 /// Options of `inspect`.
@@ -62,7 +61,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .iter()
             .map(|board| Fit {
                 board: board.name,
-                fits: model.image_bytes() as u64 + PROGRAM_BYTES <= board.flash_bytes,
+                fits: model.image_bytes() as u64 + board.program_bytes()
+                    <= board.program_area_bytes(),
             })
             .collect(),
     };

@@ -13,10 +13,15 @@ mod emulate;
 mod eval;
 mod export;
 mod fetch;
+mod flash;
 mod health;
 mod inspect;
+mod interrupt;
 mod model;
+mod monitor;
+mod run;
 mod sample;
+mod terminal;
 #[cfg(feature = "train")]
 mod train;
 
@@ -47,6 +52,13 @@ enum Command {
     Boards(boards::Args),
     /// Build the firmware, boot it in an emulator and join its serial console
     Emulate(emulate::Args),
+    /// Write a firmware, a model, or both to a board
+    Flash(flash::Args),
+    /// Talk to a board over its serial port
+    Monitor(monitor::Args),
+    /// Flash a linked firmware to its board, or boot it if the board exists in emulators only
+    #[command(hide = true)]
+    Run(run::Args),
     /// Download and check the standard corpus
     Fetch(fetch::Args),
     /// Say what is installed, what is missing and how to mend it
@@ -66,6 +78,9 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Boards(args) => boards::run(&args),
         Command::Emulate(args) => emulate::run(&args),
+        Command::Flash(args) => flash::run(&args),
+        Command::Monitor(args) => monitor::run(&args),
+        Command::Run(args) => run::run(args),
         Command::Fetch(args) => fetch::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };

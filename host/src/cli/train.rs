@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
-use firmware::kernels::Bits;
 
 use super::export::print_export;
-use super::model::bar;
+use super::model::{bar, float_weights_path};
 use crate::corpus::{Corpus, Reading, Source, Standard};
 use crate::device;
 use crate::export::export;
 use crate::paths;
-use crate::quantize::{FloatModel, Widths};
+use crate::quantize::FloatModel;
 use crate::report::{self, Report};
 use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::recipe::{DEFAULT_RECIPE, Length, Recipe};
@@ -37,9 +36,14 @@ pub struct Args {
     /// Which standard corpus
     #[arg(long, value_enum, default_value_t, conflicts_with_all = ["text", "resume"])]
     corpus: Standard,
-    /// All settings: tutorial, quick, 64k, or a TOML file of your own [default: quick]
+    /// All settings: tutorial, quick, 32k, 64k, 128k, 256k, 512k (for images of that size), or a TOML file
+    /// of your own [default: quick]
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     recipe: Option<String>,
+    /// Start with the weights of a finished run of the same shape and alphabet: to go on with another
+    /// recipe or another text
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    from: Option<PathBuf>,
     /// Choose all settings for a model of at most this much flash, like 64k
     #[arg(long, value_name = "SIZE", value_parser = budget::parse_bytes,
         conflicts_with_all = ["recipe", "resume"])]
@@ -160,8 +164,8 @@ pub fn run(args: &Args) -> Result<()> {
 /// Turns the float weights of a finished run into a model in `weights/`.
 fn export_run(trainer: &Trainer, weights: &Path, json: bool) -> Result<()> {
     let name = &trainer.job.name;
-    let bits = trainer.job.recipe.model.bits;
-    let widths = Widths::uniform(Bits::from_count(bits).context("bits are 8 or 4")?);
+    let widths = trainer.job.recipe.model.widths();
+    let widths = widths.context("bits are 8 or 4")?;
     let float = FloatModel::load(weights)?;
     let validation = trainer.corpus().validation();
     let bar = bar(validation.len(), "measuring");
@@ -231,11 +235,12 @@ fn prepare(args: &Args) -> Result<Option<Trainer>> {
         Some(name) => checked_name(name)?,
         None => default_name(args.text.as_deref(), &plan.name),
     };
-    let job = Job::new(name, source, args.unicode, args.lossy, plan.recipe);
+    let mut job = Job::new(name, source, args.unicode, args.lossy, plan.recipe);
     let corpus = match plan.corpus {
         Some(corpus) => corpus,
         None => Corpus::load(&job.source, job.reading, &say)?,
     };
+    job.from = args.from.as_deref().map(float_weights_path).transpose()?;
     let trainer = Trainer::new(job, corpus, train::device(args.device)?)?;
     keep_unfinished(&trainer.job.name)?;
     Ok(Some(trainer))

@@ -148,6 +148,16 @@ impl Corpus {
         &self.symbols[..self.training_len]
     }
 
+    /// `[V]`: how often each symbol occurs in the part to learn from.
+    #[must_use]
+    pub fn counts(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.alphabet.len()];
+        for &symbol in self.training() {
+            counts[usize::from(symbol)] += 1;
+        }
+        counts
+    }
+
     /// The part that is never trained on: the last 10 %, or the first [`MAX_VALIDATION`] of it.
     #[must_use]
     pub fn validation(&self) -> &[u8] {

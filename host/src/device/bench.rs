@@ -1,7 +1,8 @@
 //! Counts the instructions that a board needs for a character, and the memory it takes.
 //!
-//! QEMU lets one instruction take one nanosecond of virtual time, the firmware's program `bench`
-//! reads a hardware timer around each part, and a loop of known length checks the scale.
+//! QEMU lets one instruction take one nanosecond of virtual time, rp2040js counts cycles. The firmware's
+//! program `bench` reads a hardware timer around each part, and a loop of known length checks the scale.
+//! What is called instructions below is cycles on the Pico: [`BenchReport::unit`] says so.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,10 +11,10 @@ use std::time::Duration;
 use firmware::image::Dimensions;
 use serde::{Deserialize, Serialize};
 
-use super::board::Board;
+use super::board::{Board, Unit};
 use super::build::{Firmware, MODEL_ROOM, Program};
 use super::elf::Footprint;
-use super::emulate::{Emulator, Options};
+use super::emulate::{Emulator, Options, machine_of};
 use super::error::DeviceError;
 use super::passage::Request;
 use crate::image::AlignedImage;
@@ -29,9 +30,6 @@ const BENCH_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How long the console may take to answer.
 const CONSOLE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Virtual nanoseconds, and so instructions, in a second.
-const INSTRUCTIONS_PER_SECOND: f64 = 1e9;
 
 /// How far the calibration loop may be off its known length.
 const CALIBRATION_TOLERANCE: f64 = 0.001;
@@ -53,6 +51,8 @@ pub struct BenchReport {
     pub symbols: usize,
     /// The bits of its recurrent weights.
     pub weight_bits: u8,
+    /// What is counted.
+    pub unit: Unit,
     /// Instructions for one character, everything from symbol to symbol.
     pub instructions_per_char: f64,
     /// What they go into; adds up to them.
@@ -171,6 +171,7 @@ pub fn run(board: &'static Board, model: &Path) -> Result<BenchReport, DeviceErr
         layers,
         symbols,
         weight_bits: model.weight_bits(),
+        unit: machine_of(board)?.unit,
         instructions_per_char: total,
         parts: Parts {
             input_row,
@@ -236,10 +237,7 @@ pub fn instructions_per_char(firmware: &Firmware) -> Result<f64, DeviceError> {
 
 /// Runs the bench program until the end of the line with this text.
 fn measure(firmware: &Firmware, last: &str) -> Result<Figures, DeviceError> {
-    let machine = firmware
-        .board
-        .emulator
-        .ok_or_else(|| DeviceError::no_emulator(firmware.board))?;
+    let machine = machine_of(firmware.board)?;
     let options = Options {
         count_instructions: true,
         ..Options::default()
@@ -255,10 +253,11 @@ fn measure(firmware: &Firmware, last: &str) -> Result<Figures, DeviceError> {
     }
     let figures = Figures {
         by_name,
-        instructions_per_tick: INSTRUCTIONS_PER_SECOND / machine.ticks_per_second as f64,
+        instructions_per_tick: machine.unit.per_second() / machine.ticks_per_second as f64,
     };
     let calibration = figures.get("calibration")?;
-    let scale = calibration.ticks as f64 * figures.instructions_per_tick / calibration.count as f64;
+    let length = calibration.count as f64 * machine.unit.per_loop_instruction();
+    let scale = calibration.ticks as f64 * figures.instructions_per_tick / length;
     if (scale - 1.0).abs() > CALIBRATION_TOLERANCE {
         return Err(DeviceError::Bench(format!(
             "a loop of known length took {scale:.4} times as many instructions as it has"

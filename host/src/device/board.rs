@@ -4,7 +4,9 @@
 
 use serde::Serialize;
 
+use super::build::PROGRAM_BYTES;
 use super::error::DeviceError;
+use crate::toolchain::rp2040js;
 
 /// The board that is used when none is named.
 pub const DEFAULT_BOARD: &str = "mps2-an386";
@@ -24,13 +26,74 @@ pub struct Board {
     pub flash_bytes: u64,
     /// RAM.
     pub ram_bytes: u64,
+    /// Where a model can be flashed by itself, apart from the program.
+    pub model_region: Option<Region>,
     /// How it is emulated, if it can be.
     pub emulator: Option<Machine>,
-    /// How it is flashed.
-    pub flashed: &'static str,
+    /// How it is flashed; `None` for boards that exist in emulators only.
+    pub flasher: Option<Flasher>,
 }
 
-/// A machine that QEMU models.
+impl Board {
+    /// The flash for the program and the model that is linked into it: what is in front of the
+    /// model region.
+    #[must_use]
+    pub fn program_area_bytes(&self) -> u64 {
+        self.flash_bytes - self.model_region.map_or(0, |region| region.bytes)
+    }
+
+    /// Flash that is kept for the program when a model is checked before building. Chips with USB or a
+    /// large abstraction layer have plenty.
+    #[must_use]
+    pub fn program_bytes(&self) -> u64 {
+        if self.flash_bytes < MIB {
+            PROGRAM_BYTES
+        } else {
+            PROGRAM_BYTES + 32 * KIB
+        }
+    }
+}
+
+/// A part of a board's flash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Region {
+    /// Its first address.
+    pub address: u64,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// How a board takes a new program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "by")]
+pub enum Flasher {
+    /// A UF2 file copied to the drive that the boot loader shows.
+    Uf2 {
+        /// The UF2 family of the chip.
+        family: u32,
+        /// `Board-ID` in the drive's `INFO_UF2.TXT`.
+        board_id: &'static str,
+        /// How a person starts the boot loader.
+        hint: &'static str,
+    },
+    /// A hex file copied to the drive of the board's DAPLink interface.
+    Daplink {
+        /// What the `Unique ID` in the drive's `DETAILS.TXT` begins with.
+        ids: &'static [&'static str],
+    },
+    /// A debug probe, by the tool probe-rs.
+    Probe {
+        /// The chip's name there.
+        chip: &'static str,
+    },
+    /// The serial boot loader of Espressif's chips, by the tool espflash.
+    Espflash {
+        /// The chip's name there.
+        chip: &'static str,
+    },
+}
+
+/// A machine that an emulator models; see the module `emulate` for how each program is started.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Machine {
     /// The emulator's program.
@@ -39,10 +102,189 @@ pub struct Machine {
     pub machine: &'static str,
     /// How fast the clock that the firmware counts runs, in virtual time.
     pub ticks_per_second: u64,
+    /// What virtual time passes by.
+    pub unit: Unit,
 }
 
-/// All supported boards.
+/// What an emulator counts, and so what the benchmark measures in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Instructions of QEMU, each of which takes a nanosecond.
+    Instructions,
+    /// Cycles of rp2040js at 125 MHz. Loads take two and taken branches as many as on the chip; flash
+    /// is never waited for, as if everything were in its cache.
+    Cycles,
+}
+
+impl Unit {
+    /// Its name in the plural.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Unit::Instructions => "instructions",
+            Unit::Cycles => "cycles",
+        }
+    }
+
+    /// How many pass in a second of virtual time.
+    pub(super) fn per_second(self) -> f64 {
+        match self {
+            Unit::Instructions => 1e9,
+            Unit::Cycles => 125e6,
+        }
+    }
+
+    /// How many an instruction of the calibration loop takes: it is half subtractions, half branches.
+    pub(super) fn per_loop_instruction(self) -> f64 {
+        match self {
+            Unit::Instructions => 1.0,
+            Unit::Cycles => 1.5,
+        }
+    }
+}
+
+/// The emulator of the RP2040, which node runs; the firmware counts microseconds there.
+const RP2040JS: Machine = Machine {
+    program: rp2040js::NODE,
+    machine: "rp2040js",
+    ticks_per_second: 1_000_000,
+    unit: Unit::Cycles,
+};
+
+/// All supported boards, first those that people own.
 pub const BOARDS: &[Board] = &[
+    Board {
+        name: "pico",
+        description: "Raspberry Pi Pico (RP2040)",
+        core: "Cortex-M0+",
+        target: "thumbv6m-none-eabi",
+        flash_bytes: 2 * MIB,
+        ram_bytes: 264 * KIB,
+        model_region: Some(Region {
+            address: 0x1010_0000,
+            bytes: MIB,
+        }),
+        emulator: Some(RP2040JS),
+        flasher: Some(Flasher::Uf2 {
+            family: 0xE48B_FF56,
+            board_id: "RPI-RP2",
+            hint: "hold BOOTSEL while you plug the board in",
+        }),
+    },
+    Board {
+        name: "pico2",
+        description: "Raspberry Pi Pico 2 (RP2350)",
+        core: "Cortex-M33",
+        target: "thumbv8m.main-none-eabihf",
+        flash_bytes: 4 * MIB,
+        ram_bytes: 520 * KIB,
+        model_region: Some(Region {
+            address: 0x1020_0000,
+            bytes: 2 * MIB,
+        }),
+        emulator: None,
+        flasher: Some(Flasher::Uf2 {
+            family: 0xE48B_FF59,
+            board_id: "RP2350",
+            hint: "hold BOOTSEL while you plug the board in",
+        }),
+    },
+    Board {
+        name: "microbit-v2",
+        description: "BBC micro:bit v2 (nRF52833)",
+        core: "Cortex-M4F",
+        target: "thumbv7em-none-eabihf",
+        flash_bytes: 512 * KIB,
+        ram_bytes: 128 * KIB,
+        model_region: Some(Region {
+            address: 0x4_0000,
+            bytes: 256 * KIB,
+        }),
+        emulator: None,
+        flasher: Some(Flasher::Daplink {
+            ids: &["9903", "9904", "9905", "9906"],
+        }),
+    },
+    Board {
+        name: "microbit",
+        description: "BBC micro:bit v1 (nRF51822)",
+        core: "Cortex-M0",
+        target: "thumbv6m-none-eabi",
+        flash_bytes: 256 * KIB,
+        ram_bytes: 16 * KIB,
+        // Half of the flash would hold no program with a model of the usual size.
+        model_region: None,
+        emulator: Some(qemu(ARM, "microbit", 16_000_000)),
+        flasher: Some(Flasher::Daplink {
+            ids: &["9900", "9901"],
+        }),
+    },
+    Board {
+        name: "nrf52840-dk",
+        description: "Nordic nRF52840-DK",
+        core: "Cortex-M4F",
+        target: "thumbv7em-none-eabihf",
+        flash_bytes: MIB,
+        ram_bytes: 256 * KIB,
+        model_region: Some(Region {
+            address: 0x8_0000,
+            bytes: 512 * KIB,
+        }),
+        emulator: None,
+        flasher: Some(Flasher::Probe {
+            chip: "nRF52840_xxAA",
+        }),
+    },
+    Board {
+        name: "blackpill",
+        description: "WeAct Black Pill or Nucleo (STM32F411CE, RE)",
+        core: "Cortex-M4F",
+        target: "thumbv7em-none-eabihf",
+        flash_bytes: 512 * KIB,
+        ram_bytes: 128 * KIB,
+        model_region: Some(Region {
+            address: 0x0804_0000,
+            bytes: 256 * KIB,
+        }),
+        emulator: None,
+        flasher: Some(Flasher::Probe {
+            chip: "STM32F411CEUx",
+        }),
+    },
+    Board {
+        name: "esp32c3",
+        description: "Espressif ESP32-C3",
+        core: "RISC-V RV32IMC",
+        target: "riscv32imc-unknown-none-elf",
+        flash_bytes: 4 * MIB,
+        ram_bytes: 400 * KIB,
+        model_region: None,
+        emulator: None,
+        flasher: Some(Flasher::Espflash { chip: "esp32c3" }),
+    },
+    Board {
+        name: "netduinoplus2",
+        description: "Netduino Plus 2 (STM32F405)",
+        core: "Cortex-M4F",
+        target: "thumbv7em-none-eabihf",
+        flash_bytes: MIB,
+        ram_bytes: 128 * KIB,
+        model_region: None,
+        emulator: Some(qemu(ARM, "netduinoplus2", 1_000_000_000 / 16)),
+        flasher: None,
+    },
+    Board {
+        name: "riscv-virt",
+        description: "QEMU's RISC-V machine",
+        core: "RISC-V RV32IMC",
+        target: "riscv32imc-unknown-none-elf",
+        flash_bytes: 4 * MIB,
+        ram_bytes: 4 * MIB,
+        model_region: None,
+        emulator: Some(qemu("qemu-system-riscv32", "virt", 10_000_000)),
+        flasher: None,
+    },
     mps2(
         "mps2-an385",
         "Arm MPS2, image AN385",
@@ -63,7 +305,7 @@ pub const BOARDS: &[Board] = &[
     ),
     Board {
         ram_bytes: 2 * MIB,
-        emulator: Some(qemu_arm("mps2-an505", 20_000_000)),
+        emulator: Some(qemu(ARM, "mps2-an505", 20_000_000)),
         ..mps2(
             "mps2-an505",
             "Arm MPS2, image AN505",
@@ -71,17 +313,9 @@ pub const BOARDS: &[Board] = &[
             "thumbv8m.main-none-eabihf",
         )
     },
-    Board {
-        name: "microbit",
-        description: "BBC micro:bit v1 (nRF51822)",
-        core: "Cortex-M0",
-        target: "thumbv6m-none-eabi",
-        flash_bytes: 256 * KIB,
-        ram_bytes: 16 * KIB,
-        emulator: Some(qemu_arm("microbit", 16_000_000)),
-        flashed: "emulated only",
-    },
 ];
+
+const ARM: &str = "qemu-system-arm";
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -99,16 +333,18 @@ const fn mps2(
         target,
         flash_bytes: 4 * MIB,
         ram_bytes: 4 * MIB,
-        emulator: Some(qemu_arm(name, 25_000_000)),
-        flashed: "emulated only",
+        emulator: Some(qemu(ARM, name, 25_000_000)),
+        model_region: None,
+        flasher: None,
     }
 }
 
-const fn qemu_arm(machine: &'static str, ticks_per_second: u64) -> Machine {
+const fn qemu(program: &'static str, machine: &'static str, ticks_per_second: u64) -> Machine {
     Machine {
-        program: "qemu-system-arm",
+        program,
         machine,
         ticks_per_second,
+        unit: Unit::Instructions,
     }
 }
 
@@ -140,6 +376,63 @@ mod tests {
             );
             let map = format!("{firmware}/memory/{}.x", board.name);
             assert!(std::path::Path::new(&map).is_file(), "{map}");
+        }
+    }
+
+    /// The memory regions of a linker script: name, origin, length.
+    fn regions(script: &str) -> Vec<(String, u64, u64)> {
+        let number = |text: &str| {
+            let text = text.trim();
+            let (digits, unit) = match text.split_at(text.len() - 1) {
+                (digits, "K") => (digits, KIB),
+                (digits, "M") => (digits, MIB),
+                _ => (text, 1),
+            };
+            let digits = digits.trim();
+            let number = match digits.strip_prefix("0x") {
+                Some(hex) => u64::from_str_radix(hex, 16),
+                None => digits.parse(),
+            };
+            number.unwrap_or_else(|error| panic!("{text}: {error}")) * unit
+        };
+        let difference = |text: &str| text.split('-').map(number).reduce(|a, b| a - b).unwrap();
+        let region = |line: &str| {
+            let (name, place) = line.split_once(": ORIGIN = ")?;
+            let (origin, length) = place.split_once(", LENGTH = ")?;
+            let name = name.split_whitespace().next()?.to_owned();
+            Some((name, difference(origin), difference(length)))
+        };
+        script.lines().filter_map(region).collect()
+    }
+
+    #[test]
+    fn the_list_and_the_memory_maps_agree() {
+        for board in BOARDS {
+            let firmware = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware");
+            let map = std::fs::read_to_string(format!("{firmware}/memory/{}.x", board.name));
+            let map = map.unwrap_or_else(|error| panic!("{}: {error}", board.name));
+            let regions = regions(&map);
+            if regions.is_empty() {
+                // The abstraction layer has the map, which the linker keeps to.
+                assert_eq!(board.model_region, None, "{}", board.name);
+                continue;
+            }
+            let find = |name| regions.iter().find(|region| region.0 == name);
+
+            let model = find("MODEL").map(|&(_, address, bytes)| Region { address, bytes });
+            assert_eq!(model, board.model_region, "{}", board.name);
+            assert_eq!(map.contains("_model_region_start"), model.is_some());
+            if let (Some(&(_, origin, length)), Some(model)) = (find("FLASH"), model) {
+                assert_eq!(origin + length, model.address, "{}", board.name);
+            }
+
+            let program: u64 = regions
+                .iter()
+                .filter(|(name, ..)| name != "RAM" && name != "MODEL")
+                .map(|region| region.2)
+                .sum();
+            assert_eq!(program, board.program_area_bytes(), "{}", board.name);
+            assert_eq!(find("RAM").unwrap().2, board.ram_bytes, "{}", board.name);
         }
     }
 

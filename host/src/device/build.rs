@@ -12,7 +12,8 @@ use super::elf::{self, Footprint};
 use super::error::DeviceError;
 use crate::paths;
 
-/// Flash that is kept for the program when a model is checked against a board before building.
+/// Flash that is kept for the program when a model is checked against a board before building; boards
+/// with more flash keep more, see [`Board::program_bytes`].
 pub const PROGRAM_BYTES: u64 = 64 * 1024;
 
 /// Room for a model in [`Firmware::with_room`], in bytes.
@@ -27,6 +28,10 @@ pub enum Program {
     Bench,
     /// Compares the board's kernels with the reference.
     Kernels,
+    /// Panics, and is the console program after the restart.
+    Restart,
+    /// Hangs, and is the console program after the watchdog's restart.
+    Hang,
 }
 
 impl Program {
@@ -36,6 +41,8 @@ impl Program {
             Program::Console => "firmware",
             Program::Bench => "bench",
             Program::Kernels => "kernels",
+            Program::Restart => "restart",
+            Program::Hang => "hang",
         }
     }
 }
@@ -49,6 +56,8 @@ pub struct Firmware {
     pub elf: Vec<u8>,
     /// What it occupies.
     pub footprint: Footprint,
+    /// A model by itself, for emulators to put into the board's model region.
+    pub flashed_model: Option<Vec<u8>>,
 }
 
 impl Firmware {
@@ -111,11 +120,12 @@ impl Firmware {
             board: super::board::find(&footprint.board)?,
             elf,
             footprint,
+            flashed_model: None,
         })
     }
 }
 
-/// Checks that a model file and a program fit a board's flash.
+/// Checks that a model file and a program fit the flash that a board has for both.
 ///
 /// # Errors
 /// When they do not, or the file cannot be read.
@@ -126,12 +136,13 @@ pub fn check_fit(board: &'static Board, model: &Path) -> Result<(), DeviceError>
             reason,
         })?
         .len();
-    if image.saturating_add(PROGRAM_BYTES) > board.flash_bytes {
+    let program = board.program_bytes();
+    if image.saturating_add(program) > board.program_area_bytes() {
         return Err(DeviceError::TooLarge {
             path: model.into(),
             image,
-            program: PROGRAM_BYTES,
-            flash: board.flash_bytes,
+            program,
+            flash: board.program_area_bytes(),
             board: board.name,
         });
     }

@@ -6,8 +6,11 @@ use serde::Serialize;
 /// The section and symbol of the linked model image, see `firmware/src/board/image.rs`.
 const MODEL_SYMBOL: &str = "INKLING_MODEL";
 
-/// The section that holds the board's name, see `firmware/src/board/image.rs`.
-const BOARD_SECTION: &str = ".board";
+/// The symbol of the board's name, see `firmware/src/board/image.rs`.
+const BOARD_SYMBOL: &str = "INKLING_BOARD";
+
+/// Sections that stand for the rest of the memory, or repeat another section at a second address.
+const NOT_VARIABLES: [&str; 3] = [".stack", ".heap", ".rotext_dummy"];
 
 /// What a linked firmware says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,6 +21,8 @@ pub struct Footprint {
     pub flash_bytes: u64,
     /// Static variables; the stack comes on top.
     pub static_ram_bytes: u64,
+    /// RAM that is left for the stack.
+    pub stack_bytes: u64,
     /// The address of the linked model image.
     pub model_address: u64,
     /// The room it has, in bytes.
@@ -31,12 +36,13 @@ impl Footprint {
     /// Says why the file is not an Inkling firmware.
     pub fn read(elf: &[u8]) -> Result<Footprint, String> {
         let file = object::File::parse(elf).map_err(|error| error.to_string())?;
-        let board = file
-            .section_by_name(BOARD_SECTION)
-            .and_then(|section| section.data().ok())
+        let board = symbol(&file, BOARD_SYMBOL)
+            .and_then(|name| data(&file, &name))
             .and_then(|name| std::str::from_utf8(name).ok())
             .ok_or("it is not an Inkling firmware")?;
         let model = model(&file)?;
+        let address = |name| symbol(&file, name).map_or(0, |symbol| symbol.address());
+        let stack_bytes = address("_stack_start").saturating_sub(address("_stack_end"));
         let flash_bytes = file.segments().map(|segment| segment.file_range().1).sum();
         let static_ram_bytes = file
             .sections()
@@ -44,7 +50,9 @@ impl Footprint {
                 matches!(
                     section.kind(),
                     SectionKind::Data | SectionKind::UninitializedData
-                )
+                ) && section
+                    .name()
+                    .is_ok_and(|name| !NOT_VARIABLES.contains(&name))
             })
             .map(|section| section.size())
             .sum();
@@ -52,6 +60,7 @@ impl Footprint {
             board: board.to_owned(),
             flash_bytes,
             static_ram_bytes,
+            stack_bytes,
             model_address: model.address(),
             model_bytes: model.size(),
         })
@@ -89,7 +98,22 @@ pub fn replace_model(elf: &mut [u8], image: &[u8]) -> Result<(), String> {
 fn model<'data, 'file>(
     file: &'file object::File<'data>,
 ) -> Result<object::Symbol<'data, 'file>, &'static str> {
-    file.symbols()
-        .find(|symbol| symbol.name() == Ok(MODEL_SYMBOL))
-        .ok_or("it holds no model")
+    symbol(file, MODEL_SYMBOL).ok_or("it holds no model")
+}
+
+fn symbol<'data, 'file>(
+    file: &'file object::File<'data>,
+    name: &str,
+) -> Option<object::Symbol<'data, 'file>> {
+    file.symbols().find(|symbol| symbol.name() == Ok(name))
+}
+
+/// What is stored at a symbol.
+fn data<'data>(
+    file: &object::File<'data>,
+    symbol: &object::Symbol<'data, '_>,
+) -> Option<&'data [u8]> {
+    let section = file.section_by_index(symbol.section_index()?).ok()?;
+    let range = section.data_range(symbol.address(), symbol.size());
+    range.ok().flatten()
 }

@@ -1,22 +1,30 @@
-//! Boots a firmware in QEMU and talks to its serial port.
+//! Boots a firmware in an emulator, QEMU or rp2040js, and talks to its serial port.
 //!
-//! The serial port is a local socket; what the firmware logs by semihosting comes out of QEMU's
-//! standard output and is decoded by the module `log`. Dropping an [`Emulator`] ends QEMU.
+//! The serial port is a local socket; what the firmware logs comes out of the emulator's standard
+//! output and is decoded by the module `log`. Dropping an [`Emulator`] ends the program.
 
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::board::Machine;
+use tempfile::TempDir;
+
+use super::board::{Board, Machine};
 use super::build::Firmware;
 use super::error::DeviceError;
 use super::log;
+use crate::toolchain::rp2040js;
 
-/// How long QEMU may take to start and to open the serial port.
+/// How long the program may take to start and to open the serial port.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What joins rp2040js to a socket.
+const RP2040_BRIDGE: &str = include_str!("rp2040.mjs");
 
 /// How much of the last output an error shows.
 const SHOWN_BYTES: usize = 120;
@@ -24,11 +32,13 @@ const SHOWN_BYTES: usize = 120;
 /// How to boot.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Let virtual time pass by the instruction: one instruction is one nanosecond. Slower, and
-    /// the same in every run.
+    /// Let virtual time pass by the instruction in QEMU: one instruction is one nanosecond. Slower,
+    /// and the same in every run, as rp2040js is at all times.
     pub count_instructions: bool,
     /// Show the firmware's log on standard error.
     pub log: bool,
+    /// Join the USB port of a board that has one beside its UART.
+    pub usb: bool,
 }
 
 /// A running emulator; ends with its value.
@@ -40,26 +50,32 @@ pub struct Emulator {
     /// Received bytes that nobody has asked for yet.
     pending: Vec<u8>,
     logger: Option<thread::JoinHandle<()>>,
-    _elf: tempfile::TempPath,
+    /// Files that the program reads.
+    _files: TempDir,
 }
 
 impl Emulator {
     /// Boots a firmware.
     ///
     /// # Errors
-    /// When QEMU is missing, has no such board or does not start.
+    /// When the program is missing, has no such board or does not start.
     pub fn start(firmware: &Firmware, options: Options) -> Result<Emulator, DeviceError> {
-        let machine = firmware
-            .board
-            .emulator
-            .ok_or_else(|| DeviceError::no_emulator(firmware.board))?;
-        let mut file = tempfile::NamedTempFile::with_suffix(".elf")?;
-        file.write_all(&firmware.elf)?;
-        let elf = file.into_temp_path();
+        let machine = machine_of(firmware.board)?;
+        let files = TempDir::new()?;
+        let elf = files.path().join("firmware.elf");
+        fs::write(&elf, &firmware.elf)?;
+        let model = match (&firmware.flashed_model, firmware.board.model_region) {
+            (Some(image), Some(region)) => {
+                let file = files.path().join("model.img");
+                fs::write(&file, image)?;
+                Some((file, region.address))
+            }
+            _ => None,
+        };
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
-        let mut process = command(machine, options, &elf, port)
+        let mut process = command(machine, options, &elf, model, port)?
             .spawn()
             .map(Process)
             .map_err(|error| match error.kind() {
@@ -80,7 +96,7 @@ impl Emulator {
             received,
             pending: Vec::new(),
             logger,
-            _elf: elf,
+            _files: files,
         })
     }
 
@@ -232,27 +248,85 @@ impl Drop for Process {
     }
 }
 
-fn command(machine: Machine, options: Options, elf: &std::path::Path, port: u16) -> Command {
+/// What emulates a board.
+pub(super) fn machine_of(board: &'static Board) -> Result<Machine, DeviceError> {
+    board
+        .emulator
+        .ok_or(DeviceError::NoEmulator { board: board.name })
+}
+
+/// The command that boots `elf`, with a model in a place of its own if there is one, and connects the
+/// serial port to the local `port`.
+fn command(
+    machine: Machine,
+    options: Options,
+    elf: &Path,
+    model: Option<(PathBuf, u64)>,
+    port: u16,
+) -> Result<Command, DeviceError> {
     let mut command = Command::new(machine.program);
+    if machine.program == rp2040js::NODE {
+        run_in_rp2040js(&mut command, options, elf, port)?;
+        if let Some((file, address)) = model {
+            command.arg(file).arg(address.to_string());
+        }
+    } else if options.usb {
+        return Err(DeviceError::NoUsb {
+            machine: machine.machine,
+        });
+    } else {
+        run_in_qemu(&mut command, machine.machine, options, elf, port);
+        if let Some((file, address)) = model {
+            let file = file.display();
+            let loader = format!("loader,file={file},addr={address},force-raw=on");
+            command.args(["-device", &loader]);
+        }
+    }
     command
-        .args(["-machine", machine.machine])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Ok(command)
+}
+
+fn run_in_rp2040js(
+    node: &mut Command,
+    options: Options,
+    elf: &Path,
+    port: u16,
+) -> Result<(), DeviceError> {
+    if !rp2040js::is_installed() {
+        return Err(DeviceError::EmulatorMissing {
+            program: "rp2040js",
+        });
+    }
+    let bridge = elf.with_file_name("rp2040.mjs");
+    fs::write(&bridge, RP2040_BRIDGE)?;
+    let line = if options.usb { "usb" } else { "uart" };
+    node.arg(bridge)
+        .arg(rp2040js::package_dir())
+        .arg(elf)
+        .args([&port.to_string(), line]);
+    Ok(())
+}
+
+fn run_in_qemu(qemu: &mut Command, machine: &str, options: Options, elf: &Path, port: u16) {
+    qemu.args(["-machine", machine])
+        // Machines that would start with a boot program of their own start with the firmware.
+        .args(["-bios", "none"])
         .args(["-display", "none", "-monitor", "none"])
         .arg("-chardev")
         .arg(format!("socket,id=serial,host=127.0.0.1,port={port}"))
         .args(["-serial", "chardev:serial"])
         .args(["-semihosting-config", "enable=on,target=native"])
         .arg("-kernel")
-        .arg(elf)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .arg(elf);
     if options.count_instructions {
-        command.args(["-icount", "shift=0"]);
+        qemu.args(["-icount", "shift=0"]);
     }
-    command
 }
 
-/// Waits for QEMU to open the serial port, or to end.
+/// Waits for the program to open the serial port, or to end.
 fn accept(listener: &TcpListener, process: &mut Process) -> Result<TcpStream, DeviceError> {
     listener.set_nonblocking(true)?;
     let deadline = Instant::now() + START_TIMEOUT;

@@ -4,8 +4,6 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::board::Board;
-
 /// Why a firmware could not be built, booted or talked to.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
@@ -15,7 +13,7 @@ pub enum DeviceError {
         /// What was asked for.
         name: String,
     },
-    /// QEMU has no model of the board.
+    /// No emulator has a model of the board.
     #[error("the board {board} cannot be emulated; `host boards` lists those that can")]
     NoEmulator {
         /// The board's name.
@@ -29,10 +27,10 @@ pub enum DeviceError {
         /// The system's reason.
         reason: io::Error,
     },
-    /// Model and program together exceed the board's flash.
+    /// Model and program together exceed the board's flash for them.
     #[error(
         "the model {} ({image} bytes) and the program (about {program} bytes) do not fit the \
-         {flash} bytes of flash of {board}: export a smaller model or choose a larger board",
+         {flash} bytes of flash that {board} has for them: export a smaller model or choose a larger board",
         path.display(),
     )]
     TooLarge {
@@ -42,7 +40,7 @@ pub enum DeviceError {
         image: u64,
         /// Flash kept for the program.
         program: u64,
-        /// The board's flash.
+        /// The board's flash for both.
         flash: u64,
         /// The board's name.
         board: &'static str,
@@ -88,6 +86,12 @@ pub enum DeviceError {
     EmulatorMissing {
         /// The program's name.
         program: &'static str,
+    },
+    /// The machine has no USB port.
+    #[error("the emulated {machine} has no USB port: leave --usb out")]
+    NoUsb {
+        /// The machine's name.
+        machine: &'static str,
     },
     /// The emulator ended by itself.
     #[error("the emulator ended unexpectedly{}", quoted(.said))]
@@ -143,12 +147,5 @@ fn quoted(text: &str) -> String {
     match text.trim() {
         "" => String::new(),
         text => format!(": {text}"),
-    }
-}
-
-impl DeviceError {
-    /// The error for a board without an emulator.
-    pub(super) fn no_emulator(board: &Board) -> Self {
-        DeviceError::NoEmulator { board: board.name }
     }
 }

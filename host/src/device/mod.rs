@@ -1,7 +1,9 @@
 //! Everything that touches a board: build a firmware for it, boot it, talk to it, measure it.
 //!
 //! [`board`] lists what there is, [`build`] makes a firmware of a model, [`emulate`] boots it, and
-//! [`passage`] has it write; [`mod@bench`] counts what that costs and [`budget`] what it may cost.
+//! [`passage`] has it write; [`mod@bench`] counts what that costs, [`budget`] what it may cost, and [`fit`]
+//! whether the board has room for it.
+//! [`flash`] writes it to a real board and [`line`] talks to that.
 //! Nothing here needs libtorch.
 
 pub mod bench;
@@ -11,7 +13,10 @@ pub mod build;
 pub mod elf;
 pub mod emulate;
 pub mod error;
-mod log;
+pub mod fit;
+pub mod flash;
+pub mod line;
+pub mod log;
 pub mod passage;
 
 pub use board::{BOARDS, Board, DEFAULT_BOARD, find};
@@ -19,4 +24,5 @@ pub use build::{Firmware, Program};
 pub use elf::Footprint;
 pub use emulate::{Emulator, Options};
 pub use error::DeviceError;
+pub use fit::Fit;
 pub use passage::Request;

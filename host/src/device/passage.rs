@@ -3,7 +3,7 @@
 //! The board frames a passage between the line `# start: …` and the line end before `# end: …`;
 //! see `firmware/src/session.rs`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use firmware::console::LINE_BYTES;
 use firmware::sampler::Settings;
@@ -13,6 +13,9 @@ use super::error::DeviceError;
 
 /// How long a board may be silent; a slow one writes several characters in this time.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a board may take to answer before it is asked again.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// What a passage follows from, besides the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +73,7 @@ impl Emulator {
         hand_on: impl FnMut(&[u8]),
     ) -> Result<(), DeviceError> {
         request.check()?;
-        self.send_line("/pause")?;
-        self.read_until("# paused\n", PATIENCE)?;
+        self.pause()?;
         for line in request.lines() {
             self.send_line(&line)?;
         }
@@ -81,6 +83,18 @@ impl Emulator {
         self.read_until("\n", PATIENCE)?;
         // Nobody reads the passage that follows by itself.
         self.send_line("/pause")
+    }
+
+    /// Stops the text. A board may lose what is typed before it has started, so it is asked again.
+    fn pause(&mut self) -> Result<(), DeviceError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.send_line("/pause")?;
+            match self.read_until("# paused\n", RETRY) {
+                Err(DeviceError::Timeout { .. }) if Instant::now() < deadline => {}
+                result => return result.map(drop),
+            }
+        }
     }
 
     /// Lets the board write a passage at full speed; answers with its text.

@@ -5,7 +5,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use firmware::kernels::Bits;
 use safetensors::{Dtype, SafeTensors};
+
+use super::Widths;
 
 /// Metadata value that marks a float model.
 pub const FORMAT: &str = "inkling-float-1";
@@ -49,6 +52,8 @@ pub struct FloatModel {
     pub name: String,
     /// Symbols in index order.
     pub alphabet: Vec<char>,
+    /// `[V]`: how often each occurs in the training text, as shares; all the same where unknown.
+    pub frequencies: Vec<f64>,
     /// All metadata of the file.
     pub metadata: HashMap<String, String>,
     /// Hidden size H.
@@ -148,6 +153,7 @@ impl FloatModel {
         }
         Ok(Self {
             name: metadata.get("name").cloned().unwrap_or_default(),
+            frequencies: frequencies(&metadata, symbols)?,
             alphabet,
             metadata,
             hidden,
@@ -155,6 +161,23 @@ impl FloatModel {
             output,
             output_bias,
         })
+    }
+
+    /// The widths that the run's recipe asks for; 8 bits where it does not say.
+    #[must_use]
+    pub fn widths(&self) -> Widths {
+        let recipe = self.metadata.get("recipe");
+        let recipe: toml::Table = recipe
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_default();
+        let bits = |key: &str| {
+            let count = recipe.get("model")?.get(key)?.as_integer()?;
+            Bits::from_count(count.try_into().ok()?)
+        };
+        Widths {
+            recurrent: bits("bits").unwrap_or(Bits::Eight),
+            output: bits("output_bits").unwrap_or(Bits::Eight),
+        }
     }
 
     /// Mean natural-log cross-entropy per character over `symbols` as one stream from the zero state:
@@ -180,6 +203,27 @@ pub fn cross_entropy(logits: impl Iterator<Item = f64> + Clone, target: usize) -
     let sum: f64 = logits.clone().map(|logit| (logit - max).exp()).sum();
     let chosen = logits.into_iter().nth(target).unwrap_or(f64::NEG_INFINITY);
     max + sum.ln() - chosen
+}
+
+/// The shares that the metadata's counts of symbols make.
+fn frequencies(metadata: &HashMap<String, String>, symbols: usize) -> Result<Vec<f64>, String> {
+    let Some(counts) = metadata.get("counts") else {
+        return Ok(vec![1.0 / symbols as f64; symbols]);
+    };
+    let counts: Result<Vec<u64>, _> = counts.split(' ').map(str::parse).collect();
+    let counts = counts.map_err(|error| format!("its counts of symbols: {error}"))?;
+    if counts.len() != symbols {
+        return Err(format!("{} counts for {symbols} symbols", counts.len()));
+    }
+    Ok(shares(&counts))
+}
+
+/// The share of each count; one that is zero counts as one.
+#[must_use]
+pub fn shares(counts: &[u64]) -> Vec<f64> {
+    let counts = counts.iter().map(|&count| count.max(1) as f64);
+    let all: f64 = counts.clone().sum();
+    counts.map(|count| count / all).collect()
 }
 
 /// Folds embedding `[V × E]`, `W_ih` `[4H × E]` and bias `[4H]` into one table `[V × 4H]`.

@@ -13,12 +13,12 @@ pub mod float;
 mod rows;
 
 pub use float::FloatModel;
-use rows::{Row, Target};
+use rows::{Inputs, Row, Target};
 
 /// Widths of the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Widths {
-    /// Recurrent and inter-layer weights.
+    /// Inputs, recurrent and inter-layer weights.
     pub recurrent: Bits,
     /// Output weights.
     pub output: Bits,
@@ -61,7 +61,7 @@ pub fn quantize(model: &FloatModel, widths: Widths) -> Result<ModelParts, Quanti
     let layers = model
         .layers
         .iter()
-        .map(|layer| quantize_layer(layer, model.hidden, widths.recurrent))
+        .map(|layer| quantize_layer(layer, model, widths.recurrent))
         .collect::<Result<_, _>>()?;
     Ok(ModelParts {
         name: model.name.clone(),
@@ -74,15 +74,19 @@ pub fn quantize(model: &FloatModel, widths: Widths) -> Result<ModelParts, Quanti
 
 fn quantize_layer(
     layer: &float::FloatLayer,
-    hidden: usize,
+    model: &FloatModel,
     bits: Bits,
 ) -> Result<LayerParts, QuantizeError> {
     const GATES: usize = 4;
+    let hidden = model.hidden;
     let rows_of_inputs = layer.inputs.len() / (GATES * hidden);
     let padded = hidden.next_multiple_of(BLOCK);
     let segments = if layer.from_below.is_empty() { 1 } else { 2 };
     let columns = segments * padded;
 
+    // The square root: a rare symbol is wrong rarely, but then badly.
+    let importance = model.frequencies.iter().map(|share| share.sqrt());
+    let importance: Vec<f64> = importance.take(rows_of_inputs).collect();
     let mut rows = Vec::with_capacity(GATES * hidden);
     for unit in 0..hidden {
         for gate in 0..GATES {
@@ -103,7 +107,12 @@ fn quantize_layer(
                 one: gain * f64::from(1_u32 << GATE_FRACTION_BITS),
                 shift: GATE_SHIFT,
             };
-            rows.push(Row::new(&weights, &inputs, bits, target)?);
+            rows.push(Row::new(
+                &weights,
+                &Inputs::around_mean(&inputs, &importance),
+                bits,
+                target,
+            )?);
         }
     }
     let units = rows.as_chunks::<GATES>().0;
@@ -114,6 +123,10 @@ fn quantize_layer(
                     .iter()
                     .map(move |unit| unit.each_ref().map(|gate| gate.inputs[row]))
             })
+            .collect(),
+        bias: units
+            .iter()
+            .map(|unit| unit.each_ref().map(|gate| gate.bias))
             .collect(),
         input_multipliers: units
             .iter()
@@ -140,27 +153,19 @@ fn quantize_output(model: &FloatModel, bits: Bits) -> Result<OutputParts, Quanti
     let rows = model
         .output
         .chunks_exact(model.hidden)
-        .map(|row| {
+        .zip(&model.output_bias)
+        .map(|(row, &bias)| {
             let mut weights = row.to_vec();
             weights.resize(columns, 0.0);
             let target = Target {
                 one: f64::from(1_u32 << LOGIT_FRACTION_BITS),
                 shift: LOGIT_SHIFT,
             };
-            Row::new(&weights, &[], bits, target)
+            Row::new(&weights, &Inputs::constant(bias), bits, target)
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let bias = rows.iter().zip(&model.output_bias).map(|(row, &bias)| {
-        let bias = (f64::from(bias) / row.scale).round();
-        let room = f64::from(i32::MAX) - row.reach;
-        if bias.abs() <= room {
-            Ok(bias as i32)
-        } else {
-            Err(QuantizeError::Overflow { bits: bits.count() })
-        }
-    });
     Ok(OutputParts {
-        bias: bias.collect::<Result<_, _>>()?,
+        bias: rows.iter().map(|row| row.bias).collect(),
         weights: weights(&rows, bits, columns),
         multipliers: rows.iter().map(|row| row.multiplier).collect(),
     })

@@ -14,6 +14,7 @@ use crate::corpus::Standard;
 use crate::paths;
 
 pub mod libtorch;
+pub mod rp2040js;
 pub mod tools;
 
 /// The command that mends nearly everything.
@@ -31,8 +32,11 @@ pub const TARGETS: [&str; 5] = [
 /// The parts of the Rust toolchain that the tests need: component and program.
 pub const COMPONENTS: [(&str, &str); 2] = [("clippy", "cargo-clippy"), ("rustfmt", "rustfmt")];
 
-/// The emulator that boots the firmware.
-pub const EMULATOR: &str = "qemu-system-arm";
+/// The emulators that boot the firmware, and the packages of Debian that they are in.
+pub const EMULATORS: [(&str, &str); 2] = [
+    ("qemu-system-arm", "qemu-system-arm"),
+    ("qemu-system-riscv32", "qemu-system-misc"),
+];
 
 /// The name of the one finding that is a guess: less may do.
 pub const DISK_SPACE: &str = "Disk space";
@@ -83,6 +87,7 @@ pub fn check() -> Vec<Finding> {
         emulator(),
         rust(),
     ];
+    findings.push(rp2040js::check());
     findings.push(libtorch::check());
     findings.extend(tools::TOOLS.iter().map(tools::Tool::check));
     findings.push(corpus());
@@ -206,9 +211,10 @@ fn compiler() -> Finding {
 
 fn emulator() -> Finding {
     const NAME: &str = "Emulator";
-    match find_program(EMULATOR) {
-        Some(file) => Finding::ready(NAME, file.display().to_string()),
-        None => Finding::missing(NAME, format!("no {EMULATOR} in PATH"), SETUP),
+    let programs = EMULATORS.map(|(program, _)| program);
+    match programs.iter().find(|name| find_program(name).is_none()) {
+        Some(program) => Finding::missing(NAME, format!("no {program} in PATH"), SETUP),
+        None => Finding::ready(NAME, programs.join(", ")),
     }
 }
 

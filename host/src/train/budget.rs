@@ -5,12 +5,10 @@
 //! and with more of them dropped.
 
 use firmware::image::{BLOCK, Dimensions};
-use firmware::kernels::Bits;
 
 use super::TrainError;
 use super::recipe::{Length, Model, Recipe};
 use crate::device::Board;
-use crate::device::build::PROGRAM_BYTES;
 
 /// What the recipes of budgets inherit from.
 const BASE: &str = "quick";
@@ -35,12 +33,13 @@ struct Anchor {
     steps: f64,
 }
 
-const ANCHORS: [Anchor; 5] = [
+const ANCHORS: [Anchor; 6] = [
     anchor(16.0, 0.010, 0.0, 0.0, 3_000.0),
-    anchor(88.0, 0.008, 0.05, 0.0, 12_000.0),
-    anchor(128.0, 0.008, 0.10, 0.05, 12_000.0),
-    anchor(256.0, 0.007, 0.25, 0.20, 12_000.0),
+    anchor(80.0, 0.009, 0.05, 0.0, 8_000.0),
+    anchor(128.0, 0.009, 0.10, 0.05, 10_000.0),
+    anchor(200.0, 0.008, 0.20, 0.15, 12_000.0),
     anchor(304.0, 0.006, 0.30, 0.25, 12_000.0),
+    anchor(456.0, 0.005, 0.40, 0.35, 14_000.0),
 ];
 
 const fn anchor(
@@ -135,13 +134,13 @@ fn rounded(value: f64, per_unit: f64) -> f64 {
 /// Bytes of the image of a model; none for one that the engine cannot hold.
 #[must_use]
 pub fn image_bytes(model: &Model, symbols: usize) -> Option<usize> {
-    let bits = Bits::from_count(model.bits)?;
+    let widths = model.widths()?;
     let dimensions = Dimensions {
         hidden: usize::try_from(model.hidden).ok()?,
         symbols,
         layers: usize::try_from(model.layers).ok()?,
-        recurrent_bits: bits,
-        output_bits: bits,
+        recurrent_bits: widths.recurrent,
+        output_bits: widths.output,
     };
     dimensions.fit().then(|| dimensions.image_bytes())
 }
@@ -149,7 +148,9 @@ pub fn image_bytes(model: &Model, symbols: usize) -> Option<usize> {
 /// The flash that a model may take on a board: what the program leaves, or what is comfortable.
 #[must_use]
 pub fn of_board(board: &Board) -> usize {
-    let left = board.flash_bytes.saturating_sub(PROGRAM_BYTES);
+    let left = board
+        .program_area_bytes()
+        .saturating_sub(board.program_bytes());
     usize::try_from(left)
         .unwrap_or(usize::MAX)
         .min(COMFORTABLE_BYTES)
@@ -226,8 +227,8 @@ mod tests {
                     let mut next = recipe.model.clone();
                     next.hidden += BLOCK as i64;
                     prop_assert!(image_bytes(&next, symbols).is_none_or(|bytes| bytes > budget));
-                    prop_assert!((0.006..=0.01).contains(&recipe.optimizer.learning_rate));
-                    prop_assert!((3_000..=12_000).contains(&steps(&recipe)));
+                    prop_assert!((0.005..=0.01).contains(&recipe.optimizer.learning_rate));
+                    prop_assert!((3_000..=14_000).contains(&steps(&recipe)));
                 }
                 Err(TrainError::BudgetTooSmall { least, .. }) => {
                     prop_assert!(least > budget);
@@ -276,9 +277,9 @@ mod tests {
     fn settings_meet_the_anchors_and_go_straight_between_them() {
         let of = |anchor: &Anchor| anchor.output_dropout;
         assert_eq!(interpolate(8.0, of), 0.0);
-        assert_eq!(interpolate(88.0, of), 0.05);
-        assert!((interpolate(192.0, of) - 0.175).abs() < 1e-12);
-        assert_eq!(interpolate(512.0, of), 0.30);
+        assert_eq!(interpolate(80.0, of), 0.05);
+        assert!((interpolate(164.0, of) - 0.15).abs() < 1e-12);
+        assert_eq!(interpolate(512.0, of), 0.40);
     }
 
     #[test]
@@ -302,7 +303,7 @@ mod tests {
         for board in BOARDS {
             let budget = of_board(board);
             assert!(
-                budget as u64 + PROGRAM_BYTES <= board.flash_bytes,
+                budget as u64 + board.program_bytes() <= board.program_area_bytes(),
                 "{}",
                 board.name
             );

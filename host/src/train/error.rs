@@ -73,6 +73,14 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The weights to start with do not fit.
+    #[error("a run cannot start with '{}': {reason}", path.display())]
+    BadStart {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A run is resumed on another text.
     #[error(
         "the text of this run has changed (SHA-256 {found}, was {expected}); bring the old one back or start a new run"

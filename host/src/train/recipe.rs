@@ -4,19 +4,25 @@
 
 use std::path::{Path, PathBuf};
 
+use firmware::kernels::Bits;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::TrainError;
+use crate::quantize::Widths;
 
 /// The recipe that is used when none is named.
 pub const DEFAULT_RECIPE: &str = "quick";
 
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 8] = [
     ("base", include_str!("../../recipes/base.toml")),
     ("quick", include_str!("../../recipes/quick.toml")),
     ("tutorial", include_str!("../../recipes/tutorial.toml")),
+    ("32k", include_str!("../../recipes/32k.toml")),
     ("64k", include_str!("../../recipes/64k.toml")),
+    ("128k", include_str!("../../recipes/128k.toml")),
+    ("256k", include_str!("../../recipes/256k.toml")),
+    ("512k", include_str!("../../recipes/512k.toml")),
 ];
 
 /// How deep `inherits` may go; more can only be a circle.
@@ -56,8 +62,21 @@ pub struct Model {
     pub hidden: i64,
     /// LSTM layers.
     pub layers: i64,
-    /// Bits per weight in the exported image.
+    /// Bits per input and recurrent weight in the exported image.
     pub bits: u8,
+    /// Bits per output weight there.
+    pub output_bits: u8,
+}
+
+impl Model {
+    /// The widths of the exported weights; `None` for widths that [`Recipe::check`] refuses.
+    #[must_use]
+    pub fn widths(&self) -> Option<Widths> {
+        Some(Widths {
+            recurrent: Bits::from_count(self.bits)?,
+            output: Bits::from_count(self.output_bits)?,
+        })
+    }
 }
 
 /// Which symbols a model has.
@@ -247,8 +266,12 @@ impl Recipe {
         whole("batch", self.data.batch, 4096, "from 1 to 4096")?;
         whole("workers", self.data.workers, 256, "from 1 to 256")?;
         whole("seq_len", self.data.seq_len, 65536, "from 1 to 65536")?;
-        let bits = self.model.bits;
-        ensure(matches!(bits, 4 | 8), "bits", bits, "4 or 8")?;
+        for (setting, bits) in [
+            ("bits", self.model.bits),
+            ("output_bits", self.model.output_bits),
+        ] {
+            ensure(matches!(bits, 4 | 8), setting, bits, "4 or 8")?;
+        }
         let Quantization {
             fine_tune,
             refresh_every,
@@ -390,6 +413,8 @@ fn one_line(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use firmware::image::Dimensions;
+
     use super::*;
 
     fn file(folder: &Path, name: &str, text: &str) -> String {
@@ -411,6 +436,26 @@ mod tests {
         for name in Recipe::names() {
             let recipe = Recipe::find(name).expect(name);
             assert_eq!(Recipe::from_toml(&recipe.to_toml()).expect(name), recipe);
+        }
+    }
+
+    #[test]
+    fn recipes_named_by_a_size_keep_to_it() {
+        let sized = |name: &str| name.strip_suffix('k')?.parse::<usize>().ok();
+        let sizes = Recipe::names().filter_map(|name| Some((name, sized(name)?)));
+        for (name, kibibytes) in sizes {
+            let model = Recipe::find(name).expect(name).model;
+            let widths = model.widths().expect(name);
+            let dimensions = Dimensions {
+                hidden: model.hidden as usize,
+                symbols: 65,
+                layers: model.layers as usize,
+                recurrent_bits: widths.recurrent,
+                output_bits: widths.output,
+            };
+            let (bytes, most) = (dimensions.image_bytes(), 1024 * kibibytes);
+            assert!(dimensions.fit() && bytes <= most, "{name}: {bytes}");
+            assert!(bytes > most * 9 / 10, "{name} wastes flash: {bytes}");
         }
     }
 

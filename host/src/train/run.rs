@@ -322,11 +322,16 @@ impl Run<'_> {
         archive.text("format", "inkling-float-1");
         archive.text("name", &trainer.job.name);
         archive.text("alphabet", &corpus.alphabet);
+        let counts: Vec<String> = corpus.counts().iter().map(u64::to_string).collect();
+        archive.text("counts", counts.join(" "));
         archive.text("recipe", trainer.job.recipe.to_toml());
         archive.text(
             "corpus",
             format!("{} {}", corpus.sha256, corpus.description),
         );
+        if let Some(from) = &trainer.job.from {
+            archive.text("started_from", from.display());
+        }
         archive.text("unicode", corpus.unicode);
         let source = serde_json::to_string(&trainer.job.source).unwrap_or_default();
         archive.text("source", source);

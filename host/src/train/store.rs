@@ -9,6 +9,7 @@ use tch::{Kind, Tensor};
 
 use super::TrainError;
 use super::weights::{Entry, Shape};
+use crate::corpus::Alphabet;
 use crate::paths;
 
 /// Named tensors and strings on their way to a file.
@@ -74,6 +75,28 @@ pub fn tensor(file: &SafeTensors<'_>, name: &str) -> Result<Tensor, String> {
     }
     let size: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
     Ok(Tensor::from_data_size(view.data(), &size, Kind::Float))
+}
+
+/// The float weights that a run wrote, to start another one with.
+///
+/// # Errors
+/// When they cannot be read, or are of another shape or alphabet.
+pub fn start(path: &Path, shape: &Shape, alphabet: &Alphabet) -> Result<Tensor, TrainError> {
+    let bad = |reason: String| TrainError::BadStart {
+        path: path.to_owned(),
+        reason,
+    };
+    let bytes = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| bad(error.to_string()))?;
+    let strings = header.metadata().clone().unwrap_or_default();
+    let theirs = strings.get("alphabet").map(String::as_str);
+    if theirs != Some(alphabet.to_string().as_str()) {
+        return Err(bad(
+            "its alphabet is not that of the text, or in another order".to_owned(),
+        ));
+    }
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| bad(error.to_string()))?;
+    network(&file, "", shape).map_err(bad)
 }
 
 /// The tensors of a network of this shape as a flat one.

@@ -1,7 +1,7 @@
 //! The trainer: everything that changes from step to step, and what one step does to it.
 
-use firmware::fixed::HIDDEN_ONE;
-use firmware::kernels::Bits;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -13,10 +13,12 @@ use super::network::{Dropped, State};
 use super::random::{Purpose, draw, seed_torch};
 use super::recipe::{AlphabetKind, Quantization, Recipe};
 use super::rounding;
+use super::store;
 use super::weights::Shape;
 use super::workers::{Part, Task, Workers};
 use crate::corpus::{Corpus, Reading, Source};
 use crate::quantize::Widths;
+use crate::quantize::float::shares;
 use crate::report::{Point, Sample};
 
 /// Parallel streams for the measurements on the way.
@@ -33,6 +35,9 @@ pub struct Job {
     pub reading: Reading,
     /// Every setting.
     pub recipe: Recipe,
+    /// The float weights to start with, instead of random ones.
+    #[serde(default)]
+    pub from: Option<PathBuf>,
 }
 
 impl Job {
@@ -49,6 +54,7 @@ impl Job {
             source,
             reading,
             recipe,
+            from: None,
         }
     }
 }
@@ -60,6 +66,8 @@ pub struct Trainer {
     pub job: Job,
     pub(super) shape: Shape,
     pub(super) corpus: Corpus,
+    /// `[V]`: the share of each symbol in the training part.
+    frequencies: Vec<f64>,
     pub(super) device: Device,
     pub(super) progress: Progress,
     pub(super) tensors: Tensors,
@@ -110,11 +118,14 @@ impl Trainer {
     /// A training before its first step.
     ///
     /// # Errors
-    /// When a setting makes no sense or the text is too short.
+    /// When a setting makes no sense, the text is too short, or the weights to start with do not fit.
     pub fn new(job: Job, corpus: Corpus, device: Device) -> Result<Self, TrainError> {
         let cut = Self::cut(&job, &corpus)?;
         let shape = Self::shape_of(&job, &corpus);
-        let weights = shape.first_weights(job.recipe.seed, device);
+        let weights = match &job.from {
+            Some(path) => store::start(path, &shape, &corpus.alphabet)?.to_device(device),
+            None => shape.first_weights(job.recipe.seed, device),
+        };
         let tensors = Tensors {
             average: weights.copy(),
             best: weights.copy(),
@@ -160,6 +171,7 @@ impl Trainer {
         Self {
             workers: Workers::new(&shape, &seen, workers),
             seen,
+            frequencies: shares(&corpus.counts()),
             feed,
             shape,
             job,
@@ -317,19 +329,24 @@ impl Trainer {
         if let Some(since) = *rounded_since
             && (*step - since).is_multiple_of(refresh_every)
         {
-            let scales = rounding::scales(&self.shape, weights, widths)?;
+            let scales = rounding::scales(&self.shape, weights, &self.frequencies, widths)?;
             self.tensors.scales = Some(scales);
         }
-        let seen = self.rounded(&self.tensors.weights);
-        self.seen.copy_(&seen);
+        match &self.tensors.scales {
+            Some(scales) => self
+                .seen
+                .copy_(&rounding::round(&self.shape, weights, scales, widths)),
+            None => self.seen.copy_(weights),
+        }
         Ok(())
     }
 
-    /// `flat` as the engine will have it, from when on weights are rounded.
-    fn rounded(&self, flat: &Tensor) -> Tensor {
+    /// The averaged weights as the engine will have them, from when on weights are rounded.
+    fn rounded_average(&self) -> (Shape, Tensor) {
+        let average = &self.tensors.average;
         match (&self.tensors.scales, rounded_widths(&self.job.recipe)) {
-            (Some(scales), Some(widths)) => rounding::round(&self.shape, flat, scales, widths),
-            _ => flat.shallow_clone(),
+            (Some(scales), Some(widths)) => rounding::folded(&self.shape, average, scales, widths),
+            _ => (self.shape, average.shallow_clone()),
         }
     }
 
@@ -345,8 +362,12 @@ impl Trainer {
             &self.tensors.state
         };
         seed_torch(self.job.recipe.seed, Purpose::Dropout, step);
-        let settings = &self.job.recipe.regularization;
-        let dropped = Dropped::draw(&self.shape, batch, settings, self.device);
+        let mut settings = self.job.recipe.regularization.clone();
+        let scales = self.tensors.scales.as_ref();
+        if scales.is_some() {
+            settings.input_dropout = 0.0; // components of rounded inputs cannot be dropped
+        }
+        let dropped = Dropped::draw(&self.shape, batch, &settings, self.device);
         let count = self.workers.count() as i64;
         (0..count)
             .map(|part| {
@@ -358,10 +379,7 @@ impl Trainer {
                     state: start.part(begin, size),
                     dropped: dropped.part(begin, size),
                     share: size as f64 / batch as f64,
-                    rounding: match self.progress.rounded_since {
-                        Some(_) => HIDDEN_ONE as u32,
-                        None => 0,
-                    },
+                    rounding: scales.map(|scales| rounding::table(&self.shape, scales)),
                 }
             })
             .collect()
@@ -401,20 +419,16 @@ impl Trainer {
     /// Measures the averaged weights, fast; remembers them if they are the best so far. Returns the
     /// loss and whether it is, or `None` where there is nothing to measure on.
     pub fn validate(&mut self) -> Option<(f64, bool)> {
-        let average = &self.tensors.average;
-        let loss = evaluate::loss(
-            &self.shape,
-            &self.rounded(average),
-            self.corpus.validation(),
-            VALIDATION_STREAMS,
-        )?;
+        let (shape, seen) = self.rounded_average();
+        let validation = self.corpus.validation();
+        let loss = evaluate::loss(&shape, &seen, validation, VALIDATION_STREAMS)?;
         // What was measured before weights were rounded does not compare.
         let since = self.progress.rounded_since.unwrap_or(0);
         let before = self.progress.best.filter(|&(_, step)| step >= since);
         let best = before.is_none_or(|(lowest, _)| loss < lowest);
         if best {
             self.progress.best = Some((loss, self.progress.step));
-            self.tensors.best.copy_(average);
+            self.tensors.best.copy_(&self.tensors.average);
         }
         Some((loss, best))
     }
@@ -451,6 +465,5 @@ impl Trainer {
 /// The widths that weights are rounded to towards the end, if they are.
 fn rounded_widths(recipe: &Recipe) -> Option<Widths> {
     let wanted = recipe.model.bits < 8 && recipe.quantization.fine_tune > 0.0;
-    let bits = Bits::from_count(recipe.model.bits)?;
-    wanted.then_some(Widths::uniform(bits))
+    recipe.model.widths().filter(|_| wanted)
 }

@@ -7,9 +7,11 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use firmware::fixed::HIDDEN_ONE;
+use firmware::kernels::Bits;
 use tch::{Device, TchError, Tensor};
 
-use super::native::{Batch, Network};
+use super::native::{Batch, Network, Rounding};
 use super::network::{Dropped, State, forward};
 use super::weights::{Shape, Weights};
 
@@ -26,8 +28,9 @@ pub struct Task {
     pub dropped: Dropped,
     /// The part's share of the batch, from 0 to 1.
     pub share: f64,
-    /// Steps between outputs of 0 and 1 that a cell's output is rounded to, on the CPU; 0: it is not.
-    pub rounding: u32,
+    /// On the CPU: rounds outputs as the engine does, and the first layer's inputs to these middles and
+    /// steps, `[2, 4H]`.
+    pub rounding: Option<Tensor>,
 }
 
 /// What came of it.
@@ -207,7 +210,14 @@ fn batch(task: &Task) -> Result<Batch, TchError> {
         output_factors: output.as_ref().map(numbers).transpose()?,
         recurrent_factors: recurrent.iter().map(numbers).collect::<Result<_, _>>()?,
         share: task.share,
-        rounding: task.rounding as f32,
+        rounding: match &task.rounding {
+            Some(table) => Some(Rounding {
+                outputs: HIDDEN_ONE as f32,
+                most: Bits::Four.max_weight() as f32,
+                table: numbers(table)?,
+            }),
+            None => None,
+        },
     })
 }
 
@@ -260,7 +270,7 @@ mod tests {
                 },
                 dropped: Dropped::draw(&shape, batch, &settings, Device::Cpu),
                 share: 0.7,
-                rounding: 0,
+                rounding: None,
             };
             let mut engine = Engine::new(&shape, &flat);
             // Twice, because memory is used again.

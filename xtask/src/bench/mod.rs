@@ -23,7 +23,7 @@ const HIDDEN_SIZES: [usize; 4] = [64, 100, 128, 256];
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
 pub enum Task {
-    /// Count the instructions that a board needs for one character
+    /// Count the instructions (on the Pico: cycles) that a board needs for one character
     Device(Device),
     /// Measure how fast training is, beside PyTorch
     Train(bench_train::Train),
@@ -147,10 +147,11 @@ fn check_bits(path: &Path, bits: Bits) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every board with the tutorial's shape, then every hidden size on the default board.
+/// Every emulated board with the tutorial's shape, then every hidden size on the default board.
 fn measure_all() -> anyhow::Result<Vec<BenchReport>> {
     let default = device::find(device::DEFAULT_BOARD)?;
-    let boards = BOARDS.iter().map(|board| (board, TUTORIAL_HIDDEN));
+    let emulated = BOARDS.iter().filter(|board| board.emulator.is_some());
+    let boards = emulated.map(|board| (board, TUTORIAL_HIDDEN));
     let other_sizes = HIDDEN_SIZES.iter().filter(|&&size| size != TUTORIAL_HIDDEN);
     let sizes = other_sizes.map(|&size| (default, size));
     let mut reports = Vec::new();

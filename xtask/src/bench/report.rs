@@ -1,6 +1,7 @@
 //! Bench reports as people read them, and as tables for the README.
 
 use host::device::bench::BenchReport;
+use host::device::board::Unit;
 
 /// The report as people read it.
 pub fn text(report: &BenchReport) -> String {
@@ -16,8 +17,9 @@ pub fn text(report: &BenchReport) -> String {
         report.weight_bits,
     );
     let total = report.instructions_per_char;
+    let per_character = format!("{} per character", report.unit.name());
     for (name, instructions) in [
-        ("instructions per character", total),
+        (per_character.as_str(), total),
         ("  input row", parts.input_row),
         ("  recurrent product", parts.recurrent_product),
         ("  activations", parts.activations),
@@ -85,7 +87,11 @@ fn table<'r>(reports: impl IntoIterator<Item = &'r BenchReport>) -> String {
             format!("`{}`", report.board),
             report.hidden.to_string(),
             format!("int{}", report.weight_bits),
-            format!("**{}**", grouped(report.instructions_per_char)),
+            format!(
+                "**{}**{}",
+                grouped(report.instructions_per_char),
+                unit(report)
+            ),
             grouped(parts.input_row),
             grouped(parts.recurrent_product),
             grouped(parts.activations),
@@ -103,6 +109,14 @@ fn table<'r>(reports: impl IntoIterator<Item = &'r BenchReport>) -> String {
         text += &format!("| {} |\n", cells.join(" | "));
     }
     text
+}
+
+/// What is not what the heading says.
+fn unit(report: &BenchReport) -> &'static str {
+    match report.unit {
+        Unit::Instructions => "",
+        Unit::Cycles => " cycles",
+    }
 }
 
 /// A whole number with its thousands set apart.
@@ -137,6 +151,7 @@ mod tests {
             layers: 1,
             symbols: 65,
             weight_bits: 8,
+            unit: Unit::Instructions,
             instructions_per_char: 80_000.0,
             parts: bench::Parts {
                 input_row: 4_000.0,

@@ -14,6 +14,7 @@ use host::toolchain::{self, DISK_SPACE};
 
 mod libtorch;
 mod progress;
+mod rp2040js;
 mod rust;
 mod system;
 mod tools;
@@ -68,6 +69,7 @@ pub fn ensure() -> anyhow::Result<bool> {
         ("system", system::install()),
         ("rust", rust::install()),
         ("libtorch", libtorch::install(&cache)),
+        ("rp2040js", rp2040js::install(&cache)),
         ("tools", tools::install(&cache)),
         ("corpus", fetch_corpus()),
     ];

@@ -1,12 +1,12 @@
-//! Packages of the operating system: the emulator, and where they are missing a C++ compiler and
-//! pip.
+//! Packages of the operating system: the emulator and node with npm, and where they are missing a C++
+//! compiler and pip.
 //!
 //! With root they are installed; with sudo that asks; with neither the user gets the one command.
 
 use std::io::IsTerminal;
 
 use anyhow::{Context, bail};
-use host::toolchain::{self, EMULATOR, libtorch};
+use host::toolchain::{self, EMULATORS, libtorch, rp2040js};
 
 use super::{say, wheel};
 use crate::command::Invocation;
@@ -33,7 +33,7 @@ pub fn install() -> anyhow::Result<()> {
     }
     say(
         NAME,
-        &format!("installing {list} by apt-get (up to 180 MB on disk)"),
+        &format!("installing {list} by apt-get (up to 500 MB on disk)"),
     );
     if has_package_lists() && apt(root, "install", &packages).is_ok() {
         return Ok(());
@@ -46,15 +46,20 @@ pub fn install() -> anyhow::Result<()> {
 fn missing() -> Vec<&'static str> {
     let findings = toolchain::check();
     let lacks = |name: &str| findings.iter().any(|f| f.name == name && !f.ready);
+    let lacks_program = |name: &str| toolchain::find_program(name).is_none();
     let wheels = libtorch::HAS_WHEELS && lacks("libtorch");
-    [
-        (toolchain::find_program(EMULATOR).is_none(), EMULATOR),
+    let emulators = EMULATORS.map(|(program, package)| (lacks_program(program), package));
+    let others = [
+        (lacks_program(rp2040js::NODE), "nodejs"),
+        (!rp2040js::is_installed() && lacks_program("npm"), "npm"),
         (lacks("C++ compiler"), "g++"),
         (wheels && !wheel::pip_runs(), "python3-pip"),
-    ]
-    .into_iter()
-    .filter_map(|(missing, package)| missing.then_some(package))
-    .collect()
+    ];
+    emulators
+        .into_iter()
+        .chain(others)
+        .filter_map(|(missing, package)| missing.then_some(package))
+        .collect()
 }
 
 /// Runs apt-get and keeps its long story to itself, but for errors.

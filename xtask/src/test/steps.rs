@@ -97,6 +97,11 @@ pub fn all() -> Vec<Step> {
             [cargo("test --locked -p xtask")],
         ),
         step(
+            "boards",
+            "the firmware builds for every board and fits it",
+            [cargo("xtask boards")],
+        ),
+        step(
             "host",
             "training, export, commands and the firmware on emulators keep their promises",
             [cargo("test --locked -p host")],

@@ -1,0 +1,293 @@
+//! BBC micro:bit v2 (nRF52833) and nRF52840-DK.
+//!
+//! The serial port is UARTE0 on the pins of the USB interface chip, the clock TIMER1 at 1 MHz, the light
+//! the top left LED of the matrix, or LED 1.
+
+use core::convert::Infallible;
+use core::sync::atomic::{Ordering, compiler_fence};
+use core::task::Poll;
+
+use ::cortex_m::singleton;
+use embassy_futures::{block_on, poll_once};
+use embassy_nrf::buffered_uarte::{self, BufferedUarte};
+use embassy_nrf::config::{Config, HfclkSource};
+use embassy_nrf::gpio::{Level, Output, OutputDrive};
+use embassy_nrf::peripherals::{UARTE0, WDT};
+use embassy_nrf::rng::Rng;
+use embassy_nrf::timer::{Frequency, Timer};
+use embassy_nrf::wdt::{self, HaltConfig, Watchdog, WatchdogHandle};
+use embassy_nrf::{Peri, bind_interrupts, pac, uarte};
+use embedded_hal::digital::{self, OutputPin};
+use embedded_io::{ErrorType, Read, ReadReady, Write};
+
+use super::failure::Failure;
+use super::{Board, arch, panic};
+
+#[cfg(feature = "microbit-v2")]
+const NAME: &str = "microbit-v2";
+#[cfg(feature = "nrf52840-dk")]
+const NAME: &str = "nrf52840-dk";
+
+const IS_LED_LIT_BY_LOW: bool = cfg!(feature = "nrf52840-dk");
+
+const ONCE: &str = "a board is started once";
+
+/// A hung program is restarted after so many periods of the 32,768 Hz clock.
+const WATCHDOG_TICKS: u32 = 5 * 32_768;
+
+/// How much of a last message is sent at once.
+const CHUNK_BYTES: usize = 32;
+
+/// Which of the timer's registers takes the time.
+const CAPTURE: usize = 0;
+
+bind_interrupts!(struct Interrupts {
+    UARTE0 => buffered_uarte::InterruptHandler<UARTE0>;
+});
+
+/// A board with an nRF52.
+pub struct Nrf52 {
+    serial: Serial,
+    led: Led,
+    watchdog: Guard,
+    has_hung: bool,
+    entropy: u64,
+}
+
+impl Nrf52 {
+    /// Starts the clock and opens the serial port at 115,200 baud.
+    ///
+    /// # Panics
+    /// When it is called twice.
+    #[must_use]
+    pub fn start() -> Self {
+        let mut config = Config::default();
+        config.hfclk_source = HfclkSource::ExternalXtal;
+        let p = embassy_nrf::init(config);
+        let timer = Timer::new(p.TIMER1);
+        timer.set_frequency(Frequency::F1MHz);
+        timer.start();
+        timer.persist();
+
+        #[cfg(feature = "microbit-v2")]
+        let (rx, tx, led) = {
+            // The column stays low, so that the row alone switches the LED.
+            Output::new(p.P0_28, Level::Low, OutputDrive::Standard).persist();
+            (
+                p.P1_08,
+                p.P0_06,
+                Output::new(p.P0_21, Level::Low, OutputDrive::Standard),
+            )
+        };
+        #[cfg(feature = "nrf52840-dk")]
+        let (rx, tx, led) = {
+            let led = Output::new(p.P0_13, Level::High, OutputDrive::Standard);
+            (p.P0_08, p.P0_06, led)
+        };
+        let uart = BufferedUarte::new(
+            p.UARTE0,
+            p.TIMER2,
+            p.PPI_CH0,
+            p.PPI_CH1,
+            p.PPI_GROUP0,
+            rx,
+            tx,
+            Interrupts,
+            uarte::Config::default(),
+            singleton!(: [u8; 256] = [0; 256]).expect(ONCE),
+            singleton!(: [u8; 256] = [0; 256]).expect(ONCE),
+        );
+        Nrf52 {
+            serial: Serial(uart),
+            led: Led(led),
+            watchdog: Guard::Idle(p.WDT),
+            has_hung: take_reset_reason(),
+            entropy: Rng::new_blocking(p.RNG).blocking_next_u64(),
+        }
+    }
+
+    /// The serial port once more, for a last message when nothing else runs any more.
+    pub(super) fn last_words() -> LastWords {
+        LastWords
+    }
+
+    /// The clock, for the time stamps of logs.
+    pub(super) fn clock() -> u32 {
+        pac::TIMER1.tasks_capture(CAPTURE).write_value(1);
+        pac::TIMER1.cc(CAPTURE).read()
+    }
+}
+
+/// Whether the watchdog restarted the chip; the next start is asked for itself.
+fn take_reset_reason() -> bool {
+    let reasons = pac::POWER.resetreas();
+    let has_hung = reasons.read().dog();
+    // Ones clear the reasons.
+    reasons.write(|reasons| reasons.0 = u32::MAX);
+    has_hung
+}
+
+/// The watchdog before and after it is armed.
+enum Guard {
+    Idle(Peri<'static, WDT>),
+    Armed(WatchdogHandle),
+    /// It runs since before a restart, and not for this program.
+    Strange,
+}
+
+impl Guard {
+    fn arm(watchdog: Peri<'static, WDT>) -> Self {
+        let mut config = wdt::Config::default();
+        config.timeout_ticks = WATCHDOG_TICKS;
+        config.action_during_debug_halt = HaltConfig::Pause;
+        match Watchdog::try_new(watchdog, config) {
+            Ok((_, [handle])) => Guard::Armed(handle),
+            Err(_) => Guard::Strange,
+        }
+    }
+}
+
+impl Board for Nrf52 {
+    const NAME: &'static str = NAME;
+    const TICKS_PER_SECOND: u32 = 1_000_000;
+    type Serial = Serial;
+    type Led = Led;
+
+    fn serial(&mut self) -> &mut Serial {
+        &mut self.serial
+    }
+
+    fn led(&mut self) -> &mut Led {
+        &mut self.led
+    }
+
+    fn ticks(&mut self) -> u32 {
+        Self::clock()
+    }
+
+    fn entropy(&mut self) -> Option<u64> {
+        Some(self.entropy)
+    }
+
+    fn deepest_stack(&self) -> Option<usize> {
+        Some(arch::deepest_stack())
+    }
+
+    fn feed_watchdog(&mut self) {
+        match core::mem::replace(&mut self.watchdog, Guard::Strange) {
+            Guard::Idle(watchdog) => self.watchdog = Guard::arm(watchdog),
+            guard => self.watchdog = guard,
+        }
+        if let Guard::Armed(watchdog) = &mut self.watchdog {
+            watchdog.pet();
+        }
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        panic::failure(self.has_hung)
+    }
+}
+
+/// The UART: its hardware receives into memory while the engine computes.
+pub struct Serial(BufferedUarte<'static>);
+
+impl ErrorType for Serial {
+    type Error = Infallible;
+}
+
+impl ReadReady for Serial {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        // Bytes that were lost are no byte; the error is told once.
+        Ok(self.0.read_ready().is_ok_and(|is_ready| is_ready))
+    }
+}
+
+impl Read for Serial {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if let Poll::Ready(Ok(count)) = poll_once(self.0.read(buffer)) {
+                return Ok(count);
+            }
+        }
+    }
+}
+
+impl Write for Serial {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        // The UART drains by itself, whether or not anybody listens.
+        Ok(block_on(self.0.write(bytes)).unwrap_or_default())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        // A port that fails has nothing to wait for.
+        let _ = block_on(self.0.flush());
+        Ok(())
+    }
+}
+
+/// The port as it is set up, if it is, without its driver's interrupts.
+pub struct LastWords;
+
+impl ErrorType for LastWords {
+    type Error = Infallible;
+}
+
+impl Write for LastWords {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        const { assert!(CHUNK_BYTES < 256, "the port sends that many at once") };
+        let port = pac::UARTE0;
+        let count = bytes.len().min(CHUNK_BYTES);
+        if port.enable().read().enable() != pac::uarte::vals::Enable::Enabled {
+            return Ok(0);
+        }
+        // The hardware reads memory only.
+        let mut chunk = [0; CHUNK_BYTES];
+        for (to, from) in chunk.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        let sender = port.dma().tx();
+        sender
+            .ptr()
+            .write_value(chunk.as_ptr().expose_provenance() as u32);
+        sender.maxcnt().write(|w| w.set_maxcnt(count as u16));
+        port.events_dma().tx().end().write_value(0);
+        compiler_fence(Ordering::SeqCst);
+        port.tasks_dma().tx().start().write_value(1);
+        while port.events_dma().tx().end().read() == 0 {}
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// The LED, whatever lights it.
+pub struct Led(Output<'static>);
+
+impl digital::ErrorType for Led {
+    type Error = Infallible;
+}
+
+impl OutputPin for Led {
+    fn set_low(&mut self) -> Result<(), Infallible> {
+        self.0.set_level(if IS_LED_LIT_BY_LOW {
+            Level::High
+        } else {
+            Level::Low
+        });
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Infallible> {
+        self.0.set_level(if IS_LED_LIT_BY_LOW {
+            Level::Low
+        } else {
+            Level::High
+        });
+        Ok(())
+    }
+}

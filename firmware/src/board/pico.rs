@@ -1,0 +1,325 @@
+//! Raspberry Pi Pico (RP2040, Cortex-M0+) and Pico 2 (RP2350, Cortex-M33).
+//!
+//! Two serial ports are one: USB, and UART0 on the pins GP0 and GP1. What is said goes to both, what
+//! comes in from either is taken. The clock is the microsecond timer, the light the LED of the board,
+//! randomness comes from the ring oscillator or the chip's generator.
+
+use core::convert::Infallible;
+
+use ::cortex_m::singleton;
+use cortex_m_rt::interrupt;
+use embassy_futures::poll_once;
+use embassy_rp::executor::InterruptExecutor;
+use embassy_rp::gpio::{Level, Output};
+use embassy_rp::interrupt::{self, InterruptExt, Priority};
+use embassy_rp::peripherals::{PIN_0, PIN_1, UART0, USB};
+use embassy_rp::uart::{self, BufferedInterruptHandler, BufferedUart, Uart};
+use embassy_rp::usb::Driver;
+use embassy_rp::watchdog::{ResetReason, Watchdog};
+use embassy_rp::{Peri, bind_interrupts, pac};
+use embassy_time::{Duration, Instant, TICK_HZ};
+use embedded_io::{ErrorType, Read, ReadReady, Write};
+use heapless::String;
+
+use super::failure::Failure;
+use super::once::Once;
+use super::{Board, cortex_m, panic, usb};
+
+#[cfg(feature = "pico")]
+const NAME: &str = "pico";
+#[cfg(feature = "pico2")]
+const NAME: &str = "pico2";
+
+#[cfg(feature = "pico")]
+const USB_PRODUCT: &str = "Inkling on pico";
+#[cfg(feature = "pico2")]
+const USB_PRODUCT: &str = "Inkling on pico2";
+
+const RX_PIN: usize = 1;
+
+const ONCE: &str = "a board is started once";
+
+/// Ten times the longest work between two feedings, which is to say the help over the UART.
+const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Room for a model. The flash is a serial one behind a cache of 16 KiB, and every character takes nearly
+/// all of the weights: read in place, they would come over four wires each time.
+#[repr(C, align(16))]
+struct Room([u8; ROOM_BYTES]);
+
+#[cfg(feature = "pico")]
+const ROOM_BYTES: usize = 192 * 1024;
+#[cfg(feature = "pico2")]
+const ROOM_BYTES: usize = 384 * 1024;
+
+static FAST: Once<Room> = Once::new(Room([0; ROOM_BYTES]));
+
+bind_interrupts!(struct Interrupts {
+    UART0_IRQ => BufferedInterruptHandler<UART0>;
+    USBCTRL_IRQ => embassy_rp::usb::InterruptHandler<USB>;
+    #[cfg(feature = "pico2")]
+    TRNG_IRQ => embassy_rp::trng::InterruptHandler<embassy_rp::peripherals::TRNG>;
+});
+
+/// Runs the USB device in a software interrupt.
+static EXECUTOR: InterruptExecutor = InterruptExecutor::new();
+
+// SAFETY: the executor is told of its own interrupt.
+#[interrupt]
+unsafe fn SWI_IRQ_0() {
+    // SAFETY: called from here only, and the interrupt is enabled by the executor's start.
+    unsafe { EXECUTOR.on_interrupt() }
+}
+
+#[embassy_executor::task]
+async fn serve_usb(usb: Peri<'static, USB>, serial_number: &'static str) {
+    usb::serve(Driver::new(usb, Interrupts), USB_PRODUCT, serial_number).await;
+}
+
+/// A Pico.
+pub struct Pico {
+    serial: Serial,
+    led: Output<'static>,
+    watchdog: Watchdog,
+    is_watched: bool,
+    was_reset_by_watchdog: bool,
+    entropy: Option<u64>,
+}
+
+impl Pico {
+    /// Sets the clocks, opens the serial ports (the UART at 115,200 baud) and connects to USB.
+    #[must_use]
+    pub fn start() -> Self {
+        let p = embassy_rp::init(embassy_rp::config::Config::default());
+        let watchdog = Watchdog::new(p.WATCHDOG);
+        #[cfg(feature = "pico")]
+        let (number, entropy) = (chip::number(p.FLASH), chip::entropy());
+        #[cfg(feature = "pico2")]
+        let (number, entropy) = (chip::number(), chip::entropy(p.TRNG));
+
+        let serial_number = singleton!(: String<16> = hex(number)).expect(ONCE);
+        interrupt::SWI_IRQ_0.set_priority(Priority::P3);
+        let spawner = EXECUTOR.start(interrupt::SWI_IRQ_0);
+        // There is room for one task, and this is the one.
+        if let Ok(task) = serve_usb(p.USB, serial_number) {
+            spawner.spawn(task);
+        }
+        Pico {
+            serial: Serial {
+                uart: open_uart(p.UART0, p.PIN_0, p.PIN_1),
+                usb: usb::Port,
+                received: None,
+            },
+            led: Output::new(p.PIN_25, Level::Low),
+            was_reset_by_watchdog: watchdog.reset_reason() == Some(ResetReason::TimedOut),
+            watchdog,
+            is_watched: false,
+            entropy,
+        }
+    }
+
+    /// The UART once more, for a last message when nothing else runs any more.
+    pub(super) fn last_words() -> impl Write {
+        // SAFETY: whoever else holds them does not run any more.
+        let (uart, tx, rx) = unsafe { (UART0::steal(), PIN_0::steal(), PIN_1::steal()) };
+        Uart::new_blocking(uart, tx, rx, uart::Config::default())
+    }
+
+    /// The clock, for the time stamps of logs.
+    pub(super) fn clock() -> u32 {
+        Instant::now().as_ticks() as u32
+    }
+}
+
+fn open_uart(
+    uart: Peri<'static, UART0>,
+    tx: Peri<'static, PIN_0>,
+    rx: Peri<'static, PIN_1>,
+) -> BufferedUart {
+    let outgoing = singleton!(: [u8; 256] = [0; 256]).expect(ONCE);
+    let incoming = singleton!(: [u8; 256] = [0; 256]).expect(ONCE);
+    let config = uart::Config::default();
+    let uart = BufferedUart::new(uart, tx, rx, Interrupts, outgoing, incoming, config);
+    // A pin that nothing is connected to must not look like a sender.
+    pac::PADS_BANK0.gpio(RX_PIN).modify(|pad| pad.set_pue(true));
+    uart
+}
+
+fn hex(number: u64) -> String<16> {
+    let mut digits = String::new();
+    // Sixteen digits fit.
+    let _ = core::fmt::Write::write_fmt(&mut digits, format_args!("{number:016X}"));
+    digits
+}
+
+impl Board for Pico {
+    const NAME: &'static str = NAME;
+    const TICKS_PER_SECOND: u32 = TICK_HZ as u32;
+    type Serial = Serial;
+    type Led = Output<'static>;
+
+    fn serial(&mut self) -> &mut Serial {
+        &mut self.serial
+    }
+
+    fn led(&mut self) -> &mut Output<'static> {
+        &mut self.led
+    }
+
+    fn ticks(&mut self) -> u32 {
+        Self::clock()
+    }
+
+    fn entropy(&mut self) -> Option<u64> {
+        self.entropy
+    }
+
+    fn deepest_stack(&self) -> Option<usize> {
+        Some(cortex_m::deepest_stack())
+    }
+
+    fn feed_watchdog(&mut self) {
+        if self.is_watched {
+            self.watchdog.feed(WATCHDOG_TIMEOUT);
+        } else {
+            self.is_watched = true;
+            self.watchdog.pause_on_debug(true);
+            self.watchdog.start(WATCHDOG_TIMEOUT);
+        }
+    }
+
+    fn copy_to_ram(image: &[u8]) -> Option<&'static [u8]> {
+        let place = FAST.take()?;
+        let copy = place.0.get_mut(..image.len())?;
+        copy.copy_from_slice(image);
+        Some(copy)
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        panic::failure(self.was_reset_by_watchdog)
+    }
+
+    fn has_new_reader(&mut self) -> bool {
+        self.serial.usb.has_been_opened()
+    }
+}
+
+/// USB and UART as one port.
+pub struct Serial {
+    uart: BufferedUart,
+    usb: usb::Port,
+    /// A byte that has been taken from either.
+    received: Option<u8>,
+}
+
+impl Serial {
+    /// Looks for a byte at both ports, unless one is still to be read.
+    fn look(&mut self) -> bool {
+        if self.received.is_none() {
+            self.received = self.usb.take().or_else(|| self.take_from_uart());
+        }
+        self.received.is_some()
+    }
+
+    fn take_from_uart(&mut self) -> Option<u8> {
+        let mut byte = [0];
+        // Noise on the line ends the reception until the error is taken, which this does too.
+        let reading = embedded_io_async::Read::read(&mut self.uart, &mut byte);
+        match poll_once(reading) {
+            core::task::Poll::Ready(Ok(1)) => Some(byte[0]),
+            _ => None,
+        }
+    }
+}
+
+impl ErrorType for Serial {
+    type Error = Infallible;
+}
+
+impl ReadReady for Serial {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(self.look())
+    }
+}
+
+impl Read for Serial {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        let Some(first) = buffer.first_mut() else {
+            return Ok(0);
+        };
+        while !self.look() {}
+        *first = self.received.take().unwrap_or_default();
+        Ok(1)
+    }
+}
+
+impl Write for Serial {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        // The UART drains by itself, whether or not anybody listens.
+        let count = self.uart.blocking_write(bytes).unwrap_or_default();
+        self.usb.offer(bytes.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        let _ = self.uart.blocking_flush();
+        Ok(())
+    }
+}
+
+/// What differs between the two chips.
+#[cfg(feature = "pico")]
+mod chip {
+    use embassy_rp::Peri;
+    use embassy_rp::clocks::RoscRng;
+    use embassy_rp::flash::Flash;
+    use embassy_rp::peripherals::FLASH;
+    use embassy_rp::rom_data::rom_version_number;
+
+    /// The flash's number, by routines in the ROM; 0 in emulators, which have none.
+    pub(super) fn number(flash: Peri<'static, FLASH>) -> u64 {
+        const FLASH_BYTES: usize = 2 * 1024 * 1024;
+        let mut number = [0; 8];
+        if rom_version_number() != 0 {
+            let mut flash = Flash::<_, _, FLASH_BYTES>::new_blocking(flash);
+            // Without an answer it stays 0.
+            let _ = flash.blocking_unique_id(&mut number);
+        }
+        u64::from_be_bytes(number)
+    }
+
+    /// Stirs the ring oscillator's bits, which are few in a byte; none if they do not change.
+    pub(super) fn entropy() -> Option<u64> {
+        const BYTES: usize = 256;
+        let mut seed = 0_u64;
+        let mut is_alive = false;
+        let first = RoscRng::next_u8();
+        for _ in 0..BYTES {
+            let byte = RoscRng::next_u8();
+            is_alive |= byte != first;
+            seed = (seed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+        }
+        is_alive.then_some(seed ^ seed >> 32)
+    }
+}
+
+/// What differs between the two chips.
+#[cfg(feature = "pico2")]
+mod chip {
+    use embassy_rp::Peri;
+    use embassy_rp::otp;
+    use embassy_rp::peripherals::TRNG;
+    use embassy_rp::trng::{Config, Trng};
+
+    use super::Interrupts;
+
+    /// The chip's number.
+    pub(super) fn number() -> u64 {
+        otp::get_chipid().unwrap_or_default()
+    }
+
+    /// From the chip's generator.
+    pub(super) fn entropy(generator: Peri<'static, TRNG>) -> Option<u64> {
+        Some(Trng::new(generator, Interrupts, Config::default()).blocking_next_u64())
+    }
+}

@@ -1,0 +1,221 @@
+//! QEMU's RISC-V machine `virt` with one RV32 core; it exists nowhere else.
+//!
+//! The serial port is its NS16550, the clock the timer of the CLINT at 10 MHz. It has no light and no
+//! watchdog; its test device restarts it.
+
+use core::convert::Infallible;
+
+use embedded_hal::digital::{self, OutputPin};
+use embedded_io::{ErrorType, Read, ReadReady, Write};
+// Its critical sections are those of the log.
+use riscv as _;
+use riscv_rt::TrapFrame;
+
+use super::failure::Failure;
+use super::register::Register;
+use super::{Board, panic};
+
+mod register {
+    use super::Register;
+
+    const fn at(address: usize) -> Register {
+        // SAFETY: called below only, with addresses of word-sized device registers of the machine;
+        // accessing them has no effect on memory.
+        unsafe { Register::at(address) }
+    }
+
+    pub(super) const TEST: Register = at(0x0010_0000);
+    pub(super) const TIMER: Register = at(0x0200_BFF8);
+}
+
+/// The NS16550, whose registers are bytes.
+const UART: usize = 0x1000_0000;
+const UART_DATA: usize = UART;
+const UART_LINE_STATUS: usize = UART + 5;
+
+const DATA_READY: u8 = 1;
+const TRANSMITTER_EMPTY: u8 = 1 << 5;
+
+/// Written to the test device, restarts the machine.
+const RESET: u32 = 0x7777;
+
+/// Stack that is in use while it is painted.
+const UNPAINTED_BYTES: usize = 512;
+
+const PAINT: u32 = 0xCCCC_CCCC;
+
+/// QEMU's machine.
+pub struct RiscvVirt {
+    serial: Uart,
+    led: NoLed,
+}
+
+impl RiscvVirt {
+    /// Gets ready to measure the stack; everything else is as it is at power-up.
+    #[must_use]
+    pub fn start() -> Self {
+        paint_stack();
+        RiscvVirt {
+            serial: Uart(()),
+            led: NoLed,
+        }
+    }
+
+    /// The serial port once more, for a last message when nothing else runs any more.
+    pub(super) fn last_words() -> Uart {
+        Uart(())
+    }
+
+    /// The clock, for the time stamps of logs.
+    pub(super) fn clock() -> u32 {
+        register::TIMER.get()
+    }
+
+    /// Resets the machine.
+    pub(super) fn restart() -> ! {
+        register::TEST.set(RESET);
+        loop {
+            core::hint::spin_loop();
+        }
+    }
+}
+
+/// The ends of the stack.
+fn stack() -> (*mut u32, *mut u32) {
+    unsafe extern "C" {
+        static mut _stack_end: u32;
+        static mut _stack_start: u32;
+    }
+    (&raw mut _stack_end, &raw mut _stack_start)
+}
+
+/// Marks the stack that has not been used yet.
+#[inline(never)]
+fn paint_stack() {
+    let here = 0_u32;
+    let (mut word, _) = stack();
+    let end = (&raw const here).addr() - UNPAINTED_BYTES;
+    while word.addr() < end {
+        // SAFETY: the words between the end of the static variables and the stack in use are nobody's.
+        unsafe { word.write_volatile(PAINT) };
+        word = word.wrapping_add(1);
+    }
+}
+
+/// Exceptions, which no safe code can cause.
+// SAFETY: the handler touches no memory that the interrupted program owns.
+#[unsafe(export_name = "ExceptionHandler")]
+fn exception(_: &TrapFrame) -> ! {
+    panic!("exception at {:#010x}", riscv::register::mepc::read());
+}
+
+impl Board for RiscvVirt {
+    const NAME: &'static str = "riscv-virt";
+    const TICKS_PER_SECOND: u32 = 10_000_000;
+    type Serial = Uart;
+    type Led = NoLed;
+
+    fn serial(&mut self) -> &mut Uart {
+        &mut self.serial
+    }
+
+    fn led(&mut self) -> &mut NoLed {
+        &mut self.led
+    }
+
+    fn ticks(&mut self) -> u32 {
+        Self::clock()
+    }
+
+    fn entropy(&mut self) -> Option<u64> {
+        None
+    }
+
+    fn deepest_stack(&self) -> Option<usize> {
+        let (mut word, top) = stack();
+        // SAFETY: everything below the top of the stack is painted or has been used.
+        while word < top && unsafe { word.read_volatile() } == PAINT {
+            word = word.wrapping_add(1);
+        }
+        Some(top.addr() - word.addr())
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        panic::failure(false)
+    }
+}
+
+/// The NS16550, polled, with its FIFO off: the emulator holds bytes back until the last one is read.
+pub struct Uart(());
+
+impl Uart {
+    fn has_byte(&self) -> bool {
+        get(UART_LINE_STATUS) & DATA_READY != 0
+    }
+}
+
+/// Reads a register of the UART.
+fn get(register: usize) -> u8 {
+    // SAFETY: called with the addresses above only, which are those of a device's registers.
+    unsafe { core::ptr::with_exposed_provenance::<u8>(register).read_volatile() }
+}
+
+/// Writes a register of the UART.
+fn set(register: usize, value: u8) {
+    // SAFETY: as above.
+    unsafe { core::ptr::with_exposed_provenance_mut::<u8>(register).write_volatile(value) }
+}
+
+impl ErrorType for Uart {
+    type Error = Infallible;
+}
+
+impl ReadReady for Uart {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(self.has_byte())
+    }
+}
+
+impl Read for Uart {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        let Some(first) = buffer.first_mut() else {
+            return Ok(0);
+        };
+        while !self.has_byte() {}
+        *first = get(UART_DATA);
+        Ok(1)
+    }
+}
+
+impl Write for Uart {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        let Some(&first) = bytes.first() else {
+            return Ok(0);
+        };
+        while get(UART_LINE_STATUS) & TRANSMITTER_EMPTY == 0 {}
+        set(UART_DATA, first);
+        Ok(1)
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        while get(UART_LINE_STATUS) & TRANSMITTER_EMPTY == 0 {}
+        Ok(())
+    }
+}
+
+/// The machine has no light.
+pub struct NoLed;
+
+impl digital::ErrorType for NoLed {
+    type Error = Infallible;
+}
+
+impl OutputPin for NoLed {
+    fn set_low(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}

@@ -1,0 +1,289 @@
+//! STM32F4: WeAct Black Pill and Nucleo (STM32F411), Netduino Plus 2 (STM32F405).
+//!
+//! The serial port is USART2 on PA2 and PA3, on a Nucleo those of its USB interface; the clock is timer
+//! 2, the light PC13, on an open drain as a Nucleo has a button there. The Netduino is here for QEMU,
+//! which models no PLL, connects USART1, and counts timers as if the chip ran at 1 GHz.
+
+use core::convert::Infallible;
+
+use embedded_io::{ErrorType, Read, ReadReady, Write};
+use stm32f4xx_hal::gpio::{OpenDrain, Output, PC13};
+use stm32f4xx_hal::nb;
+use stm32f4xx_hal::pac::{Interrupt, Peripherals, RCC, TIM2, interrupt};
+use stm32f4xx_hal::prelude::*;
+use stm32f4xx_hal::rcc::{Config, Rcc};
+use stm32f4xx_hal::serial::{Rx, Serial as Usart, Tx};
+use stm32f4xx_hal::timer::FTimer;
+use stm32f4xx_hal::watchdog::IndependentWatchdog;
+
+use super::failure::Failure;
+use super::inbox::Inbox;
+use super::{Board, arch, panic};
+use chip::USART;
+
+const BAUD: u32 = 115_200;
+
+/// Much longer than the longest work between two feedings.
+const WATCHDOG_SECONDS: u32 = 5;
+
+static INBOX: Inbox<Rx<USART>, Interrupt> = Inbox::new(chip::INTERRUPT);
+
+/// A board with an STM32F4.
+pub struct Stm32f4 {
+    serial: Serial,
+    led: PC13<Output<OpenDrain>>,
+    watchdog: IndependentWatchdog,
+    is_watched: bool,
+    has_hung: bool,
+    entropy: Option<u64>,
+}
+
+impl Stm32f4 {
+    /// Sets the clocks and opens the serial port at 115,200 baud.
+    ///
+    /// # Panics
+    /// When it is called twice.
+    #[must_use]
+    pub fn start() -> Self {
+        let chip = Peripherals::take().expect("the board is started once");
+        let has_hung = take_reset_reason(&chip.RCC);
+        let mut rcc = chip.RCC.freeze(chip::clocks());
+        start_clock(chip.TIM2, &mut rcc);
+        let port_a = chip.GPIOA.split(&mut rcc);
+        #[cfg(feature = "blackpill")]
+        let (usart, pins) = (chip.USART2, (port_a.pa2, port_a.pa3));
+        #[cfg(feature = "netduinoplus2")]
+        let (usart, pins) = (chip.USART1, (port_a.pa9, port_a.pa10));
+        let usart = Usart::new(usart, pins, BAUD.bps(), &mut rcc);
+        let (sender, mut receiver) = usart.expect("the clock is fast enough").split();
+        receiver.listen();
+        INBOX.open(receiver);
+        #[cfg(feature = "blackpill")]
+        let entropy = chip::entropy(chip.ADC1, &mut rcc);
+        #[cfg(feature = "netduinoplus2")]
+        let entropy = None;
+        Stm32f4 {
+            serial: Serial(sender),
+            led: chip.GPIOC.split(&mut rcc).pc13.into_open_drain_output(),
+            watchdog: IndependentWatchdog::new(chip.IWDG),
+            is_watched: false,
+            has_hung,
+            entropy,
+        }
+    }
+
+    /// The serial port once more, for a last message when nothing else runs any more.
+    pub(super) fn last_words() -> LastWords {
+        LastWords
+    }
+
+    /// The clock, for the time stamps of logs.
+    pub(super) fn clock() -> u32 {
+        // SAFETY: the register is only read.
+        unsafe { &*TIM2::ptr() }.cnt().read().bits()
+    }
+}
+
+/// Lets the timer count microseconds, over all of its 32 bits.
+fn start_clock(timer: TIM2, rcc: &mut Rcc) {
+    let timer = FTimer::<TIM2, 1_000_000>::new(timer, rcc).release();
+    timer.egr().write(|w| w.ug().set_bit());
+    timer.cr1().modify(|_, w| w.cen().set_bit());
+}
+
+/// Whether the watchdog restarted the chip; the next start is asked for itself.
+fn take_reset_reason(rcc: &RCC) -> bool {
+    let has_hung = rcc.csr().read().wdgrstf().bit_is_set();
+    rcc.csr().modify(|_, w| w.rmvf().set_bit());
+    has_hung
+}
+
+/// For the interrupt: a received byte, if there is one. Bytes that noise broke are skipped.
+fn receive(port: &mut Rx<USART>) -> Option<u8> {
+    loop {
+        match port.read() {
+            Ok(byte) => return Some(byte),
+            Err(nb::Error::WouldBlock) => return None,
+            Err(nb::Error::Other(_)) => {}
+        }
+    }
+}
+
+#[cfg(feature = "blackpill")]
+#[interrupt]
+fn USART2() {
+    INBOX.fill(receive);
+}
+
+#[cfg(feature = "netduinoplus2")]
+#[interrupt]
+fn USART1() {
+    INBOX.fill(receive);
+}
+
+impl Board for Stm32f4 {
+    const NAME: &'static str = chip::NAME;
+    const TICKS_PER_SECOND: u32 = chip::TICKS_PER_SECOND;
+    type Serial = Serial;
+    type Led = PC13<Output<OpenDrain>>;
+
+    fn serial(&mut self) -> &mut Serial {
+        &mut self.serial
+    }
+
+    fn led(&mut self) -> &mut Self::Led {
+        &mut self.led
+    }
+
+    fn ticks(&mut self) -> u32 {
+        Self::clock()
+    }
+
+    fn entropy(&mut self) -> Option<u64> {
+        self.entropy
+    }
+
+    fn deepest_stack(&self) -> Option<usize> {
+        Some(arch::deepest_stack())
+    }
+
+    fn feed_watchdog(&mut self) {
+        if self.is_watched {
+            self.watchdog.feed();
+        } else {
+            self.is_watched = true;
+            self.watchdog.start(WATCHDOG_SECONDS.secs());
+        }
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        panic::failure(self.has_hung)
+    }
+}
+
+/// The USART: receives by interrupt, for its hardware holds one byte only.
+pub struct Serial(Tx<USART>);
+
+impl ErrorType for Serial {
+    type Error = Infallible;
+}
+
+impl ReadReady for Serial {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(INBOX.has_byte())
+    }
+}
+
+impl Read for Serial {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        Ok(INBOX.read(buffer))
+    }
+}
+
+impl Write for Serial {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        let Some(first) = bytes.first() else {
+            return Ok(0);
+        };
+        // The port always takes a byte in the end.
+        Ok(nb::block!(self.0.write(*first)).map_or(0, |()| 1))
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        // A port that fails has nothing to wait for.
+        let _ = nb::block!(self.0.flush());
+        Ok(())
+    }
+}
+
+/// The port as it is set up, if it is.
+pub struct LastWords;
+
+impl LastWords {
+    fn registers(&self) -> &chip::Registers {
+        // SAFETY: the program that used the port has ended.
+        unsafe { &*USART::ptr() }
+    }
+}
+
+impl ErrorType for LastWords {
+    type Error = Infallible;
+}
+
+impl Write for LastWords {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        let port = self.registers();
+        let first = bytes
+            .first()
+            .filter(|_| port.cr1().read().ue().bit_is_set());
+        let Some(&first) = first else { return Ok(0) };
+        while port.sr().read().txe().bit_is_clear() {}
+        port.dr().write(|w| w.dr().set(first.into()));
+        Ok(1)
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        let port = self.registers();
+        while port.cr1().read().ue().bit_is_set() && port.sr().read().tc().bit_is_clear() {}
+        Ok(())
+    }
+}
+
+/// What differs between the two chips.
+#[cfg(feature = "blackpill")]
+mod chip {
+    use stm32f4xx_hal::adc::Temperature;
+    use stm32f4xx_hal::adc::config::{AdcConfig, SampleTime};
+    use stm32f4xx_hal::pac::ADC1;
+    pub(super) use stm32f4xx_hal::pac::USART2 as USART;
+    pub(super) use stm32f4xx_hal::pac::usart1::RegisterBlock as Registers;
+
+    use stm32f4xx_hal::prelude::*;
+
+    use super::{Config, Interrupt, Rcc};
+
+    pub(super) const NAME: &str = "blackpill";
+    pub(super) const TICKS_PER_SECOND: u32 = 1_000_000;
+    pub(super) const INTERRUPT: Interrupt = Interrupt::USART2;
+
+    /// From the internal oscillator, as crystals differ between the boards.
+    pub(super) fn clocks() -> Config {
+        Config::hsi().sysclk(100.MHz()).pclk1(50.MHz())
+    }
+
+    /// Stirs the noise of the temperature sensor; none if it is silent.
+    pub(super) fn entropy(adc: ADC1, rcc: &mut Rcc) -> Option<u64> {
+        const SAMPLES: usize = 256;
+        let mut adc = stm32f4xx_hal::adc::Adc::new(adc, true, AdcConfig::default(), rcc);
+        adc.enable_temperature_and_vref();
+        let mut sample = || adc.convert(&Temperature, SampleTime::Cycles_3);
+        let first = sample();
+        let mut seed = 0_u64;
+        let mut is_alive = false;
+        for _ in 0..SAMPLES {
+            let sample = sample();
+            is_alive |= sample != first;
+            seed = (seed ^ u64::from(sample)).wrapping_mul(0x0000_0100_0000_01B3);
+        }
+        is_alive.then_some(seed ^ seed >> 32)
+    }
+}
+
+/// What differs between the two chips.
+#[cfg(feature = "netduinoplus2")]
+mod chip {
+    pub(super) use stm32f4xx_hal::pac::USART1 as USART;
+    pub(super) use stm32f4xx_hal::pac::usart1::RegisterBlock as Registers;
+
+    use super::{Config, Interrupt};
+
+    pub(super) const NAME: &str = "netduinoplus2";
+    /// The emulated timer counts 1 GHz, divided by the 16 that make microseconds of 16 MHz.
+    pub(super) const TICKS_PER_SECOND: u32 = 1_000_000_000 / 16;
+    pub(super) const INTERRUPT: Interrupt = Interrupt::USART1;
+
+    /// The internal oscillator.
+    pub(super) fn clocks() -> Config {
+        Config::hsi()
+    }
+}

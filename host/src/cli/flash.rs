@@ -1,0 +1,194 @@
+//! `host flash`: a firmware, a model, or both onto a real board.
+
+use std::io::{Write, stdin, stdout};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use indicatif::ProgressBar;
+
+use super::model::image_path;
+use super::{interrupt, monitor, terminal};
+use crate::device::board::Flasher;
+use crate::device::find;
+use crate::device::flash::{self, Order, Package, Target, Written, drive, udev};
+use crate::image::AlignedImage;
+use crate::paths;
+
+/// Write a firmware, a model, or both to a board.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without --firmware, the firmware is built around the model. With --weights-only just the model is
+written to the flash that the board sets aside for one; that needs no compiler. What is written is
+put together and checked before the board is touched.")]
+pub struct Args {
+    /// The board; `host boards` lists them [default: the one that the firmware is for]
+    #[arg(long, required_unless_present_any = ["firmware", "udev"])]
+    board: Option<String>,
+    /// The model: an image file, or the name of one in weights/ [default: shakespeare-64k, or the
+    /// one in the firmware]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Write this firmware instead of building one: .elf, .hex or .uf2
+    #[arg(long, value_name = "FILE")]
+    firmware: Option<PathBuf>,
+    /// Write only the model, and keep the program that the board has
+    #[arg(long, requires = "model")]
+    weights_only: bool,
+    /// The folder where the board's drive is mounted [default: found by itself]
+    #[arg(long, value_name = "DIR")]
+    drive: Option<PathBuf>,
+    /// The board's serial port [default: found by itself]
+    #[arg(long)]
+    port: Option<String>,
+    /// Wait this many seconds for the board's drive
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    wait: u64,
+    /// Open the monitor afterwards without asking
+    #[arg(long, conflicts_with = "no_monitor")]
+    yes: bool,
+    /// Do not open the monitor afterwards
+    #[arg(long)]
+    no_monitor: bool,
+    /// Write the udev rule that lets you use boards on Linux, and end
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = udev::RULES_DIR,
+        exclusive = true,
+    )]
+    udev: Option<PathBuf>,
+}
+
+/// Flashes.
+pub fn run(args: &Args) -> Result<()> {
+    if let Some(dir) = &args.udev {
+        return install_rule(dir);
+    }
+    interrupt::watch();
+    let board = match (&args.board, &args.firmware) {
+        (Some(name), _) => find(name)?,
+        (None, Some(firmware)) => flash::board_of(firmware)?,
+        (None, None) => bail!("name the board with --board"),
+    };
+    let model = args.model.as_deref().map(image_path).transpose()?;
+    let order = Order {
+        board,
+        firmware: args.firmware.clone(),
+        model,
+        weights_only: args.weights_only,
+        stand_in: paths::weights_dir().join("shakespeare-64k.img"),
+    };
+    announce(&order)?;
+    write(&flash::prepare(&order)?, args)?;
+    if wants_monitor(args)? {
+        monitor::join(board, args.port.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Flashes a firmware that cargo has just linked, and opens the monitor on a terminal.
+pub fn linked(firmware: PathBuf) -> Result<()> {
+    run(&Args {
+        board: None,
+        model: None,
+        firmware: Some(firmware),
+        weights_only: false,
+        drive: None,
+        port: None,
+        wait: 120,
+        yes: true,
+        no_monitor: !terminal::is_interactive(),
+        udev: None,
+    })
+}
+
+/// Says what is about to take a while.
+fn announce(order: &Order) -> Result<()> {
+    if order.firmware.is_some() || order.weights_only || order.board.flasher.is_none() {
+        return Ok(());
+    }
+    let model = order.model.as_deref().unwrap_or(&order.stand_in);
+    eprintln!(
+        "building the firmware for {} around {} ({} bytes)",
+        order.board.name,
+        model.display(),
+        AlignedImage::open(model)?.bytes().len()
+    );
+    Ok(())
+}
+
+fn write(package: &Package, args: &Args) -> Result<()> {
+    let board = package.board;
+    let target = Target {
+        drive: args.drive.as_deref(),
+        port: args.port.as_deref(),
+        patience: Duration::from_secs(args.wait),
+    };
+    let by_drive = matches!(
+        board.flasher,
+        Some(Flasher::Uf2 { .. } | Flasher::Daplink { .. })
+    );
+    let spinner = ProgressBar::new_spinner();
+    if by_drive && args.drive.is_none() {
+        let hint = drive::hint(board);
+        let message = format!("waiting for the drive of {}: {hint}", board.name);
+        if spinner.is_hidden() {
+            eprintln!("{message}");
+        }
+        spinner.set_message(message);
+        spinner.enable_steady_tick(Duration::from_millis(100));
+    }
+    let written = package.write(&target, || !interrupt::happened());
+    spinner.finish_and_clear();
+    let bytes = package.load.bytes();
+    match written? {
+        Written::ByTool => eprintln!("{bytes} bytes written; {} starts", board.name),
+        Written::Copied { drive, confirmed } => {
+            let drive = drive.display();
+            eprintln!("{bytes} bytes copied to {drive}; {} starts", board.name);
+            if !confirmed {
+                eprintln!("the board has not confirmed it; if it does not start, plug it in again");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether to open the monitor; asks on a terminal.
+fn wants_monitor(args: &Args) -> Result<bool> {
+    if args.yes || args.no_monitor || !terminal::is_interactive() {
+        return Ok(args.yes && !args.no_monitor);
+    }
+    print!("open the monitor? [Y/n] ");
+    stdout().flush()?;
+    let mut answer = String::new();
+    stdin()
+        .read_line(&mut answer)
+        .context("cannot read your answer")?;
+    // Nothing at all is the end of the input, not a line end.
+    Ok(!answer.is_empty() && !answer.trim().to_lowercase().starts_with('n'))
+}
+
+fn install_rule(dir: &Path) -> Result<()> {
+    match udev::install(dir) {
+        Ok(path) => {
+            eprintln!("written to {}", path.display());
+            eprintln!(
+                "to use it now: sudo udevadm control --reload && sudo udevadm trigger, and plug the board in again"
+            );
+            Ok(())
+        }
+        Err(reason) => {
+            print!("{}", udev::rules());
+            bail!(
+                "cannot write to {} ({reason}): run this as root, or let root put the rule above there \
+                 as {}",
+                dir.display(),
+                udev::FILE
+            )
+        }
+    }
+}

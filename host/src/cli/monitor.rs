@@ -1,0 +1,113 @@
+//! `host monitor`: the serial console of a real board.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::{interrupt, terminal};
+use crate::device::board::Flasher;
+use crate::device::line::{SerialLine, port};
+use crate::device::log::ProbeLog;
+use crate::device::{Board, Firmware, find};
+
+/// Talk to a board over its serial port.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+On a terminal, text streams above a status line and an editor with history: type a line to start a
+passage with it, /help to list the commands, Tab to complete one, Ctrl-C to leave. A board that is
+unplugged is waited for. In scripts, standard input goes to the board and its text to standard
+output; the program then ends with the passage that is being written when the input ends.")]
+pub struct Args {
+    /// The serial port, or tcp:HOST:PORT [default: that of the one board that is plugged in]
+    #[arg(long)]
+    port: Option<String>,
+    /// Look for this board only
+    #[arg(long)]
+    board: Option<String>,
+    /// Also write what the board prints to this file, behind what it holds
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Show the board's log by a debug probe and probe-rs; this is the firmware that it runs
+    #[arg(long, value_name = "FILE")]
+    elf: Option<PathBuf>,
+    /// Wait this many seconds for the board
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    wait: u64,
+    /// List the serial ports and end
+    #[arg(long, exclusive = true)]
+    list: bool,
+}
+
+/// Talks.
+pub fn run(args: &Args) -> Result<()> {
+    if args.list {
+        return list();
+    }
+    let firmware = args.elf.as_deref().map(Firmware::open).transpose()?;
+    let board = match (&args.board, &firmware) {
+        (Some(name), _) => Some(find(name)?),
+        (None, Some(firmware)) => Some(firmware.board),
+        (None, None) => None,
+    };
+    let transcript = args.log.as_deref().map(terminal::Transcript::append);
+    let transcript = transcript.transpose()?;
+    interrupt::watch();
+    let mut line = connect(args.port.clone(), board, Duration::from_secs(args.wait))?;
+    let _probe_log = match (&args.elf, board) {
+        (Some(elf), Some(board)) => Some(ProbeLog::attach(chip(board)?, elf)?),
+        _ => None,
+    };
+    terminal::converse(&mut line, transcript)
+}
+
+/// Talks to a board that has just been flashed, once it is there.
+pub fn join(board: &'static Board, port: Option<&str>) -> Result<()> {
+    const START_UP: Duration = Duration::from_secs(20);
+    let mut line = connect(port.map(str::to_owned), Some(board), START_UP)?;
+    terminal::converse(&mut line, None)
+}
+
+fn connect(
+    port: Option<String>,
+    board: Option<&'static Board>,
+    patience: Duration,
+) -> Result<SerialLine> {
+    let mut is_told = false;
+    let goes_on = || {
+        if !std::mem::replace(&mut is_told, true) {
+            eprintln!("waiting for the board");
+        }
+        !interrupt::happened()
+    };
+    Ok(SerialLine::connect(port, board, patience, goes_on)?)
+}
+
+/// The name by which probe-rs knows a board's chip.
+fn chip(board: &Board) -> Result<&'static str> {
+    match (board.flasher, board.name) {
+        (Some(Flasher::Probe { chip } | Flasher::Espflash { chip }), _) => Ok(chip),
+        (Some(Flasher::Uf2 { .. }), "pico") => Ok("RP2040"),
+        (Some(Flasher::Uf2 { .. }), _) => Ok("RP235x"),
+        (Some(Flasher::Daplink { .. }), "microbit") => Ok("nRF51822_xxAA"),
+        (Some(Flasher::Daplink { .. }), _) => Ok("nRF52833_xxAA"),
+        (None, name) => {
+            bail!("{name} exists in emulators only: `host emulate --log` shows its log")
+        }
+    }
+}
+
+fn list() -> Result<()> {
+    let ports = port::all()?;
+    if ports.is_empty() {
+        println!("there are no serial ports");
+    }
+    for port in ports {
+        let boards = match port.boards.as_slice() {
+            [] => String::new(),
+            boards => format!(" ({})", boards.join(" or ")),
+        };
+        println!("{}{boards}", port.described());
+    }
+    Ok(())
+}

@@ -1,0 +1,303 @@
+//! What is to stand in a board's flash: bytes by address, read from and written as ELF, hex and bin.
+//!
+//! It knows no board; UF2 files are the module [`super::uf2`]'s.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use firmware::image::{ALIGNMENT, MAGIC};
+use ihex::Record;
+use object::Endianness;
+use object::read::elf::{ElfFile32, ProgramHeader};
+
+/// Bytes of data in a record of a hex file: what every loader takes.
+const RECORD_BYTES: usize = 16;
+
+/// Why a file is no load.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// An ELF file that cannot be read.
+    #[error("it is not a linked firmware ({0})")]
+    Elf(String),
+    /// A hex file that cannot be read.
+    #[error("it is not an Intel hex file ({0})")]
+    Hex(String),
+    /// A UF2 file that cannot be read.
+    #[error("it is not a UF2 file ({0})")]
+    Uf2(String),
+    /// There is nothing in it.
+    #[error("it holds nothing for the flash")]
+    Empty,
+    /// Two parts claim the same place.
+    #[error("two parts of it overlap at address {address:#010x}")]
+    Overlap {
+        /// Where the later part starts.
+        address: u32,
+    },
+}
+
+/// Bytes by address: parts in ascending order that neither overlap nor touch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Load {
+    parts: BTreeMap<u32, Vec<u8>>,
+}
+
+impl Load {
+    /// The stored segments of an ELF file, at the addresses where they are stored.
+    ///
+    /// # Errors
+    /// When it is no ELF file of a 32-bit machine or stores nothing.
+    pub fn from_elf(elf: &[u8]) -> Result<Load, LoadError> {
+        let error = |error: object::Error| LoadError::Elf(error.to_string());
+        let file = ElfFile32::<Endianness>::parse(elf).map_err(error)?;
+        let endian = file.endian();
+        let mut load = Load::default();
+        for header in file.elf_program_headers() {
+            if header.p_type(endian) != object::elf::PT_LOAD || header.p_filesz(endian) == 0 {
+                continue;
+            }
+            let bytes = header
+                .data(endian, elf)
+                .map_err(|()| LoadError::Elf("it is cut short".into()))?;
+            load.insert(header.p_paddr(endian), bytes)?;
+        }
+        load.some()
+    }
+
+    /// The content of an Intel hex file.
+    ///
+    /// # Errors
+    /// When a line is damaged or there is no data.
+    pub fn from_hex(text: &str) -> Result<Load, LoadError> {
+        let mut load = Load::default();
+        let mut base = 0_u32;
+        for (index, record) in ihex::Reader::new(text).enumerate() {
+            let record =
+                record.map_err(|error| LoadError::Hex(format!("line {}: {error}", index + 1)))?;
+            match record {
+                Record::Data { offset, value } => {
+                    load.insert(base.wrapping_add(offset.into()), &value)?;
+                }
+                Record::ExtendedLinearAddress(upper) => base = u32::from(upper) << 16,
+                Record::ExtendedSegmentAddress(segment) => base = u32::from(segment) << 4,
+                Record::EndOfFile => return load.some(),
+                Record::StartLinearAddress(_) | Record::StartSegmentAddress { .. } => {}
+            }
+        }
+        Err(LoadError::Hex("it is cut short".into()))
+    }
+
+    /// Adds a part.
+    ///
+    /// # Errors
+    /// When it overlaps another one or ends behind the last address.
+    pub fn insert(&mut self, address: u32, bytes: &[u8]) -> Result<(), LoadError> {
+        let overlap = LoadError::Overlap { address };
+        let end = u32::try_from(bytes.len())
+            .ok()
+            .and_then(|length| address.checked_add(length))
+            .ok_or(overlap.clone())?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if self.touches(address..end) {
+            return Err(overlap);
+        }
+        let before = self.parts.range_mut(..address).next_back();
+        let start = match before {
+            Some((&start, part)) if start as usize + part.len() == address as usize => {
+                part.extend_from_slice(bytes);
+                start
+            }
+            _ => {
+                self.parts.insert(address, bytes.to_vec());
+                address
+            }
+        };
+        if let Some(after) = self.parts.remove(&end)
+            && let Some(part) = self.parts.get_mut(&start)
+        {
+            part.extend(after);
+        }
+        Ok(())
+    }
+
+    /// Takes the part away that begins at an address, if one does.
+    pub fn remove(&mut self, address: u32) {
+        self.parts.remove(&address);
+    }
+
+    /// The parts in ascending order.
+    pub fn parts(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.parts
+            .iter()
+            .map(|(&address, part)| (address, part.as_slice()))
+    }
+
+    /// How many bytes there are.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.parts.values().map(Vec::len).sum()
+    }
+
+    /// From the first address to behind the last.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        let first = self.parts.first_key_value();
+        let last = self.parts.last_key_value();
+        let end = last.map_or(0, |(&address, part)| u64::from(address) + part.len() as u64);
+        first.map_or(0, |(&address, _)| address.into())..end
+    }
+
+    /// Whether any byte lies in a range of addresses.
+    #[must_use]
+    pub fn touches(&self, range: Range<u32>) -> bool {
+        self.parts().any(|(address, part)| {
+            u64::from(address) < u64::from(range.end)
+                && u64::from(range.start) < u64::from(address) + part.len() as u64
+        })
+    }
+
+    /// What starts with the magic of a model image, sound or not, to the end of its part.
+    #[must_use]
+    pub fn image(&self) -> Option<&[u8]> {
+        self.parts().find_map(|(address, part)| {
+            // Images are aligned in flash, not in the part.
+            let first = (address as usize).next_multiple_of(ALIGNMENT) - address as usize;
+            (first..part.len())
+                .step_by(ALIGNMENT)
+                .map(|at| &part[at..])
+                .find(|rest| rest.starts_with(&MAGIC))
+        })
+    }
+
+    /// As an Intel hex file.
+    ///
+    /// # Errors
+    /// When the crate that writes it does not; it takes all that can be in a load.
+    pub fn to_hex(&self) -> Result<String, LoadError> {
+        let mut records = Vec::new();
+        let mut upper = None;
+        for (address, part) in self.parts() {
+            let mut at = address;
+            let mut rest = part;
+            while !rest.is_empty() {
+                if upper != Some(at >> 16) {
+                    upper = Some(at >> 16);
+                    records.push(Record::ExtendedLinearAddress((at >> 16) as u16));
+                }
+                // A record ends at the 64 KiB that its base address reaches.
+                let room = 0x1_0000 - (at as usize & 0xFFFF);
+                let (value, later) = rest.split_at(rest.len().min(RECORD_BYTES).min(room));
+                records.push(Record::Data {
+                    offset: (at & 0xFFFF) as u16,
+                    value: value.to_vec(),
+                });
+                // Wraps only behind the last byte there can be.
+                at = at.wrapping_add(value.len() as u32);
+                rest = later;
+            }
+        }
+        records.push(Record::EndOfFile);
+        ihex::create_object_file_representation(&records)
+            .map_err(|error| LoadError::Hex(error.to_string()))
+    }
+
+    /// As one run of bytes from the first address on, gaps filled as erased flash is.
+    #[must_use]
+    pub fn to_bin(&self) -> Vec<u8> {
+        let mut bin = Vec::new();
+        let mut base = None;
+        for (address, part) in self.parts() {
+            let base = *base.get_or_insert(address);
+            bin.resize((address - base) as usize, 0xFF);
+            bin.extend_from_slice(part);
+        }
+        bin
+    }
+
+    fn some(self) -> Result<Load, LoadError> {
+        if self.parts.is_empty() {
+            return Err(LoadError::Empty);
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn load(parts: &[(u32, &[u8])]) -> Load {
+        let mut load = Load::default();
+        for (address, part) in parts {
+            load.insert(*address, part).unwrap();
+        }
+        load
+    }
+
+    #[test]
+    fn parts_that_touch_become_one() {
+        let load = load(&[(8, &[3]), (4, &[1]), (6, &[2, 2]), (5, &[9])]);
+        assert_eq!(
+            load.parts().collect::<Vec<_>>(),
+            [(4, &[1, 9, 2, 2, 3][..])]
+        );
+    }
+
+    #[test]
+    fn parts_that_overlap_are_refused() {
+        let mut load = load(&[(16, &[0; 8])]);
+        for (address, length) in [(16, 1), (9, 8), (23, 4), (10, 30)] {
+            let error = load.insert(address, &vec![1; length]).unwrap_err();
+            assert_eq!(error, LoadError::Overlap { address });
+        }
+        load.insert(8, &[1; 8]).unwrap();
+        load.insert(24, &[1; 8]).unwrap();
+        assert!(load.insert(u32::MAX, &[1; 2]).is_err());
+    }
+
+    #[test]
+    fn a_binary_has_its_gaps_filled_as_erased() {
+        let load = load(&[(0x100, &[1, 2]), (0x104, &[3])]);
+        assert_eq!(load.to_bin(), [1, 2, 0xFF, 0xFF, 3]);
+    }
+
+    #[test]
+    fn an_image_is_found_where_the_flash_aligns_it() {
+        let mut part = vec![0; 40];
+        part[3..7].copy_from_slice(&MAGIC); // not aligned: not an image
+        part[24..28].copy_from_slice(&MAGIC);
+        let found = load(&[(0x1008, &part)]);
+        assert_eq!(found.image(), Some(&part[24..]));
+        assert_eq!(load(&[(0x1000, &part)]).image(), None);
+    }
+
+    #[test]
+    fn a_damaged_hex_file_is_refused_with_its_line() {
+        let text = load(&[(0x1_FFF8, &[7; 40])]).to_hex().unwrap();
+        let damaged = text.replacen("07", "08", 1);
+        assert!(
+            matches!(Load::from_hex(&damaged), Err(LoadError::Hex(why)) if why.contains("line"))
+        );
+        let cut: String = text.lines().take(2).collect::<Vec<_>>().join("\n");
+        assert!(matches!(Load::from_hex(&cut), Err(LoadError::Hex(_))));
+        assert_eq!(Load::from_hex(":00000001FF\n"), Err(LoadError::Empty));
+    }
+
+    proptest! {
+        #[test]
+        fn a_hex_file_holds_what_was_put_in(
+            parts in proptest::collection::btree_map(0_u32..0x30, 1_usize..0x2000, 1..6),
+        ) {
+            let mut load = Load::default();
+            for (slot, length) in parts {
+                let bytes: Vec<u8> = (0..length).map(|index| (index * 7 + slot as usize) as u8).collect();
+                load.insert(slot * 0x2345, &bytes).unwrap();
+            }
+            prop_assert_eq!(Load::from_hex(&load.to_hex().unwrap()).unwrap(), load);
+        }
+    }
+}

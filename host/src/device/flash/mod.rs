@@ -1,0 +1,391 @@
+//! Brings a firmware, a model, or both onto a board, by the way that the board takes them.
+//!
+//! [`prepare`] puts together what is to stand in flash and checks all that can be checked, in memory
+//! and complete, before [`Package::write`] touches a board. A model of its own goes to the board's
+//! model region; flashing a whole firmware clears that, so that the model it is built around runs.
+
+pub mod drive;
+pub mod error;
+pub mod load;
+pub mod tool;
+pub mod udev;
+pub mod uf2;
+
+use std::ffi::OsStr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+pub use error::FlashError;
+use firmware::image::VERSION;
+pub use load::{Load, LoadError};
+
+use super::board::{BOARDS, Board, Flasher, Region};
+use super::build::{self, Firmware, Program};
+use crate::image::AlignedImage;
+
+/// Flash windows of microcontrollers begin at multiples of this.
+const FLASH_WINDOW: u64 = 1 << 24;
+
+/// What the start of a region without a model holds: erased flash.
+const NO_MODEL: [u8; uf2::PAGE_BYTES] = [0xFF; uf2::PAGE_BYTES];
+
+/// What is to be flashed.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The board.
+    pub board: &'static Board,
+    /// A linked firmware; without it one is built.
+    pub firmware: Option<PathBuf>,
+    /// The model image; without it a given firmware keeps its own.
+    pub model: Option<PathBuf>,
+    /// Only the model, not the program.
+    pub weights_only: bool,
+    /// A small model to build around if the wanted one has to go to the region.
+    pub stand_in: PathBuf,
+}
+
+/// What stands in a board's flash afterwards.
+#[derive(Debug, Clone)]
+pub struct Package {
+    /// The board.
+    pub board: &'static Board,
+    /// Everything by address.
+    pub load: Load,
+    /// The linked firmware, for tools that want it so.
+    elf: Option<Vec<u8>>,
+}
+
+/// How a board was reached, for the user to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// Copied to its drive, and whether the board said that it took it.
+    Copied {
+        /// Where the drive is mounted.
+        drive: PathBuf,
+        /// Whether the board has confirmed it.
+        confirmed: bool,
+    },
+    /// By a tool, which has said so itself.
+    ByTool,
+}
+
+/// Where to look for the board.
+#[derive(Debug, Clone)]
+pub struct Target<'a> {
+    /// The folder where its drive is mounted, if the user named one.
+    pub drive: Option<&'a Path>,
+    /// Its serial port, if the user named one.
+    pub port: Option<&'a str>,
+    /// How long to wait for its drive.
+    pub patience: Duration,
+}
+
+/// The board that a firmware file is for, if the file tells.
+///
+/// # Errors
+/// When the file cannot be read or makes no sense.
+pub fn board_of(path: &Path) -> Result<&'static Board, FlashError> {
+    let which = || FlashError::WhichBoard { path: path.into() };
+    match kind(path) {
+        Kind::Elf => Ok(Firmware::open(path)?.board),
+        Kind::Hex => Err(which()),
+        Kind::Uf2 => {
+            let family = read_uf2(path)?.1.ok_or_else(which)?;
+            let of_family = |board: &&Board| matches!(board.flasher, Some(Flasher::Uf2 { family: own, .. }) if own == family);
+            BOARDS.iter().find(of_family).ok_or_else(which)
+        }
+    }
+}
+
+/// Puts together what is to stand in flash.
+///
+/// # Errors
+/// When board, firmware and model do not go together, or building fails.
+pub fn prepare(order: &Order) -> Result<Package, FlashError> {
+    let board = order.board;
+    let Some(flasher) = board.flasher else {
+        return Err(FlashError::EmulatedOnly { board: board.name });
+    };
+    let image = order.model.as_deref().map(AlignedImage::open).transpose()?;
+    let image = image.as_ref().map(AlignedImage::bytes);
+    if order.weights_only {
+        let image = image.unwrap_or_default();
+        let region = region_for(board, image)?;
+        let program = match &order.firmware {
+            Some(path) => Some(read(board, path, None)?),
+            None => None,
+        };
+        check_versions(program.as_ref(), image)?;
+        let package = match (flasher, program) {
+            (Flasher::Daplink { .. }, None) => {
+                return Err(FlashError::ErasesAll { board: board.name });
+            }
+            (Flasher::Daplink { .. }, Some(program)) => program,
+            _ => Package {
+                board,
+                load: Load::default(),
+                elf: None,
+            },
+        };
+        return package.with_model(region, image)?.checked();
+    }
+    let package = match (&order.firmware, image, board.model_region) {
+        (Some(path), Some(image), None) => read(board, path, Some(image))?,
+        (Some(path), Some(image), Some(_)) => {
+            let program = read(board, path, None)?;
+            check_versions(Some(&program), image)?;
+            program.with_model(region_for(board, image)?, image)?
+        }
+        (Some(path), None, _) => read(board, path, None)?.without_model()?,
+        (None, _, _) => build(order, image)?,
+    };
+    package.checked()
+}
+
+/// Builds the program around the model, or, if it is too large for that, beside it.
+fn build(order: &Order, image: Option<&[u8]>) -> Result<Package, FlashError> {
+    let board = order.board;
+    let image_bytes = image.map_or(0, <[u8]>::len) as u64;
+    let beside = board.model_region.filter(|region| {
+        let room = region.address - flash(*region, board).start;
+        image_bytes + build::PROGRAM_BYTES > room
+    });
+    let model = order.model.as_deref().unwrap_or(&order.stand_in);
+    let around = match beside {
+        Some(_) => &order.stand_in,
+        None => model,
+    };
+    if beside.is_some() {
+        region_for(board, image.unwrap_or_default())?;
+    }
+    let package = Package::of_elf(Firmware::build(board, around, Program::Console)?)?;
+    match (beside, image) {
+        (Some(region), Some(image)) => package.with_model(region, image),
+        _ => package.without_model(),
+    }
+}
+
+/// Reads a firmware file and checks that it is for the board; puts a model in the place of its own.
+fn read(board: &'static Board, path: &Path, image: Option<&[u8]>) -> Result<Package, FlashError> {
+    let other = |found: String| FlashError::OtherFirmware {
+        path: path.into(),
+        found,
+        wanted: board.name,
+    };
+    let load = match (kind(path), board.flasher) {
+        (Kind::Uf2, Some(Flasher::Uf2 { family, .. })) => match read_uf2(path)? {
+            (_, Some(found)) if found != family => {
+                return Err(other(board_of(path).map_or_else(
+                    |_| format!("the UF2 family {found:#010x}"),
+                    |board| board.name.to_owned(),
+                )));
+            }
+            (load, _) => load,
+        },
+        (Kind::Uf2, _) => return Err(other("boards that take UF2 files".into())),
+        // Only a linked firmware tells the tool all it wants to know.
+        (
+            Kind::Hex,
+            Some(Flasher::Uf2 { .. } | Flasher::Daplink { .. } | Flasher::Probe { .. }),
+        ) => {
+            let text = read_file(path)?;
+            Load::from_hex(&String::from_utf8_lossy(&text))
+                .map_err(|reason| unusable(path, reason))?
+        }
+        (Kind::Elf | Kind::Hex, _) => {
+            let mut firmware = Firmware::open(path)?;
+            if firmware.board.name != board.name {
+                return Err(other(firmware.board.name.to_owned()));
+            }
+            if let Some(image) = image {
+                firmware.replace_model(image)?;
+            }
+            return Package::of_elf(firmware);
+        }
+    };
+    if image.is_some() {
+        return Err(FlashError::NoRegion { board: board.name });
+    }
+    Ok(Package {
+        board,
+        load,
+        elf: None,
+    })
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, FlashError> {
+    fs::read(path).map_err(|reason: io::Error| FlashError::Read {
+        path: path.into(),
+        reason,
+    })
+}
+
+fn read_uf2(path: &Path) -> Result<(Load, Option<u32>), FlashError> {
+    uf2::decode(&read_file(path)?).map_err(|reason| unusable(path, reason))
+}
+
+fn unusable(path: &Path, reason: LoadError) -> FlashError {
+    FlashError::Firmware {
+        path: path.into(),
+        reason,
+    }
+}
+
+/// What a firmware file is, by its name.
+enum Kind {
+    Elf,
+    Hex,
+    Uf2,
+}
+
+fn kind(path: &Path) -> Kind {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        "uf2" => Kind::Uf2,
+        "hex" => Kind::Hex,
+        _ => Kind::Elf,
+    }
+}
+
+/// The region of a board, if it holds the model.
+fn region_for(board: &'static Board, image: &[u8]) -> Result<Region, FlashError> {
+    let region = board
+        .model_region
+        .ok_or(FlashError::NoRegion { board: board.name })?;
+    if image.len() as u64 > region.bytes {
+        return Err(FlashError::RegionTooSmall {
+            image: image.len(),
+            room: region.bytes,
+            board: board.name,
+        });
+    }
+    Ok(region)
+}
+
+/// The model that a firmware is linked with tells which format it reads.
+fn check_versions(program: Option<&Package>, image: &[u8]) -> Result<(), FlashError> {
+    let version = |image: &[u8]| Some(u16::from_le_bytes(*image.get(4..)?.first_chunk()?));
+    let linked = program.and_then(|package| version(package.load.image()?));
+    match linked {
+        Some(firmware) if firmware != VERSION => Err(FlashError::Versions {
+            firmware,
+            image: version(image).unwrap_or(VERSION),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The addresses of the flash that a model region is part of.
+fn flash(region: Region, board: &Board) -> Range<u64> {
+    let start = region.address - region.address % FLASH_WINDOW;
+    start..start + board.flash_bytes
+}
+
+impl Package {
+    fn of_elf(firmware: Firmware) -> Result<Package, FlashError> {
+        Ok(Package {
+            board: firmware.board,
+            load: Load::from_elf(&firmware.elf)?,
+            elf: Some(firmware.elf),
+        })
+    }
+
+    /// What a linked firmware becomes in flash, for files that are handed on.
+    ///
+    /// # Errors
+    /// When it does not fit its board.
+    pub fn whole(firmware: Firmware) -> Result<Package, FlashError> {
+        Package::of_elf(firmware)?.without_model()?.checked()
+    }
+
+    fn with_model(mut self, region: Region, image: &[u8]) -> Result<Package, FlashError> {
+        self.fill(region, image)?.ok_or(FlashError::RegionTaken {
+            board: self.board.name,
+        })?;
+        Ok(self)
+    }
+
+    /// Clears the region of a model that may stand there, unless the program itself does.
+    fn without_model(mut self) -> Result<Package, FlashError> {
+        if let Some(region) = self.board.model_region {
+            self.fill(region, &NO_MODEL)?;
+        }
+        Ok(self)
+    }
+
+    /// Writes to the start of a region; `None` if the program reaches into it.
+    fn fill(&mut self, region: Region, bytes: &[u8]) -> Result<Option<()>, FlashError> {
+        // Regions lie in the 32 bits that these machines address.
+        let start = region.address as u32;
+        // What begins there is the model, or the lack of one, of a prebuilt firmware.
+        self.load.remove(start);
+        if self.load.touches(start..start + region.bytes as u32) {
+            return Ok(None);
+        }
+        self.load.insert(start, bytes)?;
+        Ok(Some(()))
+    }
+
+    fn checked(self) -> Result<Package, FlashError> {
+        let board = self.board;
+        let Some(flash) = board.model_region.map(|region| flash(region, board)) else {
+            return Ok(self);
+        };
+        let used = self.load.range();
+        if flash.start <= used.start && used.end <= flash.end {
+            return Ok(self);
+        }
+        Err(FlashError::OutsideFlash {
+            board: board.name,
+            start: used.start,
+            end: used.end,
+            flash_start: flash.start,
+            flash_end: flash.end,
+        })
+    }
+
+    /// Writes it to the board. `goes_on` says now and then whether to go on waiting for the
+    /// board's drive.
+    ///
+    /// # Errors
+    /// When the board does not come, is the wrong one, or does not take it.
+    pub fn write(
+        &self,
+        target: &Target<'_>,
+        goes_on: impl FnMut() -> bool,
+    ) -> Result<Written, FlashError> {
+        let board = self.board;
+        let find_drive = || match target.drive {
+            Some(drive) => drive::named(board, drive),
+            None => drive::wait_for(board, target.patience, goes_on),
+        };
+        match board.flasher {
+            Some(Flasher::Uf2 { family, .. }) => {
+                let file = uf2::encode(&self.load, family);
+                let drive = find_drive()?;
+                drive::copy_uf2(&drive, &file)?;
+                Ok(Written::Copied {
+                    drive,
+                    confirmed: true,
+                })
+            }
+            Some(Flasher::Daplink { .. }) => {
+                let file = self.load.to_hex()?;
+                let drive = find_drive()?;
+                let confirmed = drive::copy_hex(&drive, file.as_bytes())?;
+                Ok(Written::Copied { drive, confirmed })
+            }
+            Some(Flasher::Probe { chip }) => {
+                tool::probe(chip, &self.load.to_hex()?)?;
+                Ok(Written::ByTool)
+            }
+            Some(Flasher::Espflash { chip }) => {
+                tool::espflash(chip, self.elf.as_deref().unwrap_or_default(), target.port)?;
+                Ok(Written::ByTool)
+            }
+            None => Err(FlashError::EmulatedOnly { board: board.name }),
+        }
+    }
+}

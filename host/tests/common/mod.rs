@@ -1,0 +1,102 @@
+//! What the tests of `flash` and `monitor` share: made-up models and linked firmwares.
+
+#![allow(clippy::unwrap_used, dead_code)]
+
+use firmware::kernels::Bits;
+use host::quantize::{Widths, quantize};
+use host::synthetic::float_model;
+
+/// A sound image of a made-up model.
+pub fn image(hidden: usize) -> Vec<u8> {
+    let parts = quantize(&float_model(65, hidden, 1, 7), Widths::uniform(Bits::Eight));
+    parts.unwrap().to_image().unwrap().bytes().to_vec()
+}
+
+/// The program of [`elf`].
+pub const PROGRAM: [u8; 1000] = [0xA5; 1000];
+
+/// What [`elf`] stores: program, board name and model, one behind the other.
+pub fn stored(address: u32, board: &str, image: &[u8]) -> Vec<u8> {
+    let mut stored = PROGRAM.to_vec();
+    stored.extend(board.as_bytes());
+    let aligned = (address as usize + stored.len()).next_multiple_of(16) - address as usize;
+    stored.resize(aligned, 0);
+    stored.extend(image);
+    stored
+}
+
+/// A linked firmware for a board with 32-bit addresses, written by hand to the ELF specification.
+pub fn elf(address: u32, board: &str, image: &[u8]) -> Vec<u8> {
+    const EHDR: u32 = 52;
+    const PHDR: u32 = 32;
+    let stored = stored(address, board, image);
+    let start = EHDR + PHDR;
+    let image_at = (stored.len() - image.len()) as u32;
+    let symbols = start + stored.len() as u32;
+    let names = b"\0INKLING_MODEL\0.board\0.model\0.symtab\0.strtab\0";
+    let strings = symbols + 32;
+    let sections = strings + names.len() as u32;
+
+    let mut file: Vec<u8> = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    let half = |file: &mut Vec<u8>, values: &[u16]| {
+        file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    };
+    let word = |file: &mut Vec<u8>, values: &[u32]| {
+        file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    };
+    half(&mut file, &[2, 40]); // an executable for Arm
+    word(&mut file, &[1, address, EHDR, sections, 0]);
+    half(&mut file, &[EHDR as u16, PHDR as u16, 1, 40, 5, 4]);
+    let length = stored.len() as u32;
+    word(
+        &mut file,
+        &[1, start, address, address, length, length, 5, 4],
+    );
+    file.extend(&stored);
+    // The null symbol, and the model: a global object in section 2.
+    word(&mut file, &[0; 4]);
+    word(&mut file, &[1, address + image_at, image.len() as u32]);
+    file.extend([0x11, 0]);
+    half(&mut file, &[2]);
+    file.extend(names);
+    // Name, type, flags, address, offset, size, link, info, alignment, entry size.
+    word(&mut file, &[0; 10]);
+    let (program, name) = (PROGRAM.len() as u32, board.len() as u32);
+    word(
+        &mut file,
+        &[
+            15,
+            1,
+            2,
+            address + program,
+            start + program,
+            name,
+            0,
+            0,
+            1,
+            0,
+        ],
+    );
+    let image_length = image.len() as u32;
+    word(
+        &mut file,
+        &[
+            22,
+            1,
+            2,
+            address + image_at,
+            start + image_at,
+            image_length,
+            0,
+            0,
+            16,
+            0,
+        ],
+    );
+    word(&mut file, &[29, 2, 0, 0, symbols, 32, 4, 1, 4, 16]);
+    word(
+        &mut file,
+        &[37, 3, 0, 0, strings, names.len() as u32, 0, 0, 1, 0],
+    );
+    file
+}

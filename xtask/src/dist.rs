@@ -1,0 +1,376 @@
+//! `cargo xtask dist`: firmware files that can be flashed without a compiler, with their checksums.
+//!
+//! The same sources give the same files: paths of this machine are mapped away, and `--check` builds
+//! everything again in another target folder and compares. Cargo takes compiler flags from the
+//! environment, which a running program must not change, so each board is built by a second run of
+//! this program (`dist-build`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use comfy_table::{Table, presets};
+use host::device::board::Flasher;
+use host::device::build::check_fit;
+use host::device::flash::{Load, Package, uf2};
+use host::device::{BOARDS, Board, Firmware, Footprint, Program, find};
+use host::image::AlignedImage;
+use host::paths;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::command::Invocation;
+
+/// The model that boards get if their flash holds it.
+const MODEL: &str = "shakespeare-64k";
+
+/// Where the files go.
+const FOLDER: &str = "dist";
+
+/// The file with the checksums, in the format of `sha256sum`.
+const CHECKSUMS: &str = "SHA256SUMS";
+
+/// Options of `dist`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only these boards [default: all that people own]
+    #[arg(long)]
+    board: Vec<String>,
+
+    /// Build everything twice, in different target folders, and compare
+    #[arg(long)]
+    check: bool,
+}
+
+/// Options of `dist-build`.
+#[derive(Debug, clap::Args)]
+pub struct Build {
+    board: String,
+    model: PathBuf,
+    output: PathBuf,
+}
+
+/// A file to hand on.
+struct File {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+/// Everything for one board.
+struct Release {
+    board: &'static Board,
+    model: AlignedImage,
+    footprint: Footprint,
+    files: Vec<File>,
+}
+
+/// Runs `dist`.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let boards = chosen(&args.board)?;
+    let releases = release(&boards, &paths::project_dir().join("target/dist"))?;
+    if args.check {
+        let again = TempDir::new().context("cannot make a target folder")?;
+        compare(&releases, &release(&boards, again.path())?)?;
+        println!("built twice: every file is the same");
+    }
+    write(&releases)?;
+    println!("{}", table(&releases));
+    Ok(())
+}
+
+/// Builds one board's firmware; its output is the linked file.
+pub fn build(args: &Build) -> anyhow::Result<()> {
+    let firmware = Firmware::build(find(&args.board)?, &args.model, Program::Console)?;
+    fs::write(&args.output, firmware.elf)
+        .with_context(|| format!("cannot write {}", args.output.display()))
+}
+
+fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Board>> {
+    if names.is_empty() {
+        return Ok(BOARDS
+            .iter()
+            .filter(|board| board.flasher.is_some())
+            .collect());
+    }
+    let board = |name: &String| {
+        let board = find(name)?;
+        ensure!(board.flasher.is_some(), "{name} exists in emulators only");
+        Ok(board)
+    };
+    names.iter().map(board).collect()
+}
+
+fn release(boards: &[&'static Board], target: &Path) -> anyhow::Result<Vec<Release>> {
+    boards
+        .iter()
+        .map(|board| Release::build(board, target))
+        .collect()
+}
+
+impl Release {
+    fn build(board: &'static Board, target: &Path) -> anyhow::Result<Release> {
+        let model = model_for(board)?;
+        let folder = TempDir::new().context("cannot make a folder for the linked file")?;
+        let linked = folder.path().join("firmware.elf");
+        let triple = board.target.to_uppercase().replace(['-', '.'], "_");
+        let arguments = [board.name.into(), shown(&model), shown(&linked)];
+        let program = std::env::current_exe().context("cannot find this program")?;
+        Invocation::new(program)
+            .args(["dist-build"])
+            .args(arguments)
+            .env(format!("CARGO_TARGET_{triple}_RUSTFLAGS"), flags(target)?)
+            .env("CARGO_TARGET_DIR", shown(target))
+            .run()?;
+        let firmware = Firmware::open(&linked)?;
+        let footprint = firmware.footprint.clone();
+        Ok(Release {
+            board,
+            model: AlignedImage::open(&model)?,
+            footprint,
+            files: files(firmware)?,
+        })
+    }
+}
+
+/// The model that ships if it fits, else the largest of its kind that does.
+fn model_for(board: &'static Board) -> anyhow::Result<PathBuf> {
+    let preferred = paths::weights_dir().join(MODEL).with_added_extension("img");
+    let mut models = vec![preferred];
+    let mut others: Vec<_> = fs::read_dir(paths::weights_dir())
+        .context("cannot read weights/")?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("shakespeare-") && name.ends_with(".img")
+        })
+        .collect();
+    let bytes = |path: &PathBuf| fs::metadata(path).map_or(0, |data| data.len());
+    others.sort_by_key(|path| std::cmp::Reverse(bytes(path)));
+    models.append(&mut others);
+    models
+        .into_iter()
+        .find(|model| check_fit(board, model).is_ok())
+        .with_context(|| format!("none of the models in weights/ fits {}", board.name))
+}
+
+/// The files that a board takes.
+fn files(firmware: Firmware) -> anyhow::Result<Vec<File>> {
+    let board = firmware.board;
+    let elf = firmware.elf.clone();
+    let bin = || Load::from_elf(&elf).map(|load| load.to_bin());
+    let load = Package::whole(firmware)?.load;
+    let mut contents = match board.flasher {
+        Some(Flasher::Uf2 { family, .. }) => {
+            vec![("uf2", uf2::encode(&load, family)), ("bin", bin()?)]
+        }
+        Some(Flasher::Daplink { .. } | Flasher::Probe { .. }) => {
+            vec![("hex", load.to_hex()?.into_bytes()), ("bin", bin()?)]
+        }
+        // What the boot loader takes is espflash's to make.
+        Some(Flasher::Espflash { .. }) | None => Vec::new(),
+    };
+    contents.push(("elf", elf));
+    let file = |(extension, bytes)| File {
+        name: format!("inkling-{}.{extension}", board.name),
+        bytes,
+    };
+    let files: Vec<_> = contents.into_iter().map(file).collect();
+    for file in &files {
+        check_paths(file)?;
+    }
+    Ok(files)
+}
+
+/// No file may tell where it was built.
+fn check_paths(file: &File) -> anyhow::Result<()> {
+    for (path, _) in mapped(&paths::project_dir().join("target"))? {
+        let path = shown(&path);
+        if file
+            .bytes
+            .windows(path.len())
+            .any(|part| part == path.as_bytes())
+        {
+            bail!("{} holds the path {path} of this machine", file.name);
+        }
+    }
+    Ok(())
+}
+
+/// Folders of this machine and what stands for them in the files.
+fn mapped(target: &Path) -> anyhow::Result<Vec<(PathBuf, &'static str)>> {
+    let home = std::env::home_dir().context("cannot find your home folder")?;
+    let folder = |name: &str, default: &str| {
+        std::env::var_os(name).map_or_else(|| home.join(default), PathBuf::from)
+    };
+    // The last one that matches counts.
+    Ok(vec![
+        (folder("CARGO_HOME", ".cargo"), "cargo"),
+        (folder("RUSTUP_HOME", ".rustup"), "rustup"),
+        (paths::project_dir().canonicalize()?, "inkling"),
+        (target.to_path_buf(), "target"),
+    ])
+}
+
+fn flags(target: &Path) -> anyhow::Result<String> {
+    let flags: Vec<_> = mapped(target)?
+        .iter()
+        .map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display()))
+        .collect();
+    for flag in &flags {
+        ensure!(
+            !flag.contains(char::is_whitespace),
+            "a space in a folder's name ends a compiler flag, and there is one in {flag}: move the \
+             project"
+        );
+    }
+    Ok(flags.join(" "))
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// The first difference between two builds, if there is one.
+fn compare(first: &[Release], second: &[Release]) -> anyhow::Result<()> {
+    let files = |releases: &'_ [Release]| -> Vec<(String, String)> {
+        let files = releases.iter().flat_map(|release| &release.files);
+        files
+            .map(|file| (file.name.clone(), digest(&file.bytes)))
+            .collect()
+    };
+    for ((name, first), (_, second)) in files(first).into_iter().zip(files(second)) {
+        ensure!(first == second, "{name} differs when it is built again");
+    }
+    Ok(())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Replaces the folder by these files.
+fn write(releases: &[Release]) -> anyhow::Result<()> {
+    let folder = paths::project_dir().join(FOLDER);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {FOLDER}/"))?;
+    }
+    let mut checksums = String::new();
+    for file in releases.iter().flat_map(|release| &release.files) {
+        paths::write_atomic(&folder.join(&file.name), &file.bytes)
+            .with_context(|| format!("cannot write {}", file.name))?;
+        checksums += &format!("{}  {}\n", digest(&file.bytes), file.name);
+    }
+    let manifest = serde_json::to_string_pretty(&manifest(releases)?)? + "\n";
+    checksums += &format!("{}  manifest.json\n", digest(manifest.as_bytes()));
+    for (name, text) in [("manifest.json", manifest), (CHECKSUMS, checksums)] {
+        paths::write_atomic(&folder.join(name), text.as_bytes())
+            .with_context(|| format!("cannot write {name}"))?;
+    }
+    Ok(())
+}
+
+fn manifest(releases: &[Release]) -> anyhow::Result<Value> {
+    let boards = releases.iter().map(|release| {
+        let Release {
+            board,
+            footprint,
+            files,
+            ..
+        } = release;
+        let model = release.model.model()?;
+        let file = |file: &File| {
+            json!({
+                "name": file.name,
+                "bytes": file.bytes.len(),
+                "sha256": digest(&file.bytes),
+            })
+        };
+        Ok(json!({
+            "board": board.name,
+            "description": board.description,
+            "target": board.target,
+            "flasher": board.flasher,
+            "model": {
+                "name": model.name(),
+                "bytes": model.image_bytes(),
+                "checksum": format!("{:08x}", model.checksum()),
+            },
+            "flash_bytes": footprint.flash_bytes,
+            "static_ram_bytes": footprint.static_ram_bytes,
+            "files": files.iter().map(file).collect::<Vec<_>>(),
+        }))
+    });
+    Ok(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "boards": boards.collect::<anyhow::Result<Vec<_>>>()?,
+    }))
+}
+
+fn table(releases: &[Release]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["board", "flash", "static RAM", "files in dist/"]);
+    for Release {
+        board,
+        footprint,
+        files,
+        ..
+    } in releases
+    {
+        let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
+        table.add_row([
+            board.name,
+            &footprint.flash_bytes.to_string(),
+            &footprint.static_ram_bytes.to_string(),
+            &names.join(" "),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_board_that_people_own_gets_a_model() {
+        for board in chosen(&[]).unwrap() {
+            assert!(
+                model_for(board).unwrap().ends_with("shakespeare-64k.img"),
+                "{}",
+                board.name
+            );
+        }
+        let small = Board {
+            flash_bytes: 1,
+            ..*find("microbit").unwrap()
+        };
+        let error = model_for(Box::leak(Box::new(small)))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(error, "none of the models in weights/ fits microbit");
+    }
+
+    #[test]
+    fn boards_that_nobody_owns_get_no_files() {
+        let error = chosen(&["mps2-an386".into()]).unwrap_err().to_string();
+        assert_eq!(error, "mps2-an386 exists in emulators only");
+        assert!(chosen(&["abacus".into()]).is_err());
+    }
+
+    #[test]
+    fn a_file_that_tells_where_it_was_built_is_refused() {
+        let path = shown(&paths::project_dir().canonicalize().unwrap());
+        let file = |text: String| File {
+            name: "inkling.elf".into(),
+            bytes: text.into_bytes(),
+        };
+        assert!(check_paths(&file("inkling/firmware/src/main.rs".into())).is_ok());
+        let error = check_paths(&file(format!("\0{path}/firmware"))).unwrap_err();
+        assert!(error.to_string().contains(&path));
+    }
+}
