@@ -9,7 +9,6 @@ use firmware::image::{BLOCK, Dimensions};
 use super::TrainError;
 use super::recipe::{Length, Model, Recipe};
 use crate::device::Board;
-use crate::device::build::PROGRAM_BYTES;
 
 /// What the recipes of budgets inherit from.
 const BASE: &str = "quick";
@@ -149,7 +148,9 @@ pub fn image_bytes(model: &Model, symbols: usize) -> Option<usize> {
 /// The flash that a model may take on a board: what the program leaves, or what is comfortable.
 #[must_use]
 pub fn of_board(board: &Board) -> usize {
-    let left = board.program_area_bytes().saturating_sub(PROGRAM_BYTES);
+    let left = board
+        .program_area_bytes()
+        .saturating_sub(board.program_bytes());
     usize::try_from(left)
         .unwrap_or(usize::MAX)
         .min(COMFORTABLE_BYTES)
@@ -302,7 +303,7 @@ mod tests {
         for board in BOARDS {
             let budget = of_board(board);
             assert!(
-                budget as u64 + PROGRAM_BYTES <= board.program_area_bytes(),
+                budget as u64 + board.program_bytes() <= board.program_area_bytes(),
                 "{}",
                 board.name
             );
