@@ -1,6 +1,6 @@
 //! `host flash` as typed, against folders that look like the drives of boards.
 //!
-//! Nothing is built here, except for the one test that says so.
+//! Nothing is built here, but for one test.
 
 #![allow(clippy::unwrap_used)]
 
@@ -59,7 +59,7 @@ impl Desk {
 
     fn microbit(&self) -> String {
         let text =
-            "# DAPLink Firmware\r\nUnique ID: 9900000050264e45\r\nInterface Version: 0249\r\n";
+            "# DAPLink Firmware\r\nUnique ID: 9904000050264e45\r\nInterface Version: 0249\r\n";
         self.drive("microbit", "DETAILS.TXT", text)
     }
 
@@ -257,11 +257,11 @@ fn the_wrong_board_gets_nothing() {
             "--firmware",
             &other,
             "--board",
-            "microbit",
+            "microbit-v2",
             "--drive",
             &microbit,
         ],
-        "is a firmware for boards that take UF2 files, not for microbit",
+        "is a firmware for boards that take UF2 files, not for microbit-v2",
     );
     complains(
         &["--board", "mps2-an386"],
@@ -334,13 +334,18 @@ fn what_does_not_fit_or_is_broken_never_reaches_the_board() {
     weights("no-such-model", "pico", "there is no model no-such-model");
     weights(
         &large,
-        "microbit",
-        "the flash set aside for one on microbit 131072: export a smaller model",
+        "microbit-v2",
+        "the flash set aside for one on microbit-v2 262144: export a smaller model",
+    );
+    weights(
+        &model,
+        "microbit-v2",
+        "so the program must come along: add --firmware FILE",
     );
     weights(
         &model,
         "microbit",
-        "so the program must come along: add --firmware FILE",
+        "microbit has no flash set aside for a model",
     );
     weights(
         &model,
@@ -403,11 +408,11 @@ fn daplink(drive: &Path, complaint: Option<&'static str>) -> thread::JoinHandle<
 fn a_microbit_takes_program_and_model_together_and_says_if_it_failed() {
     let desk = Desk::new();
     let drive = desk.microbit();
-    let firmware = desk.file("firmware.elf", &elf(0, "microbit", &image(16)));
+    let firmware = desk.file("firmware.elf", &elf(0, "microbit-v2", &image(16)));
     let model = desk.file("model.img", &image(40));
     let arguments = [
         "--board",
-        "microbit",
+        "microbit-v2",
         "--firmware",
         &firmware,
         "--weights-only",
@@ -419,12 +424,12 @@ fn a_microbit_takes_program_and_model_together_and_says_if_it_failed() {
 
     let board = daplink(Path::new(&drive), None);
     flash(&arguments).assert().success().stderr(
-        predicate::str::contains("; microbit starts\n")
+        predicate::str::contains("; microbit-v2 starts\n")
             .and(predicate::str::contains("confirmed").not()),
     );
     let load = Load::from_hex(&board.join().unwrap()).unwrap();
-    let program = stored(0, "microbit", &image(16));
-    let expected = [(0, program), (0x2_0000, image(40))];
+    let program = stored(0, "microbit-v2", &image(16));
+    let expected = [(0, program), (0x4_0000, image(40))];
     let parts: Vec<_> = load
         .parts()
         .map(|(address, part)| (address, part.to_vec()))
@@ -442,18 +447,24 @@ fn a_microbit_takes_program_and_model_together_and_says_if_it_failed() {
 
 #[test]
 fn a_model_too_large_to_link_goes_beside_the_program() {
-    // Builds for the one real board that can be built without further tools.
     let desk = Desk::new();
     let drive = desk.microbit();
-    let large = image(110);
-    assert!((70_000..131_072).contains(&large.len()), "{}", large.len());
+    let large = image(200);
+    assert!((200_000..262_144).contains(&large.len()), "{}", large.len());
     let model = desk.file("large.img", &large);
     let board = daplink(Path::new(&drive), None);
-    flash(&["--board", "microbit", "--model", &model, "--drive", &drive])
-        .assert()
-        .success();
+    flash(&[
+        "--board",
+        "microbit-v2",
+        "--model",
+        &model,
+        "--drive",
+        &drive,
+    ])
+    .assert()
+    .success();
     let load = Load::from_hex(&board.join().unwrap()).unwrap();
-    let region = find("microbit").unwrap().model_region.unwrap().address as u32;
+    let region = find("microbit-v2").unwrap().model_region.unwrap().address as u32;
     let (_, at_region) = load
         .parts()
         .find(|(address, _)| *address == region)

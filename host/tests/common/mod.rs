@@ -33,8 +33,8 @@ pub fn elf(address: u32, board: &str, image: &[u8]) -> Vec<u8> {
     let start = EHDR + PHDR;
     let image_at = (stored.len() - image.len()) as u32;
     let symbols = start + stored.len() as u32;
-    let names = b"\0INKLING_MODEL\0.board\0.model\0.symtab\0.strtab\0";
-    let strings = symbols + 32;
+    let names = b"\0INKLING_MODEL\0INKLING_BOARD\0.board\0.model\0.symtab\0.strtab\0";
+    let strings = symbols + 48;
     let sections = strings + names.len() as u32;
 
     let mut file: Vec<u8> = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
@@ -53,19 +53,23 @@ pub fn elf(address: u32, board: &str, image: &[u8]) -> Vec<u8> {
         &[1, start, address, address, length, length, 5, 4],
     );
     file.extend(&stored);
-    // The null symbol, and the model: a global object in section 2.
+    let program = PROGRAM.len() as u32;
+    // The null symbol, and two global objects: the board's name in section 1, the model in section 2.
     word(&mut file, &[0; 4]);
+    word(&mut file, &[15, address + program, board.len() as u32]);
+    file.extend([0x11, 0]);
+    half(&mut file, &[1]);
     word(&mut file, &[1, address + image_at, image.len() as u32]);
     file.extend([0x11, 0]);
     half(&mut file, &[2]);
     file.extend(names);
     // Name, type, flags, address, offset, size, link, info, alignment, entry size.
     word(&mut file, &[0; 10]);
-    let (program, name) = (PROGRAM.len() as u32, board.len() as u32);
+    let name = board.len() as u32;
     word(
         &mut file,
         &[
-            15,
+            29,
             1,
             2,
             address + program,
@@ -81,7 +85,7 @@ pub fn elf(address: u32, board: &str, image: &[u8]) -> Vec<u8> {
     word(
         &mut file,
         &[
-            22,
+            36,
             1,
             2,
             address + image_at,
@@ -93,10 +97,10 @@ pub fn elf(address: u32, board: &str, image: &[u8]) -> Vec<u8> {
             0,
         ],
     );
-    word(&mut file, &[29, 2, 0, 0, symbols, 32, 4, 1, 4, 16]);
+    word(&mut file, &[43, 2, 0, 0, symbols, 48, 4, 1, 4, 16]);
     word(
         &mut file,
-        &[37, 3, 0, 0, strings, names.len() as u32, 0, 0, 1, 0],
+        &[51, 3, 0, 0, strings, names.len() as u32, 0, 0, 1, 0],
     );
     file
 }

@@ -22,7 +22,7 @@ use firmware::image::VERSION;
 pub use load::{Load, LoadError};
 
 use super::board::{BOARDS, Board, Flasher, Region};
-use super::build::{self, Firmware, Program};
+use super::build::{Firmware, Program};
 use crate::image::AlignedImage;
 
 /// Flash windows of microcontrollers begin at multiples of this.
@@ -148,10 +148,8 @@ pub fn prepare(order: &Order) -> Result<Package, FlashError> {
 fn build(order: &Order, image: Option<&[u8]>) -> Result<Package, FlashError> {
     let board = order.board;
     let image_bytes = image.map_or(0, <[u8]>::len) as u64;
-    let beside = board.model_region.filter(|region| {
-        let room = region.address - flash(*region, board).start;
-        image_bytes + build::PROGRAM_BYTES > room
-    });
+    let fits = image_bytes + board.program_bytes() <= board.program_area_bytes();
+    let beside = board.model_region.filter(|_| !fits);
     let model = order.model.as_deref().unwrap_or(&order.stand_in);
     let around = match beside {
         Some(_) => &order.stand_in,
