@@ -7,7 +7,6 @@
 use core::convert::Infallible;
 
 use embedded_hal::digital::{self, OutputPin};
-use embedded_io::{ErrorType, Read, ReadReady, Write};
 use esp_bootloader_esp_idf::{ESP_IDF_COMPATIBLE_VERSION, MMU_PAGE_SIZE, SECURE_VERSION};
 use esp_hal::Blocking;
 use esp_hal::clock::CpuClock;
@@ -22,6 +21,7 @@ use esp_hal::uart::{self, Uart};
 use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
 
 use super::failure::Failure;
+use super::port::{Port, Wire};
 use super::{Board, panic};
 
 /// Much longer than the longest work between two feedings.
@@ -46,7 +46,7 @@ esp_bootloader_esp_idf::esp_app_desc!(
 
 /// A board with an ESP32-C3.
 pub struct Esp32c3 {
-    serial: Serial,
+    serial: Port<Serial>,
     led: Led,
     watchdog: Wdt<TIMG0<'static>>,
     is_watched: bool,
@@ -67,7 +67,7 @@ impl Esp32c3 {
             u64::from_le_bytes(bytes)
         });
         Esp32c3 {
-            serial: Serial::open(p.UART0, p.GPIO20, p.GPIO21, p.USB_DEVICE),
+            serial: Port::new(Serial::open(p.UART0, p.GPIO20, p.GPIO21, p.USB_DEVICE)),
             led: Led(Output::new(p.GPIO8, Level::High, OutputConfig::default())),
             watchdog: TimerGroup::new(p.TIMG0).wdt,
             is_watched: false,
@@ -77,10 +77,10 @@ impl Esp32c3 {
     }
 
     /// The serial ports once more, for a last message when nothing else runs any more.
-    pub(super) fn last_words() -> Serial {
+    pub(super) fn last_words() -> Port<Serial> {
         // SAFETY: the program that used the ports has ended.
         let p = unsafe { Peripherals::steal() };
-        Serial::open(p.UART0, p.GPIO20, p.GPIO21, p.USB_DEVICE)
+        Port::new(Serial::open(p.UART0, p.GPIO20, p.GPIO21, p.USB_DEVICE))
     }
 
     /// The clock.
@@ -98,10 +98,10 @@ impl Esp32c3 {
 impl Board for Esp32c3 {
     const NAME: &'static str = "esp32c3";
     const TICKS_PER_SECOND: u32 = 1_000_000;
-    type Serial = Serial;
+    type Serial = Port<Serial>;
     type Led = Led;
 
-    fn serial(&mut self) -> &mut Serial {
+    fn serial(&mut self) -> &mut Port<Serial> {
         &mut self.serial
     }
 
@@ -139,8 +139,6 @@ pub struct Serial {
     usb: UsbSerialJtag<'static, Blocking>,
     /// Whether someone has fetched what was last put into the USB port.
     is_usb_read: bool,
-    /// A byte that has been taken from either.
-    received: Option<u8>,
 }
 
 impl Serial {
@@ -155,17 +153,7 @@ impl Serial {
             uart: uart.map(|uart| uart.with_rx(rx).with_tx(tx)),
             usb: UsbSerialJtag::new(usb),
             is_usb_read: false,
-            received: None,
         }
-    }
-
-    /// Looks for a byte at both ports, unless one is still to be read.
-    fn look(&mut self) -> bool {
-        if self.received.is_none() {
-            let typed = self.usb.read_byte().ok();
-            self.received = typed.or_else(|| self.take_from_uart());
-        }
-        self.received.is_some()
     }
 
     fn take_from_uart(&mut self) -> Option<u8> {
@@ -194,44 +182,27 @@ impl Serial {
     }
 }
 
-impl ErrorType for Serial {
-    type Error = Infallible;
-}
-
-impl ReadReady for Serial {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(self.look())
+impl Wire for Serial {
+    fn receive(&mut self) -> Option<u8> {
+        let typed = self.usb.read_byte().ok();
+        typed.or_else(|| self.take_from_uart())
     }
-}
 
-impl Read for Serial {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        let Some(first) = buffer.first_mut() else {
-            return Ok(0);
-        };
-        while !self.look() {}
-        *first = self.received.take().unwrap_or_default();
-        Ok(1)
-    }
-}
-
-impl Write for Serial {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+    fn send(&mut self, bytes: &[u8]) -> usize {
         // The UART drains by itself, whether or not anybody listens.
         let count = match &mut self.uart {
             Some(uart) => uart.write(bytes).unwrap_or_default(),
             None => bytes.len(),
         };
         self.offer_to_usb(bytes.get(..count).unwrap_or_default());
-        Ok(count)
+        count
     }
 
-    fn flush(&mut self) -> Result<(), Infallible> {
+    fn finish(&mut self) {
         if let Some(uart) = &mut self.uart {
             // A port that fails has nothing to wait for.
             let _ = uart.flush();
         }
-        Ok(())
     }
 }
 

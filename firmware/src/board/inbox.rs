@@ -60,23 +60,11 @@ impl<Port, Interrupt: InterruptNumber> Inbox<Port, Interrupt> {
         }
     }
 
-    /// Whether there is a byte.
-    pub(super) fn has_byte(&self) -> bool {
-        self.with(|contents| !contents.bytes.is_empty())
-    }
-
-    /// Takes the oldest byte, for which it waits.
-    pub(super) fn read(&self, buffer: &mut [u8]) -> usize {
-        let Some(first) = buffer.first_mut() else {
-            return 0;
-        };
-        loop {
-            if let Some(byte) = self.with(|contents| contents.bytes.pop_front()) {
-                self.listen();
-                *first = byte;
-                return 1;
-            }
-        }
+    /// Takes the oldest byte, if there is one.
+    pub(super) fn take(&self) -> Option<u8> {
+        let byte = self.with(|contents| contents.bytes.pop_front())?;
+        self.listen();
+        Some(byte)
     }
 
     /// Does something with the port that takes no time: nothing interrupts it.

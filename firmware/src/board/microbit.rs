@@ -3,9 +3,7 @@
 //! The serial port is the UART on the pins of the USB interface chip, the clock TIMER0 at 16 MHz, the
 //! light the top left LED of the matrix.
 
-use core::convert::Infallible;
-
-use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
+use embedded_io::{Read, ReadReady, Write, WriteReady};
 use nrf51_hal::gpio::p0::{P0_13, P0_24, P0_25, Parts};
 use nrf51_hal::gpio::{Disconnected, Level, Output, PushPull};
 use nrf51_hal::pac::{Interrupt, POWER, Peripherals, TIMER0, UART0, WDT, interrupt, uart0};
@@ -18,6 +16,7 @@ use nrf51_hal::{Clocks, Rng, Uart};
 use super::failure::Failure;
 use super::guard::Guard;
 use super::inbox::Inbox;
+use super::port::{Port, Wire};
 use super::{Board, arch, panic};
 
 /// A hung program is restarted after so many periods of the 32,768 Hz clock.
@@ -30,7 +29,7 @@ static INBOX: Inbox<Uart<UART0>, Interrupt> = Inbox::new(Interrupt::UART0);
 
 /// A BBC micro:bit v1.
 pub struct Microbit {
-    serial: Serial,
+    serial: Port<Serial>,
     led: P0_13<Output<PushPull>>,
     rng: Rng,
     watchdog: Guard<WDT, WatchdogHandle<Hdl0>>,
@@ -53,7 +52,7 @@ impl Microbit {
         let led = pins.p0_13.into_push_pull_output(Level::Low);
         INBOX.open(open_uart(chip.UART0, pins.p0_25, pins.p0_24));
         Microbit {
-            serial: Serial,
+            serial: Port::new(Serial),
             led,
             rng: Rng::new(chip.RNG),
             watchdog: Guard::Idle(chip.WDT),
@@ -62,8 +61,8 @@ impl Microbit {
     }
 
     /// The serial port once more, for a last message when nothing else runs any more.
-    pub(super) fn last_words() -> LastWords {
-        LastWords
+    pub(super) fn last_words() -> Port<LastWords> {
+        Port::new(LastWords)
     }
 
     /// The clock, for the time stamps of logs.
@@ -137,10 +136,10 @@ fn UART0() {
 impl Board for Microbit {
     const NAME: &'static str = "microbit";
     const TICKS_PER_SECOND: u32 = 16_000_000;
-    type Serial = Serial;
+    type Serial = Port<Serial>;
     type Led = P0_13<Output<PushPull>>;
 
-    fn serial(&mut self) -> &mut Serial {
+    fn serial(&mut self) -> &mut Port<Serial> {
         &mut self.serial
     }
 
@@ -174,40 +173,27 @@ impl Board for Microbit {
 /// The UART: receives by interrupt, for its hardware holds six bytes only.
 pub struct Serial;
 
-impl ErrorType for Serial {
-    type Error = Infallible;
-}
-
-impl ReadReady for Serial {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(INBOX.has_byte())
+impl Wire for Serial {
+    fn receive(&mut self) -> Option<u8> {
+        INBOX.take()
     }
-}
 
-impl Read for Serial {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        Ok(INBOX.read(buffer))
-    }
-}
-
-impl Write for Serial {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+    fn send(&mut self, bytes: &[u8]) -> usize {
         loop {
             let sent = INBOX.with_port(|uart| match uart.write_ready() {
                 Ok(true) => uart.write(bytes),
                 Ok(false) => Ok(0),
             });
             match sent {
-                Some(Ok(0)) if !bytes.is_empty() => {}
-                Some(sent) => return sent,
-                None => return Ok(0),
+                Some(Ok(0)) => {}
+                Some(Ok(count)) => return count,
+                None => return 0,
             }
         }
     }
 
-    fn flush(&mut self) -> Result<(), Infallible> {
+    fn finish(&mut self) {
         while INBOX.with_port(Uart::write_ready) == Some(Ok(false)) {}
-        Ok(())
     }
 }
 
@@ -228,23 +214,18 @@ impl LastWords {
     }
 }
 
-impl ErrorType for LastWords {
-    type Error = Infallible;
-}
-
-impl Write for LastWords {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+impl Wire for LastWords {
+    fn send(&mut self, bytes: &[u8]) -> usize {
         let (Some(&first), Some(port)) = (bytes.first(), self.when_ready()) else {
-            return Ok(0);
+            return 0;
         };
         port.events_txdrdy.reset();
         // SAFETY: any byte may be sent.
         port.txd.write(|w| unsafe { w.txd().bits(first) });
-        Ok(1)
+        1
     }
 
-    fn flush(&mut self) -> Result<(), Infallible> {
+    fn finish(&mut self) {
         self.when_ready();
-        Ok(())
     }
 }

@@ -95,6 +95,8 @@ pub mod once;
 #[cfg(all(feature = "board", target_os = "none"))]
 mod panic;
 #[cfg(all(feature = "board", target_os = "none"))]
+mod port;
+#[cfg(all(feature = "board", target_os = "none"))]
 #[allow(
     dead_code,
     reason = "boards over a hardware abstraction layer need none"

@@ -6,9 +6,9 @@
 use core::convert::Infallible;
 
 use embedded_hal::digital::{self, OutputPin};
-use embedded_io::{ErrorType, Read, ReadReady, Write};
 
 use super::failure::Failure;
+use super::port::{Port, Wire};
 use super::register::Register;
 use super::{Board, cortex_m, panic};
 
@@ -77,7 +77,7 @@ const LED_0: u32 = 1;
 
 /// An MPS2 board.
 pub struct Mps2 {
-    serial: Uart,
+    serial: Port<Uart>,
     led: Led,
 }
 
@@ -90,14 +90,14 @@ impl Mps2 {
         register::TIMER_CTRL.set(TIMER_ENABLE);
         register::LEDS.set(0);
         Mps2 {
-            serial: Uart::open(),
+            serial: Port::new(Uart::open()),
             led: Led,
         }
     }
 
     /// The serial port once more, for a last message when nothing else runs any more.
-    pub(super) fn last_words() -> Uart {
-        Uart::open()
+    pub(super) fn last_words() -> Port<Uart> {
+        Port::new(Uart::open())
     }
 
     /// The clock, for the time stamps of logs.
@@ -110,10 +110,10 @@ impl Mps2 {
 impl Board for Mps2 {
     const NAME: &'static str = IMAGE.name;
     const TICKS_PER_SECOND: u32 = IMAGE.hertz;
-    type Serial = Uart;
+    type Serial = Port<Uart>;
     type Led = Led;
 
-    fn serial(&mut self) -> &mut Uart {
+    fn serial(&mut self) -> &mut Port<Uart> {
         &mut self.serial
     }
 
@@ -147,47 +147,24 @@ impl Uart {
         register::UART_CTRL.set(UART_CTRL_TX_AND_RX);
         Uart(())
     }
-
-    fn has_byte(&self) -> bool {
-        register::UART_STATE.get() & UART_STATE_RX_FULL != 0
-    }
 }
 
-impl ErrorType for Uart {
-    type Error = Infallible;
-}
-
-impl ReadReady for Uart {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(self.has_byte())
-    }
-}
-
-impl Read for Uart {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        let Some(first) = buffer.first_mut() else {
-            return Ok(0);
-        };
-        while !self.has_byte() {}
+impl Wire for Uart {
+    fn receive(&mut self) -> Option<u8> {
+        let has_byte = register::UART_STATE.get() & UART_STATE_RX_FULL != 0;
         // Data is in the low byte.
-        *first = register::UART_DATA.get() as u8;
-        Ok(1)
-    }
-}
-
-impl Write for Uart {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        let Some(&first) = bytes.first() else {
-            return Ok(0);
-        };
-        while register::UART_STATE.get() & UART_STATE_TX_FULL != 0 {}
-        register::UART_DATA.set(first.into());
-        Ok(1)
+        has_byte.then(|| register::UART_DATA.get() as u8)
     }
 
-    fn flush(&mut self) -> Result<(), Infallible> {
+    fn send(&mut self, bytes: &[u8]) -> usize {
+        self.finish();
+        let sent = bytes.iter().take(1);
+        sent.map(|&byte| register::UART_DATA.set(byte.into()))
+            .count()
+    }
+
+    fn finish(&mut self) {
         while register::UART_STATE.get() & UART_STATE_TX_FULL != 0 {}
-        Ok(())
     }
 }
 

@@ -18,10 +18,10 @@ use embassy_nrf::timer::{Frequency, Timer};
 use embassy_nrf::wdt::{self, HaltConfig, Watchdog, WatchdogHandle};
 use embassy_nrf::{Peri, bind_interrupts, pac, uarte};
 use embedded_hal::digital::{self, OutputPin};
-use embedded_io::{ErrorType, Read, ReadReady, Write};
 
 use super::failure::Failure;
 use super::guard::Guard;
+use super::port::{Port, Wire};
 use super::{Board, arch, panic};
 
 #[cfg(feature = "microbit-v2")]
@@ -48,7 +48,7 @@ bind_interrupts!(struct Interrupts {
 
 /// A board with an nRF52.
 pub struct Nrf52 {
-    serial: Serial,
+    serial: Port<Serial>,
     led: Led,
     watchdog: Guard<Peri<'static, WDT>, WatchdogHandle>,
     has_hung: bool,
@@ -99,7 +99,7 @@ impl Nrf52 {
             singleton!(: [u8; 256] = [0; 256]).expect(ONCE),
         );
         Nrf52 {
-            serial: Serial(uart),
+            serial: Port::new(Serial(uart)),
             led: Led(led),
             watchdog: Guard::Idle(p.WDT),
             has_hung: take_reset_reason(),
@@ -108,8 +108,8 @@ impl Nrf52 {
     }
 
     /// The serial port once more, for a last message when nothing else runs any more.
-    pub(super) fn last_words() -> LastWords {
-        LastWords
+    pub(super) fn last_words() -> Port<LastWords> {
+        Port::new(LastWords)
     }
 
     /// The clock, for the time stamps of logs.
@@ -140,10 +140,10 @@ fn arm(watchdog: Peri<'static, WDT>) -> Option<WatchdogHandle> {
 impl Board for Nrf52 {
     const NAME: &'static str = NAME;
     const TICKS_PER_SECOND: u32 = 1_000_000;
-    type Serial = Serial;
+    type Serial = Port<Serial>;
     type Led = Led;
 
-    fn serial(&mut self) -> &mut Serial {
+    fn serial(&mut self) -> &mut Port<Serial> {
         &mut self.serial
     }
 
@@ -177,57 +177,37 @@ impl Board for Nrf52 {
 /// The UART: its hardware receives into memory while the engine computes.
 pub struct Serial(BufferedUarte<'static>);
 
-impl ErrorType for Serial {
-    type Error = Infallible;
-}
-
-impl ReadReady for Serial {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
+impl Wire for Serial {
+    fn receive(&mut self) -> Option<u8> {
+        let mut byte = [0];
         // Bytes that were lost are no byte; the error is told once.
-        Ok(self.0.read_ready().is_ok_and(|is_ready| is_ready))
-    }
-}
-
-impl Read for Serial {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            if let Poll::Ready(Ok(count)) = poll_once(self.0.read(buffer)) {
-                return Ok(count);
-            }
+        match poll_once(self.0.read(&mut byte)) {
+            Poll::Ready(Ok(1)) => Some(byte[0]),
+            _ => None,
         }
     }
-}
 
-impl Write for Serial {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+    fn send(&mut self, bytes: &[u8]) -> usize {
         // The UART drains by itself, whether or not anybody listens.
-        Ok(block_on(self.0.write(bytes)).unwrap_or_default())
+        block_on(self.0.write(bytes)).unwrap_or_default()
     }
 
-    fn flush(&mut self) -> Result<(), Infallible> {
+    fn finish(&mut self) {
         // A port that fails has nothing to wait for.
         let _ = block_on(self.0.flush());
-        Ok(())
     }
 }
 
 /// The port as it is set up, if it is, without its driver's interrupts.
 pub struct LastWords;
 
-impl ErrorType for LastWords {
-    type Error = Infallible;
-}
-
-impl Write for LastWords {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+impl Wire for LastWords {
+    fn send(&mut self, bytes: &[u8]) -> usize {
         const { assert!(CHUNK_BYTES < 256, "the port sends that many at once") };
         let port = pac::UARTE0;
         let count = bytes.len().min(CHUNK_BYTES);
         if port.enable().read().enable() != pac::uarte::vals::Enable::Enabled {
-            return Ok(0);
+            return 0;
         }
         // Whatever the driver was sending ends here.
         port.events_txstopped().write_value(0);
@@ -247,11 +227,7 @@ impl Write for LastWords {
         compiler_fence(Ordering::SeqCst);
         port.tasks_dma().tx().start().write_value(1);
         while port.events_dma().tx().end().read() == 0 {}
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
+        count
     }
 }
 

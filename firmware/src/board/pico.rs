@@ -4,8 +4,6 @@
 //! comes in from either is taken. The clock is the microsecond timer, the light the LED of the board,
 //! randomness comes from the ring oscillator or the chip's generator.
 
-use core::convert::Infallible;
-
 use ::cortex_m::singleton;
 use cortex_m_rt::interrupt;
 use embassy_futures::poll_once;
@@ -18,11 +16,11 @@ use embassy_rp::usb::Driver;
 use embassy_rp::watchdog::{ResetReason, Watchdog};
 use embassy_rp::{Peri, bind_interrupts, pac};
 use embassy_time::{Duration, Instant, TICK_HZ};
-use embedded_io::{ErrorType, Read, ReadReady, Write};
 use heapless::String;
 
 use super::failure::Failure;
 use super::once::Once;
+use super::port::{Port, Wire};
 use super::{Board, cortex_m, panic, usb};
 
 #[cfg(feature = "pico")]
@@ -78,7 +76,7 @@ async fn serve_usb(usb: Peri<'static, USB>, serial_number: &'static str) {
 
 /// A Pico.
 pub struct Pico {
-    serial: Serial,
+    serial: Port<Serial>,
     led: Output<'static>,
     watchdog: Watchdog,
     is_watched: bool,
@@ -105,11 +103,10 @@ impl Pico {
             spawner.spawn(task);
         }
         Pico {
-            serial: Serial {
+            serial: Port::new(Serial {
                 uart: open_uart(p.UART0, p.PIN_0, p.PIN_1),
                 usb: usb::Port,
-                received: None,
-            },
+            }),
             led: Output::new(p.PIN_25, Level::Low),
             was_reset_by_watchdog: watchdog.reset_reason() == Some(ResetReason::TimedOut),
             watchdog,
@@ -119,7 +116,7 @@ impl Pico {
     }
 
     /// The UART once more, for a last message when nothing else runs any more.
-    pub(super) fn last_words() -> impl Write {
+    pub(super) fn last_words() -> impl embedded_io::Write {
         // SAFETY: whoever else holds them does not run any more.
         let (uart, tx, rx) = unsafe { (UART0::steal(), PIN_0::steal(), PIN_1::steal()) };
         Uart::new_blocking(uart, tx, rx, uart::Config::default())
@@ -155,10 +152,10 @@ fn hex(number: u64) -> String<16> {
 impl Board for Pico {
     const NAME: &'static str = NAME;
     const TICKS_PER_SECOND: u32 = TICK_HZ as u32;
-    type Serial = Serial;
+    type Serial = Port<Serial>;
     type Led = Output<'static>;
 
-    fn serial(&mut self) -> &mut Serial {
+    fn serial(&mut self) -> &mut Port<Serial> {
         &mut self.serial
     }
 
@@ -200,7 +197,7 @@ impl Board for Pico {
     }
 
     fn has_new_reader(&mut self) -> bool {
-        self.serial.usb.has_been_opened()
+        self.serial.wire.usb.has_been_opened()
     }
 }
 
@@ -208,19 +205,9 @@ impl Board for Pico {
 pub struct Serial {
     uart: BufferedUart,
     usb: usb::Port,
-    /// A byte that has been taken from either.
-    received: Option<u8>,
 }
 
 impl Serial {
-    /// Looks for a byte at both ports, unless one is still to be read.
-    fn look(&mut self) -> bool {
-        if self.received.is_none() {
-            self.received = self.usb.take().or_else(|| self.take_from_uart());
-        }
-        self.received.is_some()
-    }
-
     fn take_from_uart(&mut self) -> Option<u8> {
         let mut byte = [0];
         // Noise on the line ends the reception until the error is taken, which this does too.
@@ -232,38 +219,21 @@ impl Serial {
     }
 }
 
-impl ErrorType for Serial {
-    type Error = Infallible;
-}
-
-impl ReadReady for Serial {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(self.look())
+impl Wire for Serial {
+    fn receive(&mut self) -> Option<u8> {
+        self.usb.take().or_else(|| self.take_from_uart())
     }
-}
 
-impl Read for Serial {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        let Some(first) = buffer.first_mut() else {
-            return Ok(0);
-        };
-        while !self.look() {}
-        *first = self.received.take().unwrap_or_default();
-        Ok(1)
-    }
-}
-
-impl Write for Serial {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+    fn send(&mut self, bytes: &[u8]) -> usize {
         // The UART drains by itself, whether or not anybody listens.
         let count = self.uart.blocking_write(bytes).unwrap_or_default();
         self.usb.offer(bytes.get(..count).unwrap_or_default());
-        Ok(count)
+        count
     }
 
-    fn flush(&mut self) -> Result<(), Infallible> {
+    fn finish(&mut self) {
+        // A port that fails has nothing to wait for.
         let _ = self.uart.blocking_flush();
-        Ok(())
     }
 }
 

@@ -6,12 +6,12 @@
 use core::convert::Infallible;
 
 use embedded_hal::digital::{self, OutputPin};
-use embedded_io::{ErrorType, Read, ReadReady, Write};
 // Its critical sections are those of the log.
 use riscv as _;
 use riscv_rt::TrapFrame;
 
 use super::failure::Failure;
+use super::port::{Port, Wire};
 use super::register::Register;
 use super::{Board, panic};
 
@@ -46,7 +46,7 @@ const PAINT: u32 = 0xCCCC_CCCC;
 
 /// QEMU's machine.
 pub struct RiscvVirt {
-    serial: Uart,
+    serial: Port<Uart>,
     led: NoLed,
 }
 
@@ -56,14 +56,14 @@ impl RiscvVirt {
     pub fn start() -> Self {
         paint_stack();
         RiscvVirt {
-            serial: Uart(()),
+            serial: Port::new(Uart(())),
             led: NoLed,
         }
     }
 
     /// The serial port once more, for a last message when nothing else runs any more.
-    pub(super) fn last_words() -> Uart {
-        Uart(())
+    pub(super) fn last_words() -> Port<Uart> {
+        Port::new(Uart(()))
     }
 
     /// The clock, for the time stamps of logs.
@@ -112,10 +112,10 @@ fn exception(_: &TrapFrame) -> ! {
 impl Board for RiscvVirt {
     const NAME: &'static str = "riscv-virt";
     const TICKS_PER_SECOND: u32 = 10_000_000;
-    type Serial = Uart;
+    type Serial = Port<Uart>;
     type Led = NoLed;
 
-    fn serial(&mut self) -> &mut Uart {
+    fn serial(&mut self) -> &mut Port<Uart> {
         &mut self.serial
     }
 
@@ -148,12 +148,6 @@ impl Board for RiscvVirt {
 /// The NS16550, polled, with its FIFO off: the emulator holds bytes back until the last one is read.
 pub struct Uart(());
 
-impl Uart {
-    fn has_byte(&self) -> bool {
-        get(UART_LINE_STATUS) & DATA_READY != 0
-    }
-}
-
 /// Reads a register of the UART.
 fn get(register: usize) -> u8 {
     // SAFETY: called with the addresses above only, which are those of a device's registers.
@@ -166,40 +160,19 @@ fn set(register: usize, value: u8) {
     unsafe { core::ptr::with_exposed_provenance_mut::<u8>(register).write_volatile(value) }
 }
 
-impl ErrorType for Uart {
-    type Error = Infallible;
-}
-
-impl ReadReady for Uart {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(self.has_byte())
+impl Wire for Uart {
+    fn receive(&mut self) -> Option<u8> {
+        (get(UART_LINE_STATUS) & DATA_READY != 0).then(|| get(UART_DATA))
     }
-}
 
-impl Read for Uart {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        let Some(first) = buffer.first_mut() else {
-            return Ok(0);
-        };
-        while !self.has_byte() {}
-        *first = get(UART_DATA);
-        Ok(1)
+    fn send(&mut self, bytes: &[u8]) -> usize {
+        self.finish();
+        let sent = bytes.iter().take(1);
+        sent.map(|&byte| set(UART_DATA, byte)).count()
     }
-}
 
-impl Write for Uart {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        let Some(&first) = bytes.first() else {
-            return Ok(0);
-        };
+    fn finish(&mut self) {
         while get(UART_LINE_STATUS) & TRANSMITTER_EMPTY == 0 {}
-        set(UART_DATA, first);
-        Ok(1)
-    }
-
-    fn flush(&mut self) -> Result<(), Infallible> {
-        while get(UART_LINE_STATUS) & TRANSMITTER_EMPTY == 0 {}
-        Ok(())
     }
 }
 

@@ -4,9 +4,6 @@
 //! 2, the light PC13, on an open drain as a Nucleo has a button there. The Netduino is here for QEMU,
 //! which models no PLL, connects USART1, and counts timers as if the chip ran at 1 GHz.
 
-use core::convert::Infallible;
-
-use embedded_io::{ErrorType, Read, ReadReady, Write};
 use stm32f4xx_hal::gpio::{OpenDrain, Output, PC13};
 use stm32f4xx_hal::nb;
 use stm32f4xx_hal::pac::{Interrupt, Peripherals, RCC, TIM2, interrupt};
@@ -18,6 +15,7 @@ use stm32f4xx_hal::watchdog::IndependentWatchdog;
 
 use super::failure::Failure;
 use super::inbox::Inbox;
+use super::port::{Port, Wire};
 use super::{Board, arch, panic};
 use chip::USART;
 
@@ -30,7 +28,7 @@ static INBOX: Inbox<Rx<USART>, Interrupt> = Inbox::new(chip::INTERRUPT);
 
 /// A board with an STM32F4.
 pub struct Stm32f4 {
-    serial: Serial,
+    serial: Port<Serial>,
     led: PC13<Output<OpenDrain>>,
     watchdog: IndependentWatchdog,
     is_watched: bool,
@@ -65,7 +63,7 @@ impl Stm32f4 {
         let watchdog = IndependentWatchdog::new(chip.IWDG);
         watchdog.stop_on_debug(&chip.DBGMCU, true);
         Stm32f4 {
-            serial: Serial(sender),
+            serial: Port::new(Serial(sender)),
             led: chip.GPIOC.split(&mut rcc).pc13.into_open_drain_output(),
             watchdog,
             is_watched: false,
@@ -75,8 +73,8 @@ impl Stm32f4 {
     }
 
     /// The serial port once more, for a last message when nothing else runs any more.
-    pub(super) fn last_words() -> LastWords {
-        LastWords
+    pub(super) fn last_words() -> Port<LastWords> {
+        Port::new(LastWords)
     }
 
     /// The clock, for the time stamps of logs.
@@ -126,10 +124,10 @@ fn USART1() {
 impl Board for Stm32f4 {
     const NAME: &'static str = chip::NAME;
     const TICKS_PER_SECOND: u32 = chip::TICKS_PER_SECOND;
-    type Serial = Serial;
+    type Serial = Port<Serial>;
     type Led = PC13<Output<OpenDrain>>;
 
-    fn serial(&mut self) -> &mut Serial {
+    fn serial(&mut self) -> &mut Port<Serial> {
         &mut self.serial
     }
 
@@ -166,35 +164,21 @@ impl Board for Stm32f4 {
 /// The USART: receives by interrupt, for its hardware holds one byte only.
 pub struct Serial(Tx<USART>);
 
-impl ErrorType for Serial {
-    type Error = Infallible;
-}
-
-impl ReadReady for Serial {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(INBOX.has_byte())
+impl Wire for Serial {
+    fn receive(&mut self) -> Option<u8> {
+        INBOX.take()
     }
-}
 
-impl Read for Serial {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        Ok(INBOX.read(buffer))
-    }
-}
-
-impl Write for Serial {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        let Some(first) = bytes.first() else {
-            return Ok(0);
-        };
+    fn send(&mut self, bytes: &[u8]) -> usize {
+        let sent = bytes.iter().take(1);
         // The port always takes a byte in the end.
-        Ok(nb::block!(self.0.write(*first)).map_or(0, |()| 1))
+        sent.filter(|&&byte| nb::block!(self.0.write(byte)).is_ok())
+            .count()
     }
 
-    fn flush(&mut self) -> Result<(), Infallible> {
+    fn finish(&mut self) {
         // A port that fails has nothing to wait for.
         let _ = nb::block!(self.0.flush());
-        Ok(())
     }
 }
 
@@ -208,26 +192,21 @@ impl LastWords {
     }
 }
 
-impl ErrorType for LastWords {
-    type Error = Infallible;
-}
-
-impl Write for LastWords {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+impl Wire for LastWords {
+    fn send(&mut self, bytes: &[u8]) -> usize {
         let port = self.registers();
         let first = bytes
             .first()
             .filter(|_| port.cr1().read().ue().bit_is_set());
-        let Some(&first) = first else { return Ok(0) };
+        let Some(&first) = first else { return 0 };
         while port.sr().read().txe().bit_is_clear() {}
         port.dr().write(|w| w.dr().set(first.into()));
-        Ok(1)
+        1
     }
 
-    fn flush(&mut self) -> Result<(), Infallible> {
+    fn finish(&mut self) {
         let port = self.registers();
         while port.cr1().read().ue().bit_is_set() && port.sr().read().tc().bit_is_clear() {}
-        Ok(())
     }
 }
 
