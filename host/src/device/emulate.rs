@@ -118,14 +118,6 @@ impl Emulator {
         self.send(format!("{line}\n").as_bytes())
     }
 
-    /// A second handle to the serial port's input, for another thread.
-    ///
-    /// # Errors
-    /// When the system has no more handles.
-    pub fn input(&self) -> Result<impl Write + Send + use<>, DeviceError> {
-        Ok(self.serial.try_clone()?)
-    }
-
     /// What the board has printed since the last call; waits for at least a byte, but not longer
     /// than `timeout`, after which the answer is empty.
     ///
