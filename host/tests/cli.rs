@@ -103,9 +103,9 @@ fn unsound_images_are_refused_in_one_sentence() {
         .map(|path| fixture.refusal(&["inspect", text(path)]))
         .collect();
     insta::assert_snapshot!(refusals.concat(), @r"
-    error: cannot use FOLDER/truncated.img: the model image is cut short: 3000 bytes instead of 11312
+    error: cannot use FOLDER/truncated.img: the model image is cut short: 3000 bytes instead of 11696
     error: cannot use FOLDER/damaged.img: the model image is damaged: its checksum does not match
-    error: cannot use FOLDER/newer.img: the model image has format version 7, this program reads 1: export the model again or update the program
+    error: cannot use FOLDER/newer.img: the model image has format version 7, this program reads 2: export the model again or update the program
     error: FOLDER/longer.img: 5 bytes follow the model image: export the model again
     error: cannot use FOLDER/other.img: this is not a model image
     ");
