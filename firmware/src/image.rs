@@ -62,6 +62,10 @@ pub const MAX_SYMBOLS: usize = 256;
 pub const BIAS_WORDS: usize = 4;
 /// Words of four `i16` multipliers: behind a unit's bias, and at the end of each record.
 pub const MULTIPLIER_WORDS: usize = 2;
+/// Words of a unit's record beside its tile.
+pub const UNIT_FRAME_WORDS: usize = BIAS_WORDS + 2 * MULTIPLIER_WORDS;
+/// Words of an output record beside its tile.
+pub const OUTPUT_FRAME_WORDS: usize = BIAS_WORDS + MULTIPLIER_WORDS;
 /// Columns of a block: rows are padded to a multiple of it.
 pub const BLOCK: usize = 8;
 /// Rows of a tile: the four gates of a unit, or four symbols.
@@ -208,14 +212,14 @@ impl Dimensions {
     /// Words of one of a layer's unit records.
     #[must_use]
     pub fn unit_words(&self, layer: usize) -> usize {
-        BIAS_WORDS + 2 * MULTIPLIER_WORDS + self.blocks(layer) * self.recurrent_bits.block_words()
+        UNIT_FRAME_WORDS + self.blocks(layer) * self.recurrent_bits.block_words()
     }
 
     /// Words of an output record.
     #[must_use]
     pub fn output_words(&self) -> usize {
         let blocks = self.padded_hidden() / BLOCK;
-        BIAS_WORDS + blocks * self.output_bits.block_words() + MULTIPLIER_WORDS
+        OUTPUT_FRAME_WORDS + blocks * self.output_bits.block_words()
     }
 
     /// Name and length in bytes of each section, in file order, without padding.

@@ -10,7 +10,7 @@
 use core::fmt::Write as _;
 
 use firmware::board::{self, Board, entry};
-use firmware::image::{BIAS_WORDS, BLOCK, MULTIPLIER_WORDS, TILE_ROWS};
+use firmware::image::{BIAS_WORDS, BLOCK, OUTPUT_FRAME_WORDS, TILE_ROWS, UNIT_FRAME_WORDS};
 use firmware::kernels::{Bits, Format, Int4, Int8, LayerStep, OutputStep, PACKED_WORDS, portable};
 use firmware::sampler::Rng;
 use firmware::serial::Text;
@@ -159,8 +159,8 @@ fn compare_all() -> Result<u32, Difference> {
 
 /// What a kernel is given: a layer, an output matrix and the state in front of both.
 struct Case {
-    units: Words<{ MAX_TILES * (BIAS_WORDS + 2 * MULTIPLIER_WORDS + MAX_TILE_WORDS) }>,
-    records: Words<{ MAX_TILES * (BIAS_WORDS + MAX_TILE_WORDS + MULTIPLIER_WORDS) }>,
+    units: Words<{ MAX_TILES * (UNIT_FRAME_WORDS + MAX_TILE_WORDS) }>,
+    records: Words<{ MAX_TILES * (OUTPUT_FRAME_WORDS + MAX_TILE_WORDS) }>,
     hidden: heapless::Vec<[i8; BLOCK], MAX_BLOCKS>,
     /// As many bytes as 8-bit inputs take; 4-bit ones take half of them.
     inputs: [u8; TILE_ROWS * MAX_TILES],

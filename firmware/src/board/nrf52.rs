@@ -240,20 +240,12 @@ impl digital::ErrorType for Led {
 
 impl OutputPin for Led {
     fn set_low(&mut self) -> Result<(), Infallible> {
-        self.0.set_level(if IS_LED_LIT_BY_LOW {
-            Level::High
-        } else {
-            Level::Low
-        });
+        self.0.set_level(IS_LED_LIT_BY_LOW.into());
         Ok(())
     }
 
     fn set_high(&mut self) -> Result<(), Infallible> {
-        self.0.set_level(if IS_LED_LIT_BY_LOW {
-            Level::Low
-        } else {
-            Level::High
-        });
+        self.0.set_level((!IS_LED_LIT_BY_LOW).into());
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use core::arch::asm;
 
 use crate::activation::{INDEX_BITS, middle_of_table};
 use crate::fixed::{GATE_SHIFT, HIDDEN_ONE, LOGIT_SHIFT};
-use crate::image::{BIAS_WORDS, MULTIPLIER_WORDS, TILE_ROWS};
+use crate::image::{OUTPUT_FRAME_WORDS, TILE_ROWS, UNIT_FRAME_WORDS};
 pub use crate::kernels::portable::{offset_int4, offset_int8, pack_int4, pack_int8};
 use crate::kernels::{Bits, LayerStep, OutputStep, PACKED_WORDS};
 
@@ -292,7 +292,7 @@ macro_rules! run_layer {
         const _: () = assert!(GATE_SHIFT == 8 && INDEX_BITS == 12 && HIDDEN_ONE == 127);
         let step: LayerStep<'_> = $step;
         let tile = step.packed.len() / PACKED_WORDS * $bits.block_words();
-        let units = whole(step.units, BIAS_WORDS + 2 * MULTIPLIER_WORDS + tile)
+        let units = whole(step.units, UNIT_FRAME_WORDS + tile)
             .min(step.inputs.len() / $bits.input_bytes())
             .min(step.cells.len())
             .min(step.hidden.len());
@@ -328,7 +328,7 @@ macro_rules! run_output {
         const _: () = assert!(LOGIT_SHIFT == 5);
         let step: OutputStep<'_> = $step;
         let tile = step.packed.len() / PACKED_WORDS * $bits.block_words();
-        let groups = whole(step.records, BIAS_WORDS + tile + MULTIPLIER_WORDS)
+        let groups = whole(step.records, OUTPUT_FRAME_WORDS + tile)
             .min(step.logits.len() / TILE_ROWS);
         if groups > 0 && tile > 0 {
             let logits = step.logits.as_mut_ptr();

@@ -14,7 +14,9 @@
 
 use crate::activation::{INDEX_BITS, sigmoid, tanh_cell, tanh_half};
 use crate::fixed::{GATE_SHIFT, HIDDEN_ONE, LOGIT_SHIFT, requantize, saturate};
-use crate::image::{BIAS_WORDS, BLOCK, MULTIPLIER_WORDS, TILE_ROWS};
+use crate::image::{
+    BIAS_WORDS, BLOCK, MULTIPLIER_WORDS, OUTPUT_FRAME_WORDS, TILE_ROWS, UNIT_FRAME_WORDS,
+};
 use crate::kernels::{Bits, LayerStep, OutputStep, PACKED_WORDS};
 
 /// Adds the products of a tile to four sums: [`dot_int8`] or [`dot_int4`].
@@ -111,7 +113,7 @@ fn layer_with(
     mut watch: impl FnMut([i32; TILE_ROWS]),
 ) {
     let tile = step.packed.len() / PACKED_WORDS * bits.block_words();
-    let units = records(step.units, BIAS_WORDS + 2 * MULTIPLIER_WORDS + tile)
+    let units = records(step.units, UNIT_FRAME_WORDS + tile)
         .zip(records(step.inputs, bits.input_bytes()))
         .zip(step.cells)
         .zip(step.hidden);
@@ -130,7 +132,7 @@ fn layer_with(
 #[inline(always)]
 pub(super) fn output(step: OutputStep<'_>, bits: Bits, dot: impl Dot) {
     let tile = step.packed.len() / PACKED_WORDS * bits.block_words();
-    let records = records(step.records, BIAS_WORDS + tile + MULTIPLIER_WORDS);
+    let records = records(step.records, OUTPUT_FRAME_WORDS + tile);
     for (record, logits) in records.zip(step.logits.as_chunks_mut::<TILE_ROWS>().0) {
         if let Some((bias, tile, multipliers)) = split_record::<BIAS_WORDS>(record) {
             let acc = bias.map(|bias| (bias as i32).wrapping_sub(step.offset));
