@@ -79,6 +79,16 @@ fn mistakes_get_one_sentence_before_anything_is_built() {
         "do not fit the 262144 bytes of flash that microbit has for them",
     );
     complains(
+        &[
+            "emulate",
+            "--board",
+            "microbit",
+            "--model",
+            "shakespeare-512k",
+        ],
+        "do not fit the 262144 bytes of flash that microbit has for them",
+    );
+    complains(
         &["emulate", "--elf", &path("whole.img")],
         "error: cannot read the firmware",
     );

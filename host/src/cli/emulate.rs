@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use firmware::sampler::{Settings, Thousandths};
 
+use super::model::find_image;
 use super::{interrupt, terminal};
 use crate::device::{DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use crate::image::AlignedImage;
@@ -26,7 +27,7 @@ pub struct Args {
     /// The board; `host boards` lists them
     #[arg(long, default_value = DEFAULT_BOARD)]
     board: String,
-    /// The model image [default: weights/shakespeare-64k.img]
+    /// The model: an image file, or the name of one in weights/ [default: shakespeare-64k]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Boot a firmware that is already linked instead of building one
@@ -123,10 +124,10 @@ fn unless_interrupted(result: Result<()>) -> Result<()> {
 
 fn build(args: &Args) -> Result<Firmware> {
     let board = find(&args.board)?;
-    let model = args
-        .model
-        .clone()
-        .unwrap_or_else(|| paths::weights_dir().join("shakespeare-64k.img"));
+    let model = match &args.model {
+        Some(model) => find_image(model).unwrap_or_else(|| model.clone()),
+        None => paths::weights_dir().join("shakespeare-64k.img"),
+    };
     let image = AlignedImage::open(&model)?;
     eprintln!(
         "building the firmware for {} around {} ({} bytes)",

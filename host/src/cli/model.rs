@@ -111,25 +111,31 @@ impl fmt::Display for Shape {
     }
 }
 
-/// The image that `model` means: a path, or the name of one in `weights/`.
-pub fn image_path(model: &Path) -> anyhow::Result<PathBuf> {
+/// The image file that `model` means, if there is one: a path, or the name of one in `weights/`.
+pub fn find_image(model: &Path) -> Option<PathBuf> {
     let named = paths::weights_dir().join(model).with_added_extension("img");
     if model.is_file() {
-        Ok(model.to_path_buf())
-    } else if model.components().count() == 1 && named.is_file() {
-        Ok(named)
+        Some(model.to_path_buf())
     } else {
-        let named = names(&paths::weights_dir());
-        let choice = if named.is_empty() {
-            "name an image file".to_owned()
-        } else {
-            format!(
-                "name an image file, or one of weights/: {}",
-                named.join(", ")
-            )
-        };
-        bail!("there is no model {}: {choice}", model.display())
+        (model.components().count() == 1 && named.is_file()).then_some(named)
     }
+}
+
+/// The same, or a sentence about what there is.
+pub fn image_path(model: &Path) -> anyhow::Result<PathBuf> {
+    if let Some(path) = find_image(model) {
+        return Ok(path);
+    }
+    let named = names(&paths::weights_dir());
+    let choice = if named.is_empty() {
+        "name an image file".to_owned()
+    } else {
+        format!(
+            "name an image file, or one of weights/: {}",
+            named.join(", ")
+        )
+    };
+    bail!("there is no model {}: {choice}", model.display())
 }
 
 /// The float weights that `run` means: a file, a run's folder, or a run's name.
