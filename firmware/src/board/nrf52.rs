@@ -1,7 +1,7 @@
 //! BBC micro:bit v2 (nRF52833) and nRF52840-DK.
 //!
-//! The serial port is UARTE0 on the pins of the USB interface chip, the clock TIMER1 at 1 MHz, the light
-//! the top left LED of the matrix, or LED 1.
+//! The serial port is UARTE0 on the pins of the USB interface chip, on the nRF52840 also its own USB. The
+//! clock is TIMER1 at 1 MHz, the light the top left LED of the matrix, or LED 1.
 
 use core::convert::Infallible;
 use core::sync::atomic::{Ordering, compiler_fence};
@@ -44,11 +44,20 @@ const CAPTURE: usize = 0;
 
 bind_interrupts!(struct Interrupts {
     UARTE0 => buffered_uarte::InterruptHandler<UARTE0>;
+    #[cfg(feature = "usb")]
+    USBD => embassy_nrf::usb::InterruptHandler<embassy_nrf::peripherals::USBD>;
+    #[cfg(feature = "usb")]
+    CLOCK_POWER => embassy_nrf::usb::vbus_detect::InterruptHandler;
 });
+
+#[cfg(feature = "usb")]
+type Console = super::usb::Beside<Serial>;
+#[cfg(not(feature = "usb"))]
+type Console = Serial;
 
 /// A board with an nRF52.
 pub struct Nrf52 {
-    serial: Port<Serial>,
+    serial: Port<Console>,
     led: Led,
     watchdog: Guard<Peri<'static, WDT>, WatchdogHandle>,
     has_hung: bool,
@@ -98,8 +107,11 @@ impl Nrf52 {
             singleton!(: [u8; 256] = [0; 256]).expect(ONCE),
             singleton!(: [u8; 256] = [0; 256]).expect(ONCE),
         );
+        let serial = Serial(uart);
+        #[cfg(feature = "usb")]
+        let serial = controller::beside(serial, p.USBD);
         Nrf52 {
-            serial: Port::new(Serial(uart)),
+            serial: Port::new(serial),
             led: Led(led),
             watchdog: Guard::Idle(p.WDT),
             has_hung: take_reset_reason(),
@@ -140,10 +152,10 @@ fn arm(watchdog: Peri<'static, WDT>) -> Option<WatchdogHandle> {
 impl Board for Nrf52 {
     const NAME: &'static str = NAME;
     const TICKS_PER_SECOND: u32 = 1_000_000;
-    type Serial = Port<Serial>;
+    type Serial = Port<Console>;
     type Led = Led;
 
-    fn serial(&mut self) -> &mut Port<Serial> {
+    fn serial(&mut self) -> &mut Port<Console> {
         &mut self.serial
     }
 
@@ -171,6 +183,11 @@ impl Board for Nrf52 {
 
     fn failure(&self) -> Option<Failure> {
         panic::failure(self.has_hung)
+    }
+
+    #[cfg(feature = "usb")]
+    fn has_new_reader(&mut self) -> bool {
+        self.serial.wire.has_been_opened()
     }
 }
 
@@ -247,5 +264,44 @@ impl OutputPin for Led {
     fn set_high(&mut self) -> Result<(), Infallible> {
         self.0.set_level((!IS_LED_LIT_BY_LOW).into());
         Ok(())
+    }
+}
+
+/// The chip's own USB.
+#[cfg(feature = "usb")]
+mod controller {
+    use cortex_m_rt::interrupt;
+    use embassy_nrf::interrupt::{self, InterruptExt, Priority};
+    use embassy_nrf::peripherals::USBD;
+    use embassy_nrf::usb::Driver;
+    use embassy_nrf::usb::vbus_detect::HardwareVbusDetect;
+    use embassy_nrf::{Peri, pac};
+
+    use super::super::usb::{self, Beside};
+    use super::{Interrupts, Serial};
+
+    // SAFETY: the executor is told of its own interrupt.
+    #[interrupt]
+    unsafe fn EGU0_SWI0() {
+        // SAFETY: called from here only, and the interrupt is enabled by the executor's start.
+        unsafe { usb::EXECUTOR.on_interrupt() }
+    }
+
+    #[embassy_executor::task]
+    async fn serve(controller: Peri<'static, USBD>) {
+        let power = HardwareVbusDetect::new(Interrupts);
+        let [low, high] = [0, 1].map(|word| u64::from(pac::FICR.deviceid(word).read()));
+        usb::serve(Driver::new(controller, Interrupts, power), high << 32 | low).await;
+    }
+
+    /// Connects to USB, which becomes one port with this one.
+    pub(super) fn beside(uart: Serial, controller: Peri<'static, USBD>) -> Beside<Serial> {
+        interrupt::EGU0_SWI0.set_priority(Priority::P7);
+        let spawner = usb::EXECUTOR.start(interrupt::EGU0_SWI0);
+        // There is room for one task, and this is the one.
+        if let Ok(task) = serve(controller) {
+            spawner.spawn(task);
+        }
+        Beside::new(uart)
     }
 }

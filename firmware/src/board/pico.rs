@@ -4,10 +4,11 @@
 //! comes in from either is taken. The clock is the microsecond timer, the light the LED of the board,
 //! randomness comes from the ring oscillator or the chip's generator.
 
+use core::task::Poll;
+
 use ::cortex_m::singleton;
 use cortex_m_rt::interrupt;
 use embassy_futures::poll_once;
-use embassy_rp::executor::InterruptExecutor;
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::interrupt::{self, InterruptExt, Priority};
 use embassy_rp::peripherals::{PIN_0, PIN_1, UART0, USB};
@@ -16,22 +17,17 @@ use embassy_rp::usb::Driver;
 use embassy_rp::watchdog::{ResetReason, Watchdog};
 use embassy_rp::{Peri, bind_interrupts, pac};
 use embassy_time::{Duration, Instant, TICK_HZ};
-use heapless::String;
 
 use super::failure::Failure;
 use super::once::Once;
 use super::port::{Port, Wire};
+use super::usb::Beside;
 use super::{Board, cortex_m, panic, usb};
 
 #[cfg(feature = "pico")]
 const NAME: &str = "pico";
 #[cfg(feature = "pico2")]
 const NAME: &str = "pico2";
-
-#[cfg(feature = "pico")]
-const USB_PRODUCT: &str = "Inkling on pico";
-#[cfg(feature = "pico2")]
-const USB_PRODUCT: &str = "Inkling on pico2";
 
 const RX_PIN: usize = 1;
 
@@ -59,24 +55,21 @@ bind_interrupts!(struct Interrupts {
     TRNG_IRQ => embassy_rp::trng::InterruptHandler<embassy_rp::peripherals::TRNG>;
 });
 
-/// Runs the USB device in a software interrupt.
-static EXECUTOR: InterruptExecutor = InterruptExecutor::new();
-
 // SAFETY: the executor is told of its own interrupt.
 #[interrupt]
 unsafe fn SWI_IRQ_0() {
     // SAFETY: called from here only, and the interrupt is enabled by the executor's start.
-    unsafe { EXECUTOR.on_interrupt() }
+    unsafe { usb::EXECUTOR.on_interrupt() }
 }
 
 #[embassy_executor::task]
-async fn serve_usb(usb: Peri<'static, USB>, serial_number: &'static str) {
-    usb::serve(Driver::new(usb, Interrupts), USB_PRODUCT, serial_number).await;
+async fn serve_usb(controller: Peri<'static, USB>, number: u64) {
+    usb::serve(Driver::new(controller, Interrupts), number).await;
 }
 
 /// A Pico.
 pub struct Pico {
-    serial: Port<Serial>,
+    serial: Port<Beside<Serial>>,
     led: Output<'static>,
     watchdog: Watchdog,
     is_watched: bool,
@@ -95,18 +88,15 @@ impl Pico {
         #[cfg(feature = "pico2")]
         let (number, entropy) = (chip::number(), chip::entropy(p.TRNG));
 
-        let serial_number = singleton!(: String<16> = hex(number)).expect(ONCE);
         interrupt::SWI_IRQ_0.set_priority(Priority::P3);
-        let spawner = EXECUTOR.start(interrupt::SWI_IRQ_0);
+        let spawner = usb::EXECUTOR.start(interrupt::SWI_IRQ_0);
         // There is room for one task, and this is the one.
-        if let Ok(task) = serve_usb(p.USB, serial_number) {
+        if let Ok(task) = serve_usb(p.USB, number) {
             spawner.spawn(task);
         }
+        let uart = Serial(open_uart(p.UART0, p.PIN_0, p.PIN_1));
         Pico {
-            serial: Port::new(Serial {
-                uart: open_uart(p.UART0, p.PIN_0, p.PIN_1),
-                usb: usb::Port,
-            }),
+            serial: Port::new(Beside::new(uart)),
             led: Output::new(p.PIN_25, Level::Low),
             was_reset_by_watchdog: watchdog.reset_reason() == Some(ResetReason::TimedOut),
             watchdog,
@@ -142,20 +132,13 @@ fn open_uart(
     uart
 }
 
-fn hex(number: u64) -> String<16> {
-    let mut digits = String::new();
-    // Sixteen digits fit.
-    let _ = core::fmt::Write::write_fmt(&mut digits, format_args!("{number:016X}"));
-    digits
-}
-
 impl Board for Pico {
     const NAME: &'static str = NAME;
     const TICKS_PER_SECOND: u32 = TICK_HZ as u32;
-    type Serial = Port<Serial>;
+    type Serial = Port<Beside<Serial>>;
     type Led = Output<'static>;
 
-    fn serial(&mut self) -> &mut Port<Serial> {
+    fn serial(&mut self) -> &mut Port<Beside<Serial>> {
         &mut self.serial
     }
 
@@ -197,43 +180,32 @@ impl Board for Pico {
     }
 
     fn has_new_reader(&mut self) -> bool {
-        self.serial.wire.usb.has_been_opened()
+        self.serial.wire.has_been_opened()
     }
 }
 
-/// USB and UART as one port.
-pub struct Serial {
-    uart: BufferedUart,
-    usb: usb::Port,
-}
-
-impl Serial {
-    fn take_from_uart(&mut self) -> Option<u8> {
-        let mut byte = [0];
-        // Noise on the line ends the reception until the error is taken, which this does too.
-        let reading = embedded_io_async::Read::read(&mut self.uart, &mut byte);
-        match poll_once(reading) {
-            core::task::Poll::Ready(Ok(1)) => Some(byte[0]),
-            _ => None,
-        }
-    }
-}
+/// The UART.
+pub struct Serial(BufferedUart);
 
 impl Wire for Serial {
     fn receive(&mut self) -> Option<u8> {
-        self.usb.take().or_else(|| self.take_from_uart())
+        let mut byte = [0];
+        // Noise on the line ends the reception until the error is taken, which this does too.
+        let reading = embedded_io_async::Read::read(&mut self.0, &mut byte);
+        match poll_once(reading) {
+            Poll::Ready(Ok(1)) => Some(byte[0]),
+            _ => None,
+        }
     }
 
     fn send(&mut self, bytes: &[u8]) -> usize {
         // The UART drains by itself, whether or not anybody listens.
-        let count = self.uart.blocking_write(bytes).unwrap_or_default();
-        self.usb.offer(bytes.get(..count).unwrap_or_default());
-        count
+        self.0.blocking_write(bytes).unwrap_or_default()
     }
 
     fn finish(&mut self) {
         // A port that fails has nothing to wait for.
-        let _ = self.uart.blocking_flush();
+        let _ = self.0.blocking_flush();
     }
 }
 

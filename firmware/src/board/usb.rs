@@ -1,9 +1,13 @@
 //! Serial over USB: a CDC-ACM port over any controller that embassy-usb has a driver for.
 //!
 //! The device runs as a task of an interrupt, so that the PC is answered while the engine computes;
-//! two pipes lead to the program. What the PC does not fetch in time is lost, never waited for.
+//! two pipes lead to the program. What the PC does not fetch in time is lost, never waited for. The
+//! board lends an interrupt that its hardware does not raise, and the task, which names its driver.
+
+use core::fmt::Write;
 
 use ::cortex_m::singleton;
+use embassy_executor::InterruptExecutor;
 use embassy_futures::join::join4;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pipe::Pipe;
@@ -11,12 +15,19 @@ use embassy_sync::signal::Signal;
 use embassy_usb::class::cdc_acm::{CdcAcmClass, ControlChanged, Receiver, Sender, State};
 use embassy_usb::driver::Driver;
 use embassy_usb::{Builder, Config};
+use heapless::String;
+
+use super::port::Wire;
+use super::{Board, Selected};
 
 /// The pair that pid.codes keeps for tests and private use.
 const VENDOR: u16 = 0x1209;
 const PRODUCT: u16 = 0x0001;
 
 const PACKET_BYTES: usize = 64;
+
+/// What stands before the board's name where the PC shows the device.
+const PRODUCT_PREFIX: &str = "Inkling on ";
 
 const ONE: &str = "there is one USB device";
 
@@ -26,14 +37,21 @@ static FROM_PC: Pipe<CriticalSectionRawMutex, 512> = Pipe::new();
 /// A program on the PC has opened the port.
 static OPENED: Signal<CriticalSectionRawMutex, ()> = Signal::new();
 
-/// Is a device for ever; there can be one. `product` and `serial_number` are what the PC shows.
+/// Runs the device's task in the interrupt that the board lends.
+pub(super) static EXECUTOR: InterruptExecutor = InterruptExecutor::new();
+
+/// Is a device for ever; there can be one. The number is the chip's, for the PC to show.
 ///
 /// It is all made here since it may not move between the program and the interrupt.
-pub(super) async fn serve<D: Driver<'static>>(
-    driver: D,
-    product: &'static str,
-    serial_number: &'static str,
-) {
+pub(super) async fn serve<D: Driver<'static>>(driver: D, number: u64) {
+    let product = singleton!(: String<32> = String::new()).expect(ONE);
+    let serial_number = singleton!(: String<16> = String::new()).expect(ONE);
+    for part in [PRODUCT_PREFIX, Selected::NAME] {
+        // Board names are short; if one were not, it would be missing there.
+        let _ = product.push_str(part);
+    }
+    // Sixteen digits fit.
+    let _ = write!(serial_number, "{number:016X}");
     let mut config = Config::new(VENDOR, PRODUCT);
     config.manufacturer = Some("Inkling");
     config.product = Some(product);
@@ -100,27 +118,44 @@ async fn watch(control: ControlChanged<'static>) {
     }
 }
 
-/// The program's end of the port.
-pub(super) struct Port;
+/// USB beside a port of the board, as one: what is said goes to both, what comes in from either is
+/// taken.
+pub struct Beside<W> {
+    wire: W,
+}
 
-impl Port {
-    /// A byte if one has arrived.
-    pub(super) fn take(&mut self) -> Option<u8> {
-        let mut byte = [0];
-        FROM_PC.try_read(&mut byte).ok()?;
-        Some(byte[0])
+impl<W> Beside<W> {
+    /// The USB port and this one.
+    pub(super) const fn new(wire: W) -> Self {
+        Beside { wire }
     }
 
-    /// Sends bytes, all or, when too many wait already, none.
-    pub(super) fn offer(&mut self, bytes: &[u8]) {
-        if TO_PC.free_capacity() >= bytes.len() {
-            // The other end only takes, so there is still room.
-            let _ = TO_PC.try_write(bytes);
+    /// Whether a program on the PC has opened the USB port since the last call.
+    pub(super) fn has_been_opened(&mut self) -> bool {
+        OPENED.try_take().is_some()
+    }
+}
+
+impl<W: Wire> Wire for Beside<W> {
+    fn receive(&mut self) -> Option<u8> {
+        let mut byte = [0];
+        match FROM_PC.try_read(&mut byte) {
+            Ok(_) => Some(byte[0]),
+            Err(_) => self.wire.receive(),
         }
     }
 
-    /// Whether a program on the PC has opened the port since the last call.
-    pub(super) fn has_been_opened(&mut self) -> bool {
-        OPENED.try_take().is_some()
+    fn send(&mut self, bytes: &[u8]) -> usize {
+        let count = self.wire.send(bytes);
+        // All or, when too much waits already, nothing: text with holes is of no use. The other end
+        // only takes, so there is still room.
+        if TO_PC.free_capacity() >= count {
+            let _ = TO_PC.try_write(bytes.get(..count).unwrap_or_default());
+        }
+        count
+    }
+
+    fn finish(&mut self) {
+        self.wire.finish();
     }
 }

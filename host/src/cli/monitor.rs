@@ -1,12 +1,11 @@
 //! `host monitor`: the serial console of a real board.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use super::{interrupt, terminal};
-use crate::device::board::Flasher;
 use crate::device::line::{SerialLine, port};
 use crate::device::log::ProbeLog;
 use crate::device::{Board, Firmware, find};
@@ -55,10 +54,20 @@ pub fn run(args: &Args) -> Result<()> {
     interrupt::watch();
     let mut line = connect(args.port.clone(), board, Duration::from_secs(args.wait))?;
     let _probe_log = match (&args.elf, board) {
-        (Some(elf), Some(board)) => Some(ProbeLog::attach(chip(board)?, elf)?),
+        (Some(elf), Some(board)) => Some(attach(board, elf)?),
         _ => None,
     };
     terminal::converse(&mut line, transcript)
+}
+
+fn attach(board: &Board, elf: &Path) -> Result<ProbeLog> {
+    let Some(flasher) = board.flasher else {
+        bail!(
+            "{} exists in emulators only: `host emulate --log` shows its log",
+            board.name
+        );
+    };
+    Ok(ProbeLog::attach(flasher.chip(), elf)?)
 }
 
 /// Talks to a board that has just been flashed, once it is there.
@@ -81,20 +90,6 @@ fn connect(
         !interrupt::happened()
     };
     Ok(SerialLine::connect(port, board, patience, goes_on)?)
-}
-
-/// The name by which probe-rs knows a board's chip.
-fn chip(board: &Board) -> Result<&'static str> {
-    match (board.flasher, board.name) {
-        (Some(Flasher::Probe { chip } | Flasher::Espflash { chip }), _) => Ok(chip),
-        (Some(Flasher::Uf2 { .. }), "pico") => Ok("RP2040"),
-        (Some(Flasher::Uf2 { .. }), _) => Ok("RP235x"),
-        (Some(Flasher::Daplink { .. }), "microbit") => Ok("nRF51822_xxAA"),
-        (Some(Flasher::Daplink { .. }), _) => Ok("nRF52833_xxAA"),
-        (None, name) => {
-            bail!("{name} exists in emulators only: `host emulate --log` shows its log")
-        }
-    }
 }
 
 fn list() -> Result<()> {

@@ -63,12 +63,14 @@ pub struct Region {
     pub bytes: u64,
 }
 
-/// How a board takes a new program.
+/// How a board takes a new program; `chip` is the chip's name in the tool probe-rs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "by")]
 pub enum Flasher {
     /// A UF2 file copied to the drive that the boot loader shows.
     Uf2 {
+        /// The chip.
+        chip: &'static str,
         /// The UF2 family of the chip.
         family: u32,
         /// `Board-ID` in the drive's `INFO_UF2.TXT`.
@@ -78,19 +80,34 @@ pub enum Flasher {
     },
     /// A hex file copied to the drive of the board's DAPLink interface.
     Daplink {
+        /// The chip.
+        chip: &'static str,
         /// What the `Unique ID` in the drive's `DETAILS.TXT` begins with.
         ids: &'static [&'static str],
     },
     /// A debug probe, by the tool probe-rs.
     Probe {
-        /// The chip's name there.
+        /// The chip.
         chip: &'static str,
     },
     /// The serial boot loader of Espressif's chips, by the tool espflash.
     Espflash {
-        /// The chip's name there.
+        /// The chip; that tool calls it the same.
         chip: &'static str,
     },
+}
+
+impl Flasher {
+    /// The name of the board's chip in the tool probe-rs.
+    #[must_use]
+    pub fn chip(self) -> &'static str {
+        match self {
+            Flasher::Uf2 { chip, .. }
+            | Flasher::Daplink { chip, .. }
+            | Flasher::Probe { chip }
+            | Flasher::Espflash { chip } => chip,
+        }
+    }
 }
 
 /// A machine that an emulator models; see the module `emulate` for how each program is started.
@@ -167,6 +184,7 @@ pub const BOARDS: &[Board] = &[
         }),
         emulator: Some(RP2040JS),
         flasher: Some(Flasher::Uf2 {
+            chip: "RP2040",
             family: 0xE48B_FF56,
             board_id: "RPI-RP2",
             hint: "hold BOOTSEL while you plug the board in",
@@ -185,6 +203,7 @@ pub const BOARDS: &[Board] = &[
         }),
         emulator: None,
         flasher: Some(Flasher::Uf2 {
+            chip: "RP235x",
             family: 0xE48B_FF59,
             board_id: "RP2350",
             hint: "hold BOOTSEL while you plug the board in",
@@ -203,6 +222,7 @@ pub const BOARDS: &[Board] = &[
         }),
         emulator: None,
         flasher: Some(Flasher::Daplink {
+            chip: "nRF52833_xxAA",
             ids: &["9903", "9904", "9905", "9906"],
         }),
     },
@@ -217,6 +237,7 @@ pub const BOARDS: &[Board] = &[
         model_region: None,
         emulator: Some(qemu(ARM, "microbit", 16_000_000)),
         flasher: Some(Flasher::Daplink {
+            chip: "nRF51822_xxAA",
             ids: &["9900", "9901"],
         }),
     },

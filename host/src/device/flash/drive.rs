@@ -63,7 +63,7 @@ impl Label {
 fn is_of(board: &Board, id: &str) -> bool {
     match board.flasher {
         Some(Flasher::Uf2 { board_id, .. }) => id == board_id,
-        Some(Flasher::Daplink { ids }) => ids.iter().any(|begin| id.starts_with(begin)),
+        Some(Flasher::Daplink { ids, .. }) => ids.iter().any(|begin| id.starts_with(begin)),
         _ => false,
     }
 }
@@ -306,6 +306,7 @@ mod tests {
         // No machine that tests run on has such a board in boot mode.
         let board = Board {
             flasher: Some(Flasher::Uf2 {
+                chip: "RP2040",
                 family: 0,
                 board_id: "no such board",
                 hint: "press the button",

@@ -85,6 +85,8 @@ pub struct Port {
     pub what: String,
     /// The boards that it may be; none for a port of something else.
     pub boards: Vec<String>,
+    /// It is our firmware that speaks USB there.
+    is_own: bool,
 }
 
 impl Port {
@@ -95,6 +97,7 @@ impl Port {
                 name,
                 what: "serial port".into(),
                 boards: Vec::new(),
+                is_own: false,
             };
         };
         let product = usb.product.as_deref().unwrap_or_default();
@@ -102,17 +105,25 @@ impl Port {
         let plain = product.replace('_', " ");
         let own = plain.strip_prefix(PRODUCT).map(str::to_owned);
         let identity = Identity::of(&usb);
-        let boards = match (identity, own) {
-            (Some(identity), Some(board)) if identity.boards.is_empty() => vec![board],
-            (Some(identity), _) => identity.boards.iter().map(ToString::to_string).collect(),
-            (None, _) => Vec::new(),
+        let (boards, is_own) = match (identity, own) {
+            (Some(identity), Some(board)) if identity.boards.is_empty() => (vec![board], true),
+            (Some(identity), _) => (
+                identity.boards.iter().map(ToString::to_string).collect(),
+                false,
+            ),
+            (None, _) => (Vec::new(), false),
         };
         let what = match (plain.trim(), identity) {
             ("", Some(identity)) => identity.what.to_owned(),
             ("", None) => format!("USB device {:04x}:{:04x}", usb.vid, usb.pid),
             (product, _) => product.to_owned(),
         };
-        Port { name, what, boards }
+        Port {
+            name,
+            what,
+            boards,
+            is_own,
+        }
     }
 
     /// Its name with what it is.
@@ -140,7 +151,8 @@ pub fn all() -> Result<Vec<Port>, LineError> {
     Ok(ports)
 }
 
-/// The one port among `ports` that is a board's: of `board`, if one is named, else of any.
+/// The one port among `ports` that is a board's: of `board`, if one is named, else of any. A board
+/// whose own USB port is there is not looked for behind its debugger's.
 ///
 /// # Errors
 /// When there is none, or more than one.
@@ -149,7 +161,10 @@ pub fn choose(board: Option<&Board>, ports: &[Port]) -> Result<String, LineError
         Some(board) => port.boards.iter().any(|name| name == board.name),
         None => !port.boards.is_empty(),
     };
-    let (right, others): (Vec<_>, Vec<_>) = ports.iter().partition(fits);
+    let (mut right, others): (Vec<_>, Vec<_>) = ports.iter().partition(fits);
+    let own = right.iter().filter(|port| port.is_own);
+    let there: Vec<_> = own.flat_map(|port| &port.boards).collect();
+    right.retain(|port| port.is_own || !port.boards.iter().all(|board| there.contains(&board)));
     let described = |ports: &[&Port]| ports.iter().map(|port| port.described()).collect();
     match right.as_slice() {
         [port] => Ok(port.name.clone()),
@@ -287,6 +302,20 @@ mod tests {
         );
         let error = choose(None, &[]).unwrap_err().to_string();
         assert!(error.ends_with("--port"), "{error}");
+    }
+
+    #[test]
+    fn a_boards_own_port_is_preferred_to_its_debuggers() {
+        let own = || usb("/dev/ttyACM0", 0x1209, 1, "Inkling on nrf52840-dk");
+        let debugger = || usb("/dev/ttyACM1", 0x1366, 0x1051, "J-Link");
+        let stranger = || usb("/dev/ttyACM2", 0x0483, 0x374B, "STM32 STLink");
+        let board = find("nrf52840-dk").unwrap();
+        for board in [None, Some(board)] {
+            let chosen = choose(board, &[debugger(), own(), builtin()]);
+            assert_eq!(chosen.unwrap(), "/dev/ttyACM0");
+        }
+        assert!(choose(None, &[debugger(), own(), stranger()]).is_err());
+        assert!(choose(Some(board), &[own(), own()]).is_err());
     }
 
     #[test]
