@@ -126,6 +126,26 @@ pub fn export(
     Ok(exported)
 }
 
+/// Whether quantizing `float` gives this very image.
+#[must_use]
+pub fn comes_from(image: &AlignedImage, float: &FloatModel) -> bool {
+    let Ok(model) = image.model() else {
+        return false;
+    };
+    let dimensions = model.dimensions();
+    let widths = Widths {
+        recurrent: dimensions.recurrent_bits,
+        output: dimensions.output_bits,
+    };
+    let Ok(mut parts) = quantize(float, widths) else {
+        return false;
+    };
+    parts.name = model.name().to_owned();
+    parts
+        .to_image()
+        .is_ok_and(|made| made.bytes() == image.bytes())
+}
+
 /// Tensors to be written, by name.
 #[derive(Default)]
 struct Tensors<'a>(Vec<(String, TensorView<'a>)>);
@@ -264,4 +284,21 @@ fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
         ));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::float_model;
+
+    #[test]
+    fn an_image_comes_from_the_weights_that_it_was_made_of_only() {
+        let float = float_model(20, 12, 1, 3);
+        let mut parts = quantize(&float, float.widths()).unwrap();
+        parts.name = "renamed".into();
+        let image = parts.to_image().unwrap();
+        assert!(comes_from(&image, &float));
+        assert!(!comes_from(&image, &float_model(20, 12, 1, 4)));
+        assert!(!comes_from(&image, &float_model(21, 12, 1, 3)));
+    }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::model::{Shape, TextArgs, bar, float_weights_path, image_path};
 use crate::evaluate::{Saturation, bits, engine_block_loss, engine_loss};
+use crate::export::comes_from;
 use crate::image::AlignedImage;
 use crate::quantize::FloatModel;
 
@@ -92,14 +93,18 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
     let model = image.model()?;
     let alphabet: String = model.alphabet().chars().collect();
     let float = match &args.float {
-        Some(run) => Some(FloatModel::load(&float_weights_path(run)?)?),
-        // The run of the same name, where it is still there.
-        None => float_weights_path(Path::new(model.name()))
-            .ok()
-            .and_then(|path| FloatModel::load(&path).ok()),
+        Some(run) => {
+            let float = FloatModel::load(&float_weights_path(run)?)?;
+            ensure!(
+                float.alphabet.iter().copied().eq(alphabet.chars()),
+                "{} knows other characters than {}: it was not exported from that run",
+                model.name(),
+                run.display()
+            );
+            Some(float)
+        }
+        None => origin(&image, model.name()),
     };
-    // A run that was trained again under the same name may have another alphabet.
-    let float = float.filter(|float| float.alphabet.iter().collect::<String>() == alphabet);
     let validation = args.text.validation(&alphabet, float.as_ref())?;
 
     let progress = bar(validation.len(), "engine");
@@ -130,6 +135,18 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         shape: Shape::of(&model),
         ram_bytes: size_of::<firmware::generator::Generator<'_>>(),
     })
+}
+
+/// The float weights that the image was exported from: those of the run of its name, if it is still
+/// there and has not been trained again.
+fn origin(image: &AlignedImage, name: &str) -> Option<FloatModel> {
+    let path = float_weights_path(Path::new(name)).ok()?;
+    let float = FloatModel::load(&path).ok()?;
+    if !comes_from(image, &float) {
+        eprintln!("{name}: the run of this name holds other weights; name its own with --float");
+        return None;
+    }
+    Some(float)
 }
 
 fn print(report: &Report) {
