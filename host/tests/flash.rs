@@ -548,6 +548,42 @@ mod tools {
     }
 
     #[test]
+    fn espflash_gets_a_whole_image_for_the_beginning_of_the_flash() {
+        let desk = Desk::new();
+        let bin = tool(&desk, "espflash", "", 0);
+        let mut image = vec![0xE9, 3, 2, 0x20, 0, 0, 0, 0, 0xEE, 0, 0, 0, 5, 0];
+        image.resize(70_000, 0x5A);
+        let firmware = desk.file("firmware.bin", &image);
+        // The file tells which board it is for.
+        flash(&["--firmware", &firmware, "--port", "/dev/ttyACM7"])
+            .env("PATH", &bin)
+            .assert()
+            .success()
+            .stderr(predicate::str::contains("; esp32c3 starts\n"));
+        let note = &notes(&desk)[0];
+        assert!(note.starts_with("write-bin --chip esp32c3 --port /dev/ttyACM7 0x0 /"));
+        assert_eq!(fs::read(desk.path("notes.file")).unwrap(), image);
+
+        complains(
+            &["--firmware", &firmware, "--board", "pico"],
+            "is a firmware for boards",
+        );
+        image[12] = 9;
+        let other = desk.file("other.bin", &image);
+        let sentence = "other.bin is a firmware for Espressif's chip number 9, not for esp32c3";
+        complains(&["--firmware", &other, "--board", "esp32c3"], sentence);
+        complains(
+            &["--firmware", &other],
+            "does not tell which board it is for",
+        );
+        let program = desk.file("program.bin", &[0; 100]);
+        complains(
+            &["--firmware", &program],
+            "it is no image for the boot loader",
+        );
+    }
+
+    #[test]
     fn a_missing_tool_or_probe_or_one_that_fails_is_one_sentence() {
         let desk = Desk::new();
         let model = desk.file("model.img", &image(16));

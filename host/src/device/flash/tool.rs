@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::error::FlashError;
+use super::load::Load;
 
 /// A program that the user installs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,13 +91,42 @@ pub fn probe(chip: &str, hex: &str) -> Result<(), FlashError> {
 /// # Errors
 /// When espflash is missing or fails.
 pub fn espflash(chip: &str, elf: &[u8], port: Option<&str>) -> Result<(), FlashError> {
+    run_espflash("flash", chip, port, &[], elf)
+}
+
+/// Writes bytes to where they belong in the flash of a chip by its serial boot loader and restarts it.
+///
+/// # Errors
+/// When espflash is missing or fails.
+pub fn espflash_parts(chip: &str, load: &Load, port: Option<&str>) -> Result<(), FlashError> {
+    for (address, part) in load.parts() {
+        run_espflash(
+            "write-bin",
+            chip,
+            port,
+            &[format!("{address:#x}").into()],
+            part,
+        )?;
+    }
+    Ok(())
+}
+
+/// Runs one of the subcommands of espflash that take a file last.
+fn run_espflash(
+    subcommand: &str,
+    chip: &str,
+    port: Option<&str>,
+    before: &[OsString],
+    content: &[u8],
+) -> Result<(), FlashError> {
     let folder = TempDir::new()?;
-    let file = folder.path().join("inkling.elf");
-    fs::write(&file, elf)?;
-    let mut arguments: Vec<OsString> = ["flash", "--chip", chip].map(Into::into).into();
+    let file = folder.path().join("inkling");
+    fs::write(&file, content)?;
+    let mut arguments: Vec<OsString> = [subcommand, "--chip", chip].map(Into::into).into();
     if let Some(port) = port {
         arguments.extend(["--port".into(), port.into()]);
     }
+    arguments.extend_from_slice(before);
     arguments.push(file.into());
     ESPFLASH.run(&arguments)
 }
