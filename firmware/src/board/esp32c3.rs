@@ -22,7 +22,7 @@ use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
 
 use super::failure::Failure;
 use super::port::{Port, Wire};
-use super::{Board, panic};
+use super::{Board, panic, riscv};
 
 /// Much longer than the longest work between two feedings.
 const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,6 +58,7 @@ impl Esp32c3 {
     /// Sets the clocks and opens the serial ports.
     #[must_use]
     pub fn start() -> Self {
+        riscv::paint_stack();
         let config = esp_hal::Config::default().with_cpu_clock(CpuClock::max());
         let p = esp_hal::init(config);
         let _source = TrngSource::new(p.RNG, p.ADC1);
@@ -83,8 +84,8 @@ impl Esp32c3 {
         Port::new(Serial::open(p.UART0, p.GPIO20, p.GPIO21, p.USB_DEVICE))
     }
 
-    /// The clock.
-    fn clock() -> u32 {
+    /// The clock, for the time stamps of logs too.
+    pub(super) fn clock() -> u32 {
         // It wraps around.
         Instant::now().duration_since_epoch().as_micros() as u32
     }
@@ -115,6 +116,10 @@ impl Board for Esp32c3 {
 
     fn entropy(&mut self) -> Option<u64> {
         self.entropy
+    }
+
+    fn deepest_stack(&self) -> Option<usize> {
+        Some(riscv::deepest_stack())
     }
 
     fn feed_watchdog(&mut self) {
