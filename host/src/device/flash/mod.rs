@@ -31,6 +31,9 @@ const FLASH_WINDOW: u64 = 1 << 24;
 /// What the images that the boot loader of Espressif's chips takes begin with.
 const BOOT_IMAGE: u8 = 0xE9;
 
+/// Where chips of Espressif read data in flash.
+const ESPRESSIF_FLASH: u32 = 0x3C00_0000;
+
 /// Chips of Espressif, and their numbers in the headers of images.
 const ESPRESSIF_CHIPS: [(&str, u16); 1] = [("esp32c3", 5)];
 
@@ -249,7 +252,7 @@ fn boot_image(path: &Path) -> Result<(Load, u16), FlashError> {
         return Err(unusable(path, LoadError::Bin));
     };
     let mut load = Load::default();
-    load.insert(0, &file)
+    load.insert(ESPRESSIF_FLASH, &file)
         .map_err(|reason| unusable(path, reason))?;
     Ok((load, u16::from_le_bytes([low, high])))
 }
@@ -369,6 +372,10 @@ impl Package {
         let Some(flash) = board.model_region.map(|region| flash(region, board)) else {
             return Ok(self);
         };
+        // What such chips load to RAM is stored elsewhere, which is checked by the tool.
+        if self.elf.is_some() && matches!(board.flasher, Some(Flasher::Espflash { .. })) {
+            return Ok(self);
+        }
         let used = self.load.range();
         if flash.start <= used.start && used.end <= flash.end {
             return Ok(self);
@@ -418,9 +425,17 @@ impl Package {
                 Ok(Written::ByTool)
             }
             Some(Flasher::Espflash { chip, .. }) => {
-                match &self.elf {
-                    Some(elf) => tool::espflash(chip, elf, target.port)?,
-                    None => tool::espflash_parts(chip, &self.load, target.port)?,
+                // Of a linked firmware the tool makes what the boot loader takes.
+                let is_linked = self.elf.is_some();
+                let region = board.model_region.map(|region| region.address);
+                for (address, part) in self.load.parts() {
+                    if !is_linked || Some(address.into()) == region {
+                        let offset = address - ESPRESSIF_FLASH;
+                        tool::espflash_part(chip, offset, part, target.port)?;
+                    }
+                }
+                if let Some(elf) = &self.elf {
+                    tool::espflash(chip, elf, target.port)?;
                 }
                 Ok(Written::ByTool)
             }

@@ -9,7 +9,6 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::error::FlashError;
-use super::load::Load;
 
 /// A program that the user installs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,24 +90,21 @@ pub fn probe(chip: &str, hex: &str) -> Result<(), FlashError> {
 /// # Errors
 /// When espflash is missing or fails.
 pub fn espflash(chip: &str, elf: &[u8], port: Option<&str>) -> Result<(), FlashError> {
-    run_espflash("flash", chip, port, &[], elf)
+    run_espflash("flash", chip, port, None, elf)
 }
 
-/// Writes bytes to where they belong in the flash of a chip by its serial boot loader and restarts it.
+/// Writes bytes to a place in the flash of a chip by its serial boot loader and restarts it.
 ///
 /// # Errors
 /// When espflash is missing or fails.
-pub fn espflash_parts(chip: &str, load: &Load, port: Option<&str>) -> Result<(), FlashError> {
-    for (address, part) in load.parts() {
-        run_espflash(
-            "write-bin",
-            chip,
-            port,
-            &[format!("{address:#x}").into()],
-            part,
-        )?;
-    }
-    Ok(())
+pub fn espflash_part(
+    chip: &str,
+    offset: u32,
+    bytes: &[u8],
+    port: Option<&str>,
+) -> Result<(), FlashError> {
+    let place = format!("{offset:#x}").into();
+    run_espflash("write-bin", chip, port, Some(place), bytes)
 }
 
 /// Runs one of the subcommands of espflash that take a file last.
@@ -116,7 +112,7 @@ fn run_espflash(
     subcommand: &str,
     chip: &str,
     port: Option<&str>,
-    before: &[OsString],
+    place: Option<OsString>,
     content: &[u8],
 ) -> Result<(), FlashError> {
     let folder = TempDir::new()?;
@@ -126,7 +122,7 @@ fn run_espflash(
     if let Some(port) = port {
         arguments.extend(["--port".into(), port.into()]);
     }
-    arguments.extend_from_slice(before);
+    arguments.extend(place);
     arguments.push(file.into());
     ESPFLASH.run(&arguments)
 }
