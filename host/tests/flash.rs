@@ -12,7 +12,7 @@ use std::time::Duration;
 use assert_cmd::Command;
 use firmware::image::VERSION;
 use host::device::find;
-use host::device::flash::{Load, uf2};
+use host::device::flash::{Load, Order, prepare, uf2};
 use predicates::prelude::*;
 use tempfile::TempDir;
 
@@ -347,11 +347,6 @@ fn what_does_not_fit_or_is_broken_never_reaches_the_board() {
         "microbit",
         "microbit has no flash set aside for a model",
     );
-    weights(
-        &model,
-        "esp32c3",
-        "esp32c3 has no flash set aside for a model",
-    );
     weights(&model, "mps2-an386", "mps2-an386 exists in emulators only");
 
     let together = |firmware: &str, sentence: &str| {
@@ -472,6 +467,21 @@ fn a_model_too_large_to_link_goes_beside_the_program() {
     assert_eq!(at_region, large);
 }
 
+#[test]
+fn a_board_without_a_place_for_models_gets_one_into_its_program() {
+    let desk = Desk::new();
+    let firmware = desk.file("firmware.elf", &elf(0, "microbit", &image(40)));
+    let order = Order {
+        board: find("microbit").unwrap(),
+        firmware: Some(firmware.into()),
+        model: Some(desk.file("model.img", &image(16)).into()),
+        weights_only: false,
+        stand_in: PathBuf::new(),
+    };
+    let package = prepare(&order).unwrap_or_else(|error| panic!("{error}"));
+    assert!(package.load.image().unwrap().starts_with(&image(16)));
+}
+
 #[cfg(unix)]
 mod tools {
     use super::*;
@@ -484,7 +494,7 @@ mod tools {
         let notes = desk.path("notes").display().to_string();
         let script = format!(
             "#!/bin/sh\necho \"$@\" >>{notes}\n[ \"$1\" = list ] && echo '{listed}' && exit 0\n\
-             for last; do :; done\n[ -f \"$last\" ] && /bin/cat \"$last\" >{notes}.file\nexit {exit}\n"
+             for last; do :; done\n[ -f \"$last\" ] && /bin/cat \"$last\" >>{notes}.$1\nexit {exit}\n"
         );
         fs::write(bin.join(name), script).unwrap();
         fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
@@ -516,7 +526,7 @@ mod tools {
         assert_eq!(notes[0], "list");
         assert!(notes[1].starts_with("download --chip nRF52840_xxAA --binary-format hex /"));
         assert_eq!(notes[2], "reset --chip nRF52840_xxAA");
-        let hex = fs::read_to_string(desk.path("notes.file")).unwrap();
+        let hex = fs::read_to_string(desk.path("notes.download")).unwrap();
         let load = Load::from_hex(&hex).unwrap();
         assert_eq!(
             load.parts().collect::<Vec<_>>(),
@@ -524,27 +534,78 @@ mod tools {
         );
     }
 
+    /// The options with which espflash is to be called.
+    const ON_PORT: &str = "--chip esp32c3 --port /dev/ttyACM7";
+
+    /// Flashes an ESP32-C3; answers with how espflash was called, but for the files.
+    fn esp32c3(desk: &Desk, arguments: &[&str]) -> Vec<String> {
+        let bin = tool(desk, "espflash", "", 0);
+        flash(arguments)
+            .args(["--port", "/dev/ttyACM7"])
+            .env("PATH", &bin)
+            .assert()
+            .success()
+            .stderr(predicate::str::contains("; esp32c3 starts\n"));
+        let call = |note: String| note.rsplit_once(" /").unwrap().0.to_owned();
+        notes(desk).into_iter().map(call).collect()
+    }
+
     #[test]
-    fn espflash_gets_the_linked_file_with_the_model_in_it() {
+    fn espflash_gets_the_linked_file_and_the_model_for_beside_it() {
         let desk = Desk::new();
-        let bin = tool(&desk, "espflash", "", 0);
-        let firmware = desk.file("firmware.elf", &elf(0x4200_0000, "esp32c3", &image(40)));
+        let linked = elf(0x3C00_0000, "esp32c3", &image(40));
+        let firmware = desk.file("firmware.elf", &linked);
         let model = desk.file("model.img", &image(16));
-        flash(&[
-            "--firmware",
-            &firmware,
-            "--model",
-            &model,
-            "--port",
-            "/dev/ttyACM7",
-        ])
-        .env("PATH", &bin)
-        .assert()
-        .success();
-        assert!(notes(&desk)[0].starts_with("flash --chip esp32c3 --port /dev/ttyACM7 /"));
-        let given = fs::read(desk.path("notes.file")).unwrap();
-        let load = Load::from_elf(&given).unwrap();
-        assert!(load.image().unwrap().starts_with(&image(16)));
+        let calls = esp32c3(&desk, &["--firmware", &firmware, "--model", &model]);
+        let beside = format!("write-bin {ON_PORT} 0x200000");
+        assert_eq!(calls, [beside.clone(), format!("flash {ON_PORT}")]);
+        assert_eq!(fs::read(desk.path("notes.flash")).unwrap(), linked);
+        assert_eq!(fs::read(desk.path("notes.write-bin")).unwrap(), image(16));
+
+        // By itself it clears the model of before.
+        let desk = Desk::new();
+        let calls = esp32c3(&desk, &["--firmware", &firmware]);
+        assert_eq!(calls, [beside.clone(), format!("flash {ON_PORT}")]);
+        assert_eq!(fs::read(desk.path("notes.write-bin")).unwrap(), [0xFF; 256]);
+
+        let desk = Desk::new();
+        let weights = ["--board", "esp32c3", "--weights-only", "--model", &model];
+        assert_eq!(esp32c3(&desk, &weights), [beside]);
+        assert_eq!(fs::read(desk.path("notes.write-bin")).unwrap(), image(16));
+    }
+
+    #[test]
+    fn espflash_gets_a_whole_image_for_the_beginning_of_the_flash() {
+        let desk = Desk::new();
+        let mut image = vec![0xE9, 3, 2, 0x20, 0, 0, 0, 0, 0xEE, 0, 0, 0, 5, 0];
+        image.resize(70_000, 0x5A);
+        let firmware = desk.file("firmware.bin", &image);
+        // The file tells which board it is for.
+        let calls = esp32c3(&desk, &["--firmware", &firmware]);
+        let call = |offset| format!("write-bin {ON_PORT} {offset}");
+        assert_eq!(calls, [call("0x0"), call("0x200000")]);
+        let written = fs::read(desk.path("notes.write-bin")).unwrap();
+        assert_eq!(written, [&image[..], &[0xFF; 256]].concat());
+
+        complains(
+            &["--firmware", &firmware, "--board", "pico"],
+            "is a firmware for boards",
+        );
+        image[12] = 9;
+        let other = desk.file("other.bin", &image);
+        complains(
+            &["--firmware", &other, "--board", "esp32c3"],
+            "other.bin is a firmware for Espressif's chip number 9, not for esp32c3",
+        );
+        complains(
+            &["--firmware", &other],
+            "does not tell which board it is for",
+        );
+        let program = desk.file("program.bin", &[0; 100]);
+        complains(
+            &["--firmware", &program],
+            "it is no image for the boot loader",
+        );
     }
 
     #[test]

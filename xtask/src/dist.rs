@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::command::Invocation;
+use crate::esp;
 
 /// The model that boards get if their flash holds it.
 const MODEL: &str = "shakespeare-64k";
@@ -167,8 +168,8 @@ fn files(firmware: Firmware) -> anyhow::Result<Vec<File>> {
         Some(Flasher::Daplink { .. } | Flasher::Probe { .. }) => {
             vec![("hex", load.to_hex()?.into_bytes()), ("bin", bin()?)]
         }
-        // What the boot loader takes is espflash's to make.
-        Some(Flasher::Espflash { .. }) | None => Vec::new(),
+        Some(Flasher::Espflash { chip, .. }) => vec![("bin", esp::flash_image(chip, &elf)?)],
+        None => Vec::new(),
     };
     contents.push(("elf", elf));
     let file = |(extension, bytes)| File {

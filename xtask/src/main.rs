@@ -15,6 +15,7 @@ mod boards;
 mod command;
 mod demo;
 mod dist;
+mod esp;
 mod setup;
 mod soak;
 mod test;

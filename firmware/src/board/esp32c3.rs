@@ -22,13 +22,19 @@ use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
 
 use super::failure::Failure;
 use super::port::{Port, Wire};
-use super::{Board, panic};
+use super::{Board, panic, riscv};
 
 /// Much longer than the longest work between two feedings.
 const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a PC that listens may take to fetch what is in the USB port.
 const PATIENCE: Duration = Duration::from_millis(20);
+
+/// Where the processor reads data in flash, if it is mapped.
+const FLASH_WINDOW: u32 = 0x3C00_0000;
+
+/// What flash is mapped by.
+const PAGE_KILOBYTES: u32 = 64;
 
 // What the boot loader asks the program for. Without the time of the build, for the same program must
 // be the same file.
@@ -58,6 +64,8 @@ impl Esp32c3 {
     /// Sets the clocks and opens the serial ports.
     #[must_use]
     pub fn start() -> Self {
+        riscv::paint_stack();
+        map_model_region();
         let config = esp_hal::Config::default().with_cpu_clock(CpuClock::max());
         let p = esp_hal::init(config);
         let _source = TrngSource::new(p.RNG, p.ADC1);
@@ -83,8 +91,8 @@ impl Esp32c3 {
         Port::new(Serial::open(p.UART0, p.GPIO20, p.GPIO21, p.USB_DEVICE))
     }
 
-    /// The clock.
-    fn clock() -> u32 {
+    /// The clock, for the time stamps of logs too.
+    pub(super) fn clock() -> u32 {
         // It wraps around.
         Instant::now().duration_since_epoch().as_micros() as u32
     }
@@ -92,6 +100,38 @@ impl Esp32c3 {
     /// Resets the chip.
     pub(super) fn restart() -> ! {
         software_reset()
+    }
+}
+
+/// Makes the flash for a model by itself readable; the boot loader maps the program only.
+///
+/// Nothing can be fetched from flash meanwhile, so this runs from RAM and calls the ROM alone.
+#[esp_hal::ram]
+fn map_model_region() {
+    unsafe extern "C" {
+        static _model_region_start: u8;
+        static _model_region_end: u8;
+        fn Cache_Suspend_ICache() -> u32;
+        fn Cache_Resume_ICache(autoload: u32);
+        fn Cache_Dbus_MMU_Set(
+            external_ram: u32,
+            address: u32,
+            flash: u32,
+            page_kilobytes: u32,
+            pages: u32,
+            fixed: u32,
+        ) -> i32;
+    }
+    let start = (&raw const _model_region_start).addr() as u32;
+    let end = (&raw const _model_region_end).addr() as u32;
+    let pages = (end - start) / (PAGE_KILOBYTES * 1024);
+    // SAFETY: the functions are the ROM's, with its types. The pages are nobody's before, as the linker
+    // script keeps the program out of them, and no interrupt is enabled yet.
+    unsafe {
+        let autoload = Cache_Suspend_ICache();
+        // It fails for addresses that are no whole pages; these are.
+        let _ = Cache_Dbus_MMU_Set(0, start, start - FLASH_WINDOW, PAGE_KILOBYTES, pages, 0);
+        Cache_Resume_ICache(autoload);
     }
 }
 
@@ -115,6 +155,10 @@ impl Board for Esp32c3 {
 
     fn entropy(&mut self) -> Option<u64> {
         self.entropy
+    }
+
+    fn deepest_stack(&self) -> Option<usize> {
+        Some(riscv::deepest_stack())
     }
 
     fn feed_watchdog(&mut self) {

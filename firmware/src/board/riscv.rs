@@ -1,4 +1,4 @@
-//! What RISC-V boards share: start-up, interrupts, a loop of known length.
+//! What RISC-V boards share: start-up, interrupts, stack depth, a loop of known length.
 
 use core::arch::asm;
 
@@ -8,6 +8,49 @@ pub use esp_hal::main as entry;
 pub use riscv_rt::entry;
 
 use super::Selected;
+
+/// Stack that is in use while it is painted.
+const UNPAINTED_BYTES: usize = 512;
+
+const PAINT: u32 = 0xCCCC_CCCC;
+
+unsafe extern "C" {
+    /// The top of the stack.
+    static mut _stack_start: u32;
+
+    /// The end of the stack, or a word near it that the abstraction layer watches.
+    #[cfg_attr(feature = "esp32c3", link_name = "__stack_chk_guard")]
+    static mut _stack_end: u32;
+}
+
+/// The first word above the end of the stack.
+fn lowest_word() -> *mut u32 {
+    (&raw mut _stack_end).wrapping_add(1)
+}
+
+/// Marks the stack that has not been used yet.
+#[inline(never)]
+pub(super) fn paint_stack() {
+    let here = 0_u32;
+    let mut word = lowest_word();
+    let end = (&raw const here).addr() - UNPAINTED_BYTES;
+    while word.addr() < end {
+        // SAFETY: the words between the end of the static variables and the stack in use are nobody's.
+        unsafe { word.write_volatile(PAINT) };
+        word = word.wrapping_add(1);
+    }
+}
+
+/// The most bytes of stack that were in use since it was painted.
+pub(super) fn deepest_stack() -> usize {
+    let mut word = lowest_word();
+    let top = &raw mut _stack_start;
+    // SAFETY: everything below the top of the stack is painted or has been used.
+    while word < top && unsafe { word.read_volatile() } == PAINT {
+        word = word.wrapping_add(1);
+    }
+    top.addr() - word.addr()
+}
 
 /// Runs a loop of two instructions so many times, to calibrate clocks.
 pub fn spin(rounds: u32) {

@@ -6,14 +6,12 @@
 use core::convert::Infallible;
 
 use embedded_hal::digital::{self, OutputPin};
-// Its critical sections are those of the log.
-use riscv as _;
 use riscv_rt::TrapFrame;
 
 use super::failure::Failure;
 use super::port::{Port, Wire};
 use super::register::Register;
-use super::{Board, panic};
+use super::{Board, panic, riscv};
 
 mod register {
     use super::Register;
@@ -39,11 +37,6 @@ const TRANSMITTER_EMPTY: u8 = 1 << 5;
 /// Written to the test device, restarts the machine.
 const RESET: u32 = 0x7777;
 
-/// Stack that is in use while it is painted.
-const UNPAINTED_BYTES: usize = 512;
-
-const PAINT: u32 = 0xCCCC_CCCC;
-
 /// QEMU's machine.
 pub struct RiscvVirt {
     serial: Port<Uart>,
@@ -54,7 +47,7 @@ impl RiscvVirt {
     /// Gets ready to measure the stack; everything else is as it is at power-up.
     #[must_use]
     pub fn start() -> Self {
-        paint_stack();
+        riscv::paint_stack();
         RiscvVirt {
             serial: Port::new(Uart(())),
             led: NoLed,
@@ -80,33 +73,11 @@ impl RiscvVirt {
     }
 }
 
-/// The ends of the stack.
-fn stack() -> (*mut u32, *mut u32) {
-    unsafe extern "C" {
-        static mut _stack_end: u32;
-        static mut _stack_start: u32;
-    }
-    (&raw mut _stack_end, &raw mut _stack_start)
-}
-
-/// Marks the stack that has not been used yet.
-#[inline(never)]
-fn paint_stack() {
-    let here = 0_u32;
-    let (mut word, _) = stack();
-    let end = (&raw const here).addr() - UNPAINTED_BYTES;
-    while word.addr() < end {
-        // SAFETY: the words between the end of the static variables and the stack in use are nobody's.
-        unsafe { word.write_volatile(PAINT) };
-        word = word.wrapping_add(1);
-    }
-}
-
 /// Exceptions, which no safe code can cause.
 // SAFETY: the handler touches no memory that the interrupted program owns.
 #[unsafe(export_name = "ExceptionHandler")]
 fn exception(_: &TrapFrame) -> ! {
-    panic!("exception at {:#010x}", riscv::register::mepc::read());
+    panic!("exception at {:#010x}", ::riscv::register::mepc::read());
 }
 
 impl Board for RiscvVirt {
@@ -132,12 +103,7 @@ impl Board for RiscvVirt {
     }
 
     fn deepest_stack(&self) -> Option<usize> {
-        let (mut word, top) = stack();
-        // SAFETY: everything below the top of the stack is painted or has been used.
-        while word < top && unsafe { word.read_volatile() } == PAINT {
-            word = word.wrapping_add(1);
-        }
-        Some(top.addr() - word.addr())
+        Some(riscv::deepest_stack())
     }
 
     fn failure(&self) -> Option<Failure> {

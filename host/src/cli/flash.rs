@@ -29,7 +29,8 @@ pub struct Args {
     /// one in the firmware]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Write this firmware instead of building one: .elf, .hex or .uf2
+    /// Write this firmware instead of building one: .elf, .hex, .uf2, or .bin for the
+    /// ESP32-C3
     #[arg(long, value_name = "FILE")]
     firmware: Option<PathBuf>,
     /// Write only the model, and keep the program that the board has

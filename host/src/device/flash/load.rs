@@ -25,6 +25,11 @@ pub enum LoadError {
     /// A UF2 file that cannot be read.
     #[error("it is not a UF2 file ({0})")]
     Uf2(String),
+    /// A bin file that no boot loader starts.
+    #[error(
+        "it is no image for the boot loader of Espressif's chips, which is the .bin that can be used"
+    )]
+    Bin,
     /// There is nothing in it.
     #[error("it holds nothing for the flash")]
     Empty,

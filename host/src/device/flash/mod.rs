@@ -28,6 +28,15 @@ use crate::image::AlignedImage;
 /// Flash windows of microcontrollers begin at multiples of this.
 const FLASH_WINDOW: u64 = 1 << 24;
 
+/// What the images that the boot loader of Espressif's chips takes begin with.
+const BOOT_IMAGE: u8 = 0xE9;
+
+/// Where chips of Espressif read data in flash.
+const ESPRESSIF_FLASH: u32 = 0x3C00_0000;
+
+/// Chips of Espressif, and their numbers in the headers of images.
+const ESPRESSIF_CHIPS: [(&str, u16); 1] = [("esp32c3", 5)];
+
 /// What the start of a region without a model holds: erased flash.
 const NO_MODEL: [u8; uf2::PAGE_BYTES] = [0xFF; uf2::PAGE_BYTES];
 
@@ -91,6 +100,11 @@ pub fn board_of(path: &Path) -> Result<&'static Board, FlashError> {
     match kind(path) {
         Kind::Elf => Ok(Firmware::open(path)?.board),
         Kind::Hex => Err(which()),
+        Kind::Bin => {
+            let found = boot_image(path)?.1;
+            let of_chip = |board: &&Board| matches!(board.flasher, Some(Flasher::Espflash { chip, .. }) if number(chip) == Some(found));
+            BOARDS.iter().find(of_chip).ok_or_else(which)
+        }
         Kind::Uf2 => {
             let family = read_uf2(path)?.1.ok_or_else(which)?;
             let of_family = |board: &&Board| matches!(board.flasher, Some(Flasher::Uf2 { family: own, .. }) if own == family);
@@ -183,7 +197,11 @@ fn read(board: &'static Board, path: &Path, image: Option<&[u8]>) -> Result<Pack
             (load, _) => load,
         },
         (Kind::Uf2, _) => return Err(other("boards that take UF2 files".into())),
-        // Only a linked firmware tells the tool all it wants to know.
+        (Kind::Bin, Some(Flasher::Espflash { chip, .. })) => match boot_image(path)? {
+            (load, found) if number(chip) == Some(found) => load,
+            (_, found) => return Err(other(format!("Espressif's chip number {found}"))),
+        },
+        (Kind::Bin, _) => return Err(other("boards that take .bin files".into())),
         (
             Kind::Hex,
             Some(Flasher::Uf2 { .. } | Flasher::Daplink { .. } | Flasher::Probe { .. }),
@@ -224,6 +242,27 @@ fn read_uf2(path: &Path) -> Result<(Load, Option<u32>), FlashError> {
     uf2::decode(&read_file(path)?).map_err(|reason| unusable(path, reason))
 }
 
+/// A file for the beginning of the flash of a chip of Espressif, and the number of the chip.
+fn boot_image(path: &Path) -> Result<(Load, u16), FlashError> {
+    let file = read_file(path)?;
+    let id = file
+        .get(12..14)
+        .filter(|_| file.first() == Some(&BOOT_IMAGE));
+    let Some(&[low, high]) = id else {
+        return Err(unusable(path, LoadError::Bin));
+    };
+    let mut load = Load::default();
+    load.insert(ESPRESSIF_FLASH, &file)
+        .map_err(|reason| unusable(path, reason))?;
+    Ok((load, u16::from_le_bytes([low, high])))
+}
+
+/// The number of a chip of Espressif.
+fn number(chip: &str) -> Option<u16> {
+    let known = ESPRESSIF_CHIPS.iter().find(|(name, _)| *name == chip);
+    known.map(|&(_, number)| number)
+}
+
 fn unusable(path: &Path, reason: LoadError) -> FlashError {
     FlashError::Firmware {
         path: path.into(),
@@ -233,6 +272,7 @@ fn unusable(path: &Path, reason: LoadError) -> FlashError {
 
 /// What a firmware file is, by its name.
 enum Kind {
+    Bin,
     Elf,
     Hex,
     Uf2,
@@ -243,6 +283,7 @@ fn kind(path: &Path) -> Kind {
     match extension.to_ascii_lowercase().as_str() {
         "uf2" => Kind::Uf2,
         "hex" => Kind::Hex,
+        "bin" => Kind::Bin,
         _ => Kind::Elf,
     }
 }
@@ -331,6 +372,10 @@ impl Package {
         let Some(flash) = board.model_region.map(|region| flash(region, board)) else {
             return Ok(self);
         };
+        // What such chips load to RAM is stored elsewhere, which is checked by the tool.
+        if self.elf.is_some() && matches!(board.flasher, Some(Flasher::Espflash { .. })) {
+            return Ok(self);
+        }
         let used = self.load.range();
         if flash.start <= used.start && used.end <= flash.end {
             return Ok(self);
@@ -379,8 +424,19 @@ impl Package {
                 tool::probe(chip, &self.load.to_hex()?)?;
                 Ok(Written::ByTool)
             }
-            Some(Flasher::Espflash { chip }) => {
-                tool::espflash(chip, self.elf.as_deref().unwrap_or_default(), target.port)?;
+            Some(Flasher::Espflash { chip, .. }) => {
+                // Of a linked firmware the tool makes what the boot loader takes.
+                let is_linked = self.elf.is_some();
+                let region = board.model_region.map(|region| region.address);
+                for (address, part) in self.load.parts() {
+                    if !is_linked || Some(address.into()) == region {
+                        let offset = address - ESPRESSIF_FLASH;
+                        tool::espflash_part(chip, offset, part, target.port)?;
+                    }
+                }
+                if let Some(elf) = &self.elf {
+                    tool::espflash(chip, elf, target.port)?;
+                }
                 Ok(Written::ByTool)
             }
             None => Err(FlashError::EmulatedOnly { board: board.name }),

@@ -90,13 +90,39 @@ pub fn probe(chip: &str, hex: &str) -> Result<(), FlashError> {
 /// # Errors
 /// When espflash is missing or fails.
 pub fn espflash(chip: &str, elf: &[u8], port: Option<&str>) -> Result<(), FlashError> {
+    run_espflash("flash", chip, port, None, elf)
+}
+
+/// Writes bytes to a place in the flash of a chip by its serial boot loader and restarts it.
+///
+/// # Errors
+/// When espflash is missing or fails.
+pub fn espflash_part(
+    chip: &str,
+    offset: u32,
+    bytes: &[u8],
+    port: Option<&str>,
+) -> Result<(), FlashError> {
+    let place = format!("{offset:#x}").into();
+    run_espflash("write-bin", chip, port, Some(place), bytes)
+}
+
+/// Runs one of the subcommands of espflash that take a file last.
+fn run_espflash(
+    subcommand: &str,
+    chip: &str,
+    port: Option<&str>,
+    place: Option<OsString>,
+    content: &[u8],
+) -> Result<(), FlashError> {
     let folder = TempDir::new()?;
-    let file = folder.path().join("inkling.elf");
-    fs::write(&file, elf)?;
-    let mut arguments: Vec<OsString> = ["flash", "--chip", chip].map(Into::into).into();
+    let file = folder.path().join("inkling");
+    fs::write(&file, content)?;
+    let mut arguments: Vec<OsString> = [subcommand, "--chip", chip].map(Into::into).into();
     if let Some(port) = port {
         arguments.extend(["--port".into(), port.into()]);
     }
+    arguments.extend(place);
     arguments.push(file.into());
     ESPFLASH.run(&arguments)
 }
