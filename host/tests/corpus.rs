@@ -44,6 +44,13 @@ fn symbols_are_ordered_by_falling_frequency_then_code_point() {
 }
 
 #[test]
+fn a_corpus_is_described_without_the_folder_it_lay_in() {
+    let path = "somebody/private/a.txt";
+    let corpus = Corpus::from_bytes(path, b"text".to_vec(), ASCII).unwrap();
+    assert_eq!(corpus.description, "a.txt");
+}
+
+#[test]
 fn the_tutorials_alphabet_is_all_of_string_printable() {
     let printable = Reading {
         printable: true,

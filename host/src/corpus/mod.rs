@@ -50,7 +50,7 @@ pub struct Reading {
 /// A text as symbols of its own alphabet, ready to be trained on.
 #[derive(Debug, Clone)]
 pub struct Corpus {
-    /// What it was made from, for people.
+    /// The name of what it was made from, without the folder: model cards are for others to read.
     pub description: String,
     /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
@@ -132,7 +132,7 @@ impl Corpus {
             ));
         }
         Ok(Self {
-            description: text.name.clone(),
+            description: file_name(&text.name),
             sha256: first.sha256,
             unicode: reading.unicode,
             alphabet,
@@ -260,6 +260,15 @@ fn replacement_note(counts: &Counts, alphabet: &Alphabet) -> Option<String> {
             counts.iter().count()
         )
     })
+}
+
+/// The last part of `path`.
+fn file_name(path: &str) -> String {
+    let name = Path::new(path).file_name();
+    name.map_or_else(
+        || path.to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 /// SHA-256 of `bytes`, in hexadecimal.

@@ -94,6 +94,8 @@ pub enum Flasher {
     Espflash {
         /// The chip; that tool calls it the same.
         chip: &'static str,
+        /// The chip's number in what its boot loader takes.
+        id: u16,
     },
 }
 
@@ -105,7 +107,7 @@ impl Flasher {
             Flasher::Uf2 { chip, .. }
             | Flasher::Daplink { chip, .. }
             | Flasher::Probe { chip }
-            | Flasher::Espflash { chip } => chip,
+            | Flasher::Espflash { chip, .. } => chip,
         }
     }
 }
@@ -285,7 +287,10 @@ pub const BOARDS: &[Board] = &[
             bytes: 2 * MIB,
         }),
         emulator: None,
-        flasher: Some(Flasher::Espflash { chip: "esp32c3" }),
+        flasher: Some(Flasher::Espflash {
+            chip: "esp32c3",
+            id: 5,
+        }),
     },
     Board {
         name: "netduinoplus2",

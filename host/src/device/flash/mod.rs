@@ -34,9 +34,6 @@ const BOOT_IMAGE: u8 = 0xE9;
 /// Where chips of Espressif read data in flash.
 const ESPRESSIF_FLASH: u32 = 0x3C00_0000;
 
-/// Chips of Espressif, and their numbers in the headers of images.
-const ESPRESSIF_CHIPS: [(&str, u16); 1] = [("esp32c3", 5)];
-
 /// What the start of a region without a model holds: erased flash.
 const NO_MODEL: [u8; uf2::PAGE_BYTES] = [0xFF; uf2::PAGE_BYTES];
 
@@ -102,7 +99,7 @@ pub fn board_of(path: &Path) -> Result<&'static Board, FlashError> {
         Kind::Hex => Err(which()),
         Kind::Bin => {
             let found = boot_image(path)?.1;
-            let of_chip = |board: &&Board| matches!(board.flasher, Some(Flasher::Espflash { chip, .. }) if number(chip) == Some(found));
+            let of_chip = |board: &&Board| matches!(board.flasher, Some(Flasher::Espflash { id, .. }) if id == found);
             BOARDS.iter().find(of_chip).ok_or_else(which)
         }
         Kind::Uf2 => {
@@ -197,8 +194,8 @@ fn read(board: &'static Board, path: &Path, image: Option<&[u8]>) -> Result<Pack
             (load, _) => load,
         },
         (Kind::Uf2, _) => return Err(other("boards that take UF2 files".into())),
-        (Kind::Bin, Some(Flasher::Espflash { chip, .. })) => match boot_image(path)? {
-            (load, found) if number(chip) == Some(found) => load,
+        (Kind::Bin, Some(Flasher::Espflash { id, .. })) => match boot_image(path)? {
+            (load, found) if found == id => load,
             (_, found) => return Err(other(format!("Espressif's chip number {found}"))),
         },
         (Kind::Bin, _) => return Err(other("boards that take .bin files".into())),
@@ -255,12 +252,6 @@ fn boot_image(path: &Path) -> Result<(Load, u16), FlashError> {
     load.insert(ESPRESSIF_FLASH, &file)
         .map_err(|reason| unusable(path, reason))?;
     Ok((load, u16::from_le_bytes([low, high])))
-}
-
-/// The number of a chip of Espressif.
-fn number(chip: &str) -> Option<u16> {
-    let known = ESPRESSIF_CHIPS.iter().find(|(name, _)| *name == chip);
-    known.map(|&(_, number)| number)
 }
 
 fn unusable(path: &Path, reason: LoadError) -> FlashError {
