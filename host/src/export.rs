@@ -11,7 +11,7 @@ use crate::evaluate::{bits, engine_loss};
 use crate::image::{AlignedImage, ModelParts};
 use crate::paths;
 use crate::quantize::float::LoadError;
-use crate::quantize::{FloatModel, QuantizeError, Widths, quantize};
+use crate::quantize::{FloatModel, QuantizeError, Widths, quantize_for_export};
 
 /// Metadata value that marks quantized tensors.
 pub const FORMAT: &str = "inkling-quantized-2";
@@ -101,7 +101,7 @@ pub fn export(
     validation: Option<&[u8]>,
     progress: impl FnMut(u64) + Clone,
 ) -> Result<Exported, ExportError> {
-    let mut parts = quantize(float, widths)?;
+    let mut parts = quantize_for_export(float, widths)?;
     parts.name = name.to_owned();
     let image = parts.to_image()?;
     let losses = validation.and_then(|symbols| Losses::measure(&image, float, symbols, progress));
@@ -137,7 +137,7 @@ pub fn comes_from(image: &AlignedImage, float: &FloatModel) -> bool {
         recurrent: dimensions.recurrent_bits,
         output: dimensions.output_bits,
     };
-    let Ok(mut parts) = quantize(float, widths) else {
+    let Ok(mut parts) = quantize_for_export(float, widths) else {
         return false;
     };
     parts.name = model.name().to_owned();
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn an_image_comes_from_the_weights_that_it_was_made_of_only() {
         let float = float_model(20, 12, 1, 3);
-        let mut parts = quantize(&float, float.widths()).unwrap();
+        let mut parts = quantize_for_export(&float, float.widths()).unwrap();
         parts.name = "renamed".into();
         let image = parts.to_image().unwrap();
         assert!(comes_from(&image, &float));

@@ -5,9 +5,9 @@
 use firmware::image::{BLOCK, ImageError, TILE_ROWS};
 use firmware::kernels::{Bits, PACKED_WORDS, portable, scalar};
 use firmware::lstm::Lstm;
-use host::image::{AlignedImage, Weights};
+use host::image::{AlignedImage, ModelParts, Weights};
 use host::quantize::float::FloatState;
-use host::quantize::{Widths, quantize};
+use host::quantize::{Widths, quantize, quantize_for_export};
 use host::synthetic::float_model;
 use proptest::prelude::*;
 
@@ -227,4 +227,61 @@ fn the_engine_follows_the_float_model() {
     };
     assert!(worst_logit_error(52, 1, mixed) < 0.8);
     assert!(worst_logit_error(52, 1, Widths::uniform(Bits::Four)) < 1.5);
+}
+
+#[test]
+fn an_export_keeps_what_training_has_rounded() {
+    let mut float = float_model(40, 20, 1, 11);
+    let widths = Widths::uniform(Bits::Four);
+    let image = |parts: ModelParts| parts.to_image().unwrap().bytes().to_vec();
+    let nearest = image(quantize(&float, widths).unwrap());
+    for (fine_tune, is_kept) in [(0.0, false), (0.1, true)] {
+        let recipe = format!("[model]\nbits = 4\n[quantization]\nfine_tune = {fine_tune:?}");
+        float.metadata.insert("recipe".into(), recipe);
+        let exported = image(quantize_for_export(&float, widths).unwrap());
+        assert_eq!(exported == nearest, is_kept, "{fine_tune}");
+    }
+}
+
+#[test]
+fn weights_chosen_together_follow_the_float_model_more_closely() {
+    for layers in [1, 2] {
+        let float = float_model(40, 52, layers, 11);
+        // A text of its own, from another start than that of the calibration.
+        let mut reference = FloatState::new(&float);
+        let (mut text, mut exact) = (vec![7], Vec::new());
+        for step in 0..2_000_u32 {
+            reference.step(text[step as usize].into());
+            let logits = reference.logits().to_vec();
+            let share = f64::from(step.wrapping_mul(2_654_435_769)) / f64::from(u32::MAX);
+            let powers = logits.iter().map(|&logit| f64::from(logit).exp());
+            let mut left = share * powers.clone().sum::<f64>();
+            let drawn = powers.take_while(|power| {
+                left -= power;
+                left > 0.0
+            });
+            text.push(drawn.count().min(39) as u8);
+            exact.push(logits);
+        }
+        let square_error = |parts: ModelParts| {
+            let image = parts.to_image().unwrap();
+            let mut engine = Lstm::new(image.model().unwrap());
+            let errors = text.iter().zip(&exact).map(|(&symbol, exact)| {
+                engine.step(symbol);
+                let pairs = engine.logits().iter().zip(exact);
+                let error = |(&found, &exact): (&i16, &f32)| {
+                    (f64::from(found) / 1024.0 - f64::from(exact)).powi(2)
+                };
+                pairs.map(error).sum::<f64>()
+            });
+            errors.sum::<f64>()
+        };
+        let widths = Widths {
+            recurrent: Bits::Four,
+            output: Bits::Eight,
+        };
+        let nearest = square_error(quantize(&float, widths).unwrap());
+        let together = square_error(quantize_for_export(&float, widths).unwrap());
+        assert!(together < 0.95 * nearest, "{together} {nearest}");
+    }
 }

@@ -166,10 +166,7 @@ impl FloatModel {
     /// The widths that the run's recipe asks for; 8 bits where it does not say.
     #[must_use]
     pub fn widths(&self) -> Widths {
-        let recipe = self.metadata.get("recipe");
-        let recipe: toml::Table = recipe
-            .and_then(|text| text.parse().ok())
-            .unwrap_or_default();
+        let recipe = self.recipe();
         let bits = |key: &str| {
             let count = recipe.get("model")?.get(key)?.as_integer()?;
             Bits::from_count(count.try_into().ok()?)
@@ -178,6 +175,23 @@ impl FloatModel {
             recurrent: bits("bits").unwrap_or(Bits::Eight),
             output: bits("output_bits").unwrap_or(Bits::Eight),
         }
+    }
+
+    /// Whether the end of the run computed with weights rounded to 4 bits.
+    #[must_use]
+    pub fn was_rounded(&self) -> bool {
+        let recipe = self.recipe();
+        let fine_tune = recipe.get("quantization").and_then(|q| q.get("fine_tune"));
+        let is_tuned = fine_tune.and_then(toml::Value::as_float) > Some(0.0);
+        is_tuned && self.widths().recurrent == Bits::Four
+    }
+
+    /// The run's recipe; empty if the weights come without one.
+    fn recipe(&self) -> toml::Table {
+        let recipe = self.metadata.get("recipe");
+        recipe
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_default()
     }
 
     /// Mean natural-log cross-entropy per character over `symbols` as one stream from the zero state:
@@ -321,6 +335,12 @@ impl<'m> FloatState<'m> {
                 own[unit] = sigmoid(gate(3)) * cells[unit].tanh();
             }
         }
+    }
+
+    /// The outputs of every layer after the last step, lowest first.
+    #[must_use]
+    pub fn hidden(&self) -> &[Vec<f32>] {
+        &self.hidden
     }
 
     /// The logits after the last step.

@@ -9,9 +9,11 @@ use firmware::kernels::Bits;
 
 use crate::image::{LayerParts, ModelParts, OutputParts, Weights};
 
+mod calibration;
 pub mod float;
 mod rows;
 
+use calibration::Moments;
 pub use float::FloatModel;
 use rows::{Inputs, Row, Target};
 
@@ -53,15 +55,41 @@ pub enum QuantizeError {
     },
 }
 
-/// Quantizes a whole model.
+/// Quantizes a whole model, every number to the nearest integer.
 ///
 /// # Errors
 /// When a weight is not finite or a row could overflow its accumulator.
 pub fn quantize(model: &FloatModel, widths: Widths) -> Result<ModelParts, QuantizeError> {
+    quantize_with(model, widths, &[])
+}
+
+/// The same as an export does it: weights of 4 bits that were not trained for that are chosen together,
+/// for the least error of their sums while the model writes. That takes seconds for large models.
+/// Weights that were trained while rounded are best as they were seen then.
+///
+/// # Errors
+/// As for [`quantize`].
+pub fn quantize_for_export(
+    model: &FloatModel,
+    widths: Widths,
+) -> Result<ModelParts, QuantizeError> {
+    if widths.recurrent == Bits::Eight || model.was_rounded() {
+        quantize(model, widths)
+    } else {
+        quantize_with(model, widths, &calibration::moments(model))
+    }
+}
+
+fn quantize_with(
+    model: &FloatModel,
+    widths: Widths,
+    moments: &[Moments],
+) -> Result<ModelParts, QuantizeError> {
     let layers = model
         .layers
         .iter()
-        .map(|layer| quantize_layer(layer, model, widths.recurrent))
+        .enumerate()
+        .map(|(index, layer)| quantize_layer(layer, model, widths.recurrent, moments.get(index)))
         .collect::<Result<_, _>>()?;
     Ok(ModelParts {
         name: model.name.clone(),
@@ -76,6 +104,7 @@ fn quantize_layer(
     layer: &float::FloatLayer,
     model: &FloatModel,
     bits: Bits,
+    moments: Option<&Moments>,
 ) -> Result<LayerParts, QuantizeError> {
     const GATES: usize = 4;
     let hidden = model.hidden;
@@ -107,12 +136,11 @@ fn quantize_layer(
                 one: gain * f64::from(1_u32 << GATE_FRACTION_BITS),
                 shift: GATE_SHIFT,
             };
-            rows.push(Row::new(
-                &weights,
-                &Inputs::around_mean(&inputs, &importance),
-                bits,
-                target,
-            )?);
+            let inputs = Inputs::around_mean(&inputs, &importance);
+            rows.push(match moments {
+                Some(moments) => Row::calibrated(&weights, &inputs, bits, target, moments),
+                None => Row::new(&weights, &inputs, bits, target),
+            }?);
         }
     }
     let units = rows.as_chunks::<GATES>().0;

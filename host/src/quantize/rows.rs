@@ -4,6 +4,10 @@ use firmware::fixed::HIDDEN_ONE;
 use firmware::kernels::Bits;
 
 use super::QuantizeError;
+use super::calibration::{Column, Moments};
+
+/// Scales that a calibrated row tries, as shares of the one with the least error of single weights.
+const SCALES: [f64; 5] = [0.85, 0.92, 1.0, 1.08, 1.16];
 
 /// A quantized row.
 #[derive(Clone, Debug)]
@@ -65,13 +69,90 @@ pub(super) struct Target {
 }
 
 impl Row {
-    /// Chooses the scale and rounds. The scale is a whole multiple of what one step of the multiplier
-    /// means, so that the multiplier is exact.
+    /// Chooses the scale and rounds every number to the nearest.
     pub fn new(
         weights: &[f32],
         inputs: &Inputs,
         bits: Bits,
         target: Target,
+    ) -> Result<Self, QuantizeError> {
+        Self::scaled(weights, inputs, bits, target, 1.0)
+    }
+
+    /// Chooses scale and integers for the least squared error of the row's sum, as its columns vary by
+    /// `moments`: what one weight is wrong by, others make good.
+    pub fn calibrated(
+        weights: &[f32],
+        inputs: &Inputs,
+        bits: Bits,
+        target: Target,
+        moments: &Moments,
+    ) -> Result<Self, QuantizeError> {
+        // Tells what is wrong with a row that cannot be rounded at all.
+        let nearest = Self::new(weights, inputs, bits, target)?;
+        let mut best: Option<(f64, Self)> = None;
+        for share in SCALES {
+            let Ok(mut row) = Self::scaled(weights, inputs, bits, target, share) else {
+                continue;
+            };
+            let error = row.settle(weights, inputs, bits, target, moments);
+            let fits = row.reach(bits) <= f64::from(i32::MAX);
+            if fits && best.as_ref().is_none_or(|&(least, _)| error < least) {
+                best = Some((error, row));
+            }
+        }
+        Ok(best.map_or(nearest, |(_, row)| row))
+    }
+
+    /// Changes integers as long as that lessens the squared error of the sum, which it returns, and takes
+    /// the mean error out of the bias.
+    fn settle(
+        &mut self,
+        weights: &[f32],
+        inputs: &Inputs,
+        bits: Bits,
+        target: Target,
+        moments: &Moments,
+    ) -> f64 {
+        let unit = f64::from(self.multiplier) * target.step();
+        let input_step = f64::from(self.input_multiplier) * input_one(bits) * unit;
+        let weight_step = weight_one(bits) * unit;
+        let column = |step| {
+            move |(&exact, &integer): (&f32, &i8)| Column {
+                exact: exact.into(),
+                step,
+                integer: integer.into(),
+            }
+        };
+        let inputs = inputs.deviations.iter().zip(&self.inputs);
+        let own = weights.iter().zip(&self.weights);
+        let inputs = inputs.map(column(input_step));
+        let mut columns: Vec<Column> = inputs.chain(own.map(column(weight_step))).collect();
+        let error = moments.settle(&mut columns, bits.max_weight().into());
+        let integers = self.inputs.iter_mut().chain(&mut self.weights);
+        for (integer, column) in integers.zip(&columns) {
+            *integer = column.integer as i8;
+        }
+        self.bias -= (error.mean / unit).round() as i32;
+        error.square
+    }
+
+    /// The most that a sum can be, in units of the accumulator.
+    fn reach(&self, bits: Bits) -> f64 {
+        let sum: f64 = self.weights.iter().map(|&w| f64::from(w).abs()).sum();
+        sum * weight_one(bits)
+            + f64::from(bits.max_weight()) * input_one(bits) * f64::from(self.input_multiplier)
+            + f64::from(self.bias).abs()
+    }
+
+    /// Rounds to `share` of the scale that fits single numbers best. The scale is a whole multiple of
+    /// what one step of the multiplier means, so that the multiplier is exact.
+    fn scaled(
+        weights: &[f32],
+        inputs: &Inputs,
+        bits: Bits,
+        target: Target,
+        share: f64,
     ) -> Result<Self, QuantizeError> {
         let Inputs {
             bias,
@@ -85,12 +166,12 @@ impl Row {
         let overflow = || QuantizeError::Overflow { bits: bits.count() };
         // result = acc * multiplier / 2^(16 + shift): one step of the multiplier makes an accumulator's
         // unit worth `step`, and a weight's unit 127 K times that.
-        let step = 1.0 / (target.one * f64::from(1_u32 << (16 + target.shift)));
-        let weight_step = step * f64::from(HIDDEN_ONE) * f64::from(1_u32 << bits.scale_log2());
-        let wanted = scale(weights, std::iter::repeat(1.0), bits) / weight_step;
+        let step = target.step();
+        let weight_step = step * weight_one(bits);
+        let wanted = share * scale(weights, std::iter::repeat(1.0), bits) / weight_step;
         // An input is (n << to the top of 16 bits) * multiplier accumulator units; a row of tiny weights
         // must not need an input multiplier beyond 15 bits, so its scale is held up.
-        let input_one = f64::from(1_u32 << (16 - bits.count()));
+        let input_one = input_one(bits);
         let input_step = scale(deviations, importance.iter().copied(), bits) / input_one;
         let least = (input_step / step / f64::from(i16::MAX)).ceil();
         let whole = |steps: f64| match bits {
@@ -109,21 +190,36 @@ impl Row {
         let weights = round_to(weights, multiplier * weight_step, max);
         let inputs = round_to(deviations, input_multiplier * input_one * scale, max);
         let bias = (bias / scale).round();
-        let sum: f64 = weights.iter().map(|&w| f64::from(w).abs()).sum();
-        let reach = sum * f64::from(HIDDEN_ONE) * f64::from(1_u32 << bits.scale_log2())
-            + max * input_one * input_multiplier
-            + bias.abs();
-        if reach > f64::from(i32::MAX) {
-            return Err(overflow());
-        }
-        Ok(Self {
+        let row = Self {
             multiplier: multiplier as i16,
             weights,
             bias: bias as i32,
             inputs,
             input_multiplier: input_multiplier as i16,
-        })
+        };
+        if row.reach(bits) > f64::from(i32::MAX) {
+            return Err(overflow());
+        }
+        Ok(row)
     }
+}
+
+impl Target {
+    /// What one step of the multiplier makes an accumulator's unit worth:
+    /// result = acc * multiplier / 2^(16 + shift).
+    fn step(self) -> f64 {
+        1.0 / (self.one * f64::from(1_u32 << (16 + self.shift)))
+    }
+}
+
+/// Units of the accumulator that a weight of 1 adds for an output of 1.
+fn weight_one(bits: Bits) -> f64 {
+    f64::from(HIDDEN_ONE) * f64::from(1_u32 << bits.scale_log2())
+}
+
+/// What an input of 1 is multiplied with, shifted to the top of 16 bits.
+fn input_one(bits: Bits) -> f64 {
+    f64::from(1_u32 << (16 - bits.count()))
 }
 
 /// The step between two numbers of a row: full range for 8 bits, the least squared error for 4.
