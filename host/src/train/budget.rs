@@ -30,16 +30,17 @@ struct Anchor {
     learning_rate: f64,
     output_dropout: f64,
     drop_connect: f64,
+    weight_decay: f64,
     steps: f64,
 }
 
 const ANCHORS: [Anchor; 6] = [
-    anchor(16.0, 0.010, 0.0, 0.0, 3_000.0),
-    anchor(80.0, 0.009, 0.05, 0.0, 8_000.0),
-    anchor(128.0, 0.009, 0.10, 0.05, 10_000.0),
-    anchor(200.0, 0.008, 0.20, 0.15, 12_000.0),
-    anchor(304.0, 0.006, 0.30, 0.25, 12_000.0),
-    anchor(456.0, 0.005, 0.40, 0.35, 14_000.0),
+    anchor(16.0, 0.010, 0.0, 0.0, 0.0, 3_000.0),
+    anchor(80.0, 0.009, 0.10, 0.0, 0.1, 8_000.0),
+    anchor(128.0, 0.009, 0.12, 0.03, 0.1, 9_000.0),
+    anchor(200.0, 0.008, 0.20, 0.10, 0.1, 10_000.0),
+    anchor(304.0, 0.006, 0.25, 0.20, 0.1, 10_000.0),
+    anchor(456.0, 0.005, 0.35, 0.30, 0.1, 10_000.0),
 ];
 
 const fn anchor(
@@ -47,6 +48,7 @@ const fn anchor(
     learning_rate: f64,
     output_dropout: f64,
     drop_connect: f64,
+    weight_decay: f64,
     steps: f64,
 ) -> Anchor {
     Anchor {
@@ -54,6 +56,7 @@ const fn anchor(
         learning_rate,
         output_dropout,
         drop_connect,
+        weight_decay,
         steps,
     }
 }
@@ -107,6 +110,7 @@ fn suit(recipe: &mut Recipe) {
     recipe.optimizer.average = rounded(1.0 - 1.0 / (AVERAGED_PART * steps), 1e4);
     recipe.regularization.output_dropout = rounded(at(|anchor| anchor.output_dropout), 1e2);
     recipe.regularization.drop_connect = rounded(at(|anchor| anchor.drop_connect), 1e2);
+    recipe.regularization.weight_decay = rounded(at(|anchor| anchor.weight_decay), 1e2);
     let every = |count: f64| (steps / count / 50.0).round() as u64 * 50;
     recipe.report.validate_every = every(MEASUREMENTS);
     recipe.report.sample_every = every(SAMPLES);
@@ -187,13 +191,14 @@ pub fn describe(recipe: &Recipe, budget: usize, symbols: usize) -> String {
     };
     format!(
         "for {budget} bytes and {symbols} symbols: {} cells, int{}, {} bytes; learning rate {}, \
-         output dropout {}, DropConnect {}, {length}",
+         output dropout {}, DropConnect {}, weight decay {}, {length}",
         recipe.model.hidden,
         recipe.model.bits,
         image_bytes(&recipe.model, symbols).unwrap_or_default(),
         recipe.optimizer.learning_rate,
         recipe.regularization.output_dropout,
         recipe.regularization.drop_connect,
+        recipe.regularization.weight_decay,
     )
 }
 
@@ -277,9 +282,9 @@ mod tests {
     fn settings_meet_the_anchors_and_go_straight_between_them() {
         let of = |anchor: &Anchor| anchor.output_dropout;
         assert_eq!(interpolate(8.0, of), 0.0);
-        assert_eq!(interpolate(80.0, of), 0.05);
-        assert!((interpolate(164.0, of) - 0.15).abs() < 1e-12);
-        assert_eq!(interpolate(512.0, of), 0.40);
+        assert_eq!(interpolate(80.0, of), 0.10);
+        assert!((interpolate(164.0, of) - 0.16).abs() < 1e-12);
+        assert_eq!(interpolate(512.0, of), 0.35);
     }
 
     #[test]
