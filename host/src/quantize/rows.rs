@@ -76,7 +76,8 @@ impl Row {
         bits: Bits,
         target: Target,
     ) -> Result<Self, QuantizeError> {
-        Self::scaled(weights, inputs, bits, target, 1.0)
+        let steps = Steps::choose(weights, inputs, bits)?;
+        Self::rounded(weights, inputs, bits, target, steps)
     }
 
     /// Chooses scale and integers for the least squared error of the row's sum, as its columns vary by
@@ -88,11 +89,16 @@ impl Row {
         target: Target,
         moments: &Moments,
     ) -> Result<Self, QuantizeError> {
+        let nearest = Steps::choose(weights, inputs, bits)?;
+        let rounded = |steps| Self::rounded(weights, inputs, bits, target, steps);
         // Tells what is wrong with a row that cannot be rounded at all.
-        let nearest = Self::new(weights, inputs, bits, target)?;
+        let fallback = rounded(nearest)?;
         let mut best: Option<(f64, Self)> = None;
         for share in SCALES {
-            let Ok(mut row) = Self::scaled(weights, inputs, bits, target, share) else {
+            let Ok(mut row) = rounded(Steps {
+                weight: share * nearest.weight,
+                ..nearest
+            }) else {
                 continue;
             };
             let error = row.settle(weights, inputs, bits, target, moments);
@@ -101,7 +107,7 @@ impl Row {
                 best = Some((error, row));
             }
         }
-        Ok(best.map_or(nearest, |(_, row)| row))
+        Ok(best.map_or(fallback, |(_, row)| row))
     }
 
     /// Changes integers as long as that lessens the squared error of the sum, which it returns, and takes
@@ -145,40 +151,28 @@ impl Row {
             + f64::from(self.bias).abs()
     }
 
-    /// Rounds to `share` of the scale that fits single numbers best. The scale is a whole multiple of
-    /// what one step of the multiplier means, so that the multiplier is exact.
-    fn scaled(
+    /// Rounds to scales near `steps`. A scale is a whole multiple of what one step of the multiplier
+    /// means, so that the multiplier is exact.
+    fn rounded(
         weights: &[f32],
         inputs: &Inputs,
         bits: Bits,
         target: Target,
-        share: f64,
+        steps: Steps,
     ) -> Result<Self, QuantizeError> {
-        let Inputs {
-            bias,
-            deviations,
-            importance,
-        } = inputs;
-        let mut numbers = weights.iter().chain(deviations);
-        if !(bias.is_finite() && numbers.all(|number| number.is_finite())) {
-            return Err(QuantizeError::NotFinite);
-        }
         let overflow = || QuantizeError::Overflow { bits: bits.count() };
-        // result = acc * multiplier / 2^(16 + shift): one step of the multiplier makes an accumulator's
-        // unit worth `step`, and a weight's unit 127 K times that.
         let step = target.step();
         let weight_step = step * weight_one(bits);
-        let wanted = share * scale(weights, std::iter::repeat(1.0), bits) / weight_step;
         // An input is (n << to the top of 16 bits) * multiplier accumulator units; a row of tiny weights
         // must not need an input multiplier beyond 15 bits, so its scale is held up.
         let input_one = input_one(bits);
-        let input_step = scale(deviations, importance.iter().copied(), bits) / input_one;
+        let input_step = steps.input / input_one;
         let least = (input_step / step / f64::from(i16::MAX)).ceil();
         let whole = |steps: f64| match bits {
             Bits::Eight => steps.ceil(), // every number stays within range
             Bits::Four => steps.round(), // a few are clipped anyway
         };
-        let multiplier = whole(wanted);
+        let multiplier = whole(steps.weight / weight_step);
         let multiplier = multiplier.max(least).max(1.0);
         if multiplier > f64::from(i16::MAX) {
             return Err(overflow());
@@ -188,19 +182,51 @@ impl Row {
 
         let max = f64::from(bits.max_weight());
         let weights = round_to(weights, multiplier * weight_step, max);
-        let inputs = round_to(deviations, input_multiplier * input_one * scale, max);
-        let bias = (bias / scale).round();
+        let deviations = round_to(
+            &inputs.deviations,
+            input_multiplier * input_one * scale,
+            max,
+        );
+        let bias = (inputs.bias / scale).round();
         let row = Self {
             multiplier: multiplier as i16,
             weights,
             bias: bias as i32,
-            inputs,
+            inputs: deviations,
             input_multiplier: input_multiplier as i16,
         };
         if row.reach(bits) > f64::from(i32::MAX) {
             return Err(overflow());
         }
         Ok(row)
+    }
+}
+
+/// What the integers of a row should be worth.
+#[derive(Clone, Copy, Debug)]
+struct Steps {
+    /// One of a weight.
+    weight: f64,
+    /// One of an input.
+    input: f64,
+}
+
+impl Steps {
+    /// Those that fit single numbers best.
+    fn choose(weights: &[f32], inputs: &Inputs, bits: Bits) -> Result<Self, QuantizeError> {
+        let Inputs {
+            bias,
+            deviations,
+            importance,
+        } = inputs;
+        let mut numbers = weights.iter().chain(deviations);
+        if !(bias.is_finite() && numbers.all(|number| number.is_finite())) {
+            return Err(QuantizeError::NotFinite);
+        }
+        Ok(Self {
+            weight: scale(weights, std::iter::repeat(1.0), bits),
+            input: scale(deviations, importance.iter().copied(), bits),
+        })
     }
 }
 
