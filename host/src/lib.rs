@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod export;
 pub mod health;
 pub mod image;
+pub mod output;
 pub mod paths;
 pub mod quantize;
 pub mod report;

@@ -1,10 +1,13 @@
 //! `host boards`: the list of supported boards.
 
+use std::io::Write;
+
 use anyhow::Result;
 use comfy_table::{Table, presets};
 
 use crate::device::board::Flasher;
 use crate::device::{BOARDS, Board};
+use crate::output;
 
 /// List the supported boards.
 #[derive(Debug, clap::Args)]
@@ -19,8 +22,9 @@ const COLUMNS: usize = 7;
 
 /// Prints them.
 pub fn run(args: &Args) -> Result<()> {
+    let mut out = output::stdout();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(BOARDS)?);
+        writeln!(out, "{}", serde_json::to_string_pretty(BOARDS)?)?;
         return Ok(());
     }
     let mut table = Table::new();
@@ -38,7 +42,7 @@ pub fn run(args: &Args) -> Result<()> {
     for board in BOARDS {
         table.add_row(row(board));
     }
-    println!("{table}");
+    writeln!(out, "{table}")?;
     Ok(())
 }
 

@@ -1,7 +1,10 @@
 //! `doctor`: what is installed, what is missing, and the one command that mends it.
 
+use std::io::Write;
+
 use serde::Serialize;
 
+use crate::output;
 use crate::toolchain::{self, Finding};
 
 /// Options of `doctor`.
@@ -25,14 +28,15 @@ struct Report<'a> {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let findings = toolchain::check();
     let missing = findings.iter().filter(|finding| !finding.ready).count();
+    let mut out = output::stdout();
     if args.json {
         let report = Report {
             ready: missing == 0,
             findings: &findings,
         };
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        println!("{}", toolchain::table(&findings));
+        writeln!(out, "{}", toolchain::table(&findings))?;
     }
     match missing {
         0 => Ok(()),

@@ -1,6 +1,6 @@
 //! `host emulate`: a board on the desk without a desk. Builds, boots, joins the terminal.
 
-use std::io::{IsTerminal, Write, stdout};
+use std::io::Write;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::{interrupt, terminal};
 use crate::device::{DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use crate::image::AlignedImage;
 use crate::paths;
+use crate::{note, output};
 
 /// How long Ctrl-C may take to reach this program when it has reached the emulator.
 const DELAY: Duration = Duration::from_millis(50);
@@ -129,16 +130,19 @@ fn build(args: &Args) -> Result<Firmware> {
         None => paths::weights_dir().join("shakespeare-64k.img"),
     };
     let image = AlignedImage::open(&model)?;
-    eprintln!(
+    note!(
         "building the firmware for {} around {} ({} bytes)",
         board.name,
         model.display(),
         image.bytes().len()
     );
     let firmware = Firmware::build(board, &model, Program::Console)?;
-    eprintln!(
+    note!(
         "booting {} ({}): {} bytes of flash, {} of RAM without the stack",
-        board.name, board.core, firmware.footprint.flash_bytes, firmware.footprint.static_ram_bytes
+        board.name,
+        board.core,
+        firmware.footprint.flash_bytes,
+        firmware.footprint.static_ram_bytes
     );
     Ok(firmware)
 }
@@ -154,7 +158,7 @@ fn print_passage(emulator: &mut Emulator, passage: &Passage, length: u32) -> Res
             top_p: passage.top_p,
         },
     };
-    let mut out = stdout().lock();
+    let mut out = output::stdout();
     let mut written = Ok(());
     emulator.stream_passage(&request, |text| {
         if written.is_ok() {

@@ -1,5 +1,6 @@
 //! `eval`: how well models predict a text, with the board's own arithmetic.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
@@ -10,6 +11,8 @@ use super::model::{Shape, TextArgs, bar, float_weights_path, image_path};
 use crate::evaluate::{Saturation, bits, engine_block_loss, engine_loss};
 use crate::export::comes_from;
 use crate::image::AlignedImage;
+use crate::note;
+use crate::output::{self, Output};
 use crate::quantize::FloatModel;
 
 /// Enough characters to see how often numbers are at their ends.
@@ -71,18 +74,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         args.float.is_none() || args.models.len() == 1,
         "--float names the run of one model: evaluate the others without it"
     );
+    let mut out = output::stdout();
     let mut reports = Vec::new();
     for model in &args.models {
         let report = measure(args, model)?;
         if args.json {
-            println!("{}", serde_json::to_string(&report)?);
+            writeln!(out, "{}", serde_json::to_string(&report)?)?;
         }
         reports.push(report);
     }
     match &reports[..] {
         _ if args.json => {}
-        [report] => print(report),
-        reports => println!("{}", table(reports)),
+        [report] => print(&mut out, report)?,
+        reports => writeln!(out, "{}", table(reports))?,
     }
     Ok(())
 }
@@ -143,34 +147,38 @@ fn origin(image: &AlignedImage, name: &str) -> Option<FloatModel> {
     let path = float_weights_path(Path::new(name)).ok()?;
     let float = FloatModel::load(&path).ok()?;
     if !comes_from(image, &float) {
-        eprintln!("{name}: the run of this name holds other weights; name its own with --float");
+        note!("{name}: the run of this name holds other weights; name its own with --float");
         return None;
     }
     Some(float)
 }
 
-fn print(report: &Report) {
-    println!("model        {}", report.model);
-    println!(
+fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {
+    writeln!(out, "model        {}", output::one_line(&report.model))?;
+    writeln!(
+        out,
         "engine loss  {:.4} nats/char ({:.4} bits/char, perplexity {:.3})",
         report.engine_loss_nats, report.bits_per_char, report.perplexity
-    );
+    )?;
     if let (Some(float), Some(gap)) = (report.float_loss_nats, report.gap_nats) {
-        println!("float loss   {float:.4} nats/char, gap {gap:+.4}");
+        writeln!(out, "float loss   {float:.4} nats/char, gap {gap:+.4}")?;
     }
-    println!(
+    writeln!(
+        out,
         "measured on  {} characters, as one stream",
         report.characters
-    );
+    )?;
     if let Some(blocks) = &report.blocks {
         let length = blocks.block_characters;
         match blocks.block_loss_nats {
-            Some(loss) => println!(
+            Some(loss) => writeln!(
+                out,
                 "in blocks    {loss:.4} nats/char, over independent blocks of {length} characters"
-            ),
-            None => {
-                println!("in blocks    the text is shorter than one block of {length} characters")
-            }
+            )?,
+            None => writeln!(
+                out,
+                "in blocks    the text is shorter than one block of {length} characters"
+            )?,
         }
     }
     let Saturation {
@@ -181,15 +189,18 @@ fn print(report: &Report) {
         cells,
     } = report.saturation;
     let [i, f, g, o, c] = [input_gate, forget_gate, candidate, output_gate, cells].map(percent);
-    println!(
+    writeln!(
+        out,
         "saturation   gates i {i}, f {f}, g {g}, o {o}; cells {c} (first {} characters)",
         report.saturation_characters
-    );
-    println!("shape        {}", report.shape);
-    println!(
+    )?;
+    writeln!(out, "shape        {}", report.shape)?;
+    writeln!(
+        out,
         "needs        {} bytes of flash, {} bytes of RAM",
         report.shape.image_bytes, report.ram_bytes
-    );
+    )?;
+    Ok(())
 }
 
 /// One row per model.
@@ -215,7 +226,7 @@ fn table(reports: &[Report]) -> Table {
     for report in reports {
         let saturation = &report.saturation;
         let mut row = vec![
-            report.model.clone(),
+            output::one_line(&report.model),
             report.shape.hidden.to_string(),
             format!(
                 "int{}/int{}",

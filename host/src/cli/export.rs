@@ -1,5 +1,6 @@
 //! `export`: from the float weights of a run to a model image.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -8,6 +9,7 @@ use firmware::kernels::Bits;
 use super::model::{TextArgs, bar, float_weights_path};
 use crate::evaluate::bits;
 use crate::export::{Exported, export};
+use crate::output::{self, Output};
 use crate::paths;
 use crate::quantize::{FloatModel, Widths};
 use crate::report::{Export, Report};
@@ -66,28 +68,32 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(run_dir) = weights.parent() {
         Report::add_export(run_dir, Export::of(&exported, widths))?;
     }
+    let mut out = output::stdout();
     if args.json {
-        println!("{}", serde_json::to_string(&exported)?);
+        writeln!(out, "{}", serde_json::to_string(&exported)?)?;
     } else {
-        print_export(&exported);
+        print_export(&mut out, &exported)?;
     }
     Ok(())
 }
 
 /// Says what was written and how good it is.
-pub fn print_export(exported: &Exported) {
-    println!(
+pub fn print_export(out: &mut Output, exported: &Exported) -> std::io::Result<()> {
+    writeln!(
+        out,
         "{} ({} bytes)",
         exported.image.display(),
         exported.image_bytes
-    );
+    )?;
     if let Some(losses) = exported.losses {
-        println!(
+        writeln!(
+            out,
             "engine loss {:.4} nats/char ({:.4} bits/char), float {:.4}, gap {:+.4}",
             losses.engine_loss_nats,
             bits(losses.engine_loss_nats),
             losses.float_loss_nats,
             losses.gap_nats
-        );
+        )?;
     }
+    Ok(())
 }

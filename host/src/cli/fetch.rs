@@ -1,9 +1,13 @@
 //! `host fetch`: makes sure that a standard corpus is in the cache.
 
+use std::io::Write;
+
 use anyhow::Result;
 use serde_json::json;
 
 use crate::corpus::{self, Standard};
+use crate::note;
+use crate::output;
 
 /// Download and check the standard corpus.
 #[derive(Debug, clap::Args)]
@@ -18,8 +22,9 @@ pub struct Args {
 
 /// Fetches it and says where it lies.
 pub fn run(args: &Args) -> Result<()> {
-    let fetched = corpus::fetch(args.corpus, &|line| eprintln!("{line}"))?;
+    let fetched = corpus::fetch(args.corpus, &|line| note!("{line}"))?;
     let bytes = std::fs::metadata(&fetched.path)?.len();
+    let mut out = output::stdout();
     if args.json {
         let line = json!({
             "corpus": fetched.standard,
@@ -27,13 +32,14 @@ pub fn run(args: &Args) -> Result<()> {
             "bytes": bytes,
             "sha256": fetched.standard.sha256(),
         });
-        println!("{line}");
+        writeln!(out, "{line}")?;
     } else {
-        println!(
+        writeln!(
+            out,
             "{}: {} ({bytes} bytes)",
             fetched.standard,
             fetched.path.display()
-        );
+        )?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `host flash`: a firmware, a model, or both onto a real board.
 
-use std::io::{Write, stdin, stdout};
+use std::io::{Write, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use crate::device::board::Flasher;
 use crate::device::find;
 use crate::device::flash::{self, Order, Package, Target, Written, drive, udev};
 use crate::image::AlignedImage;
+use crate::note;
+use crate::output;
 use crate::paths;
 
 /// Write a firmware, a model, or both to a board.
@@ -112,7 +114,7 @@ fn announce(order: &Order) -> Result<()> {
         return Ok(());
     }
     let model = order.model.as_deref().unwrap_or(&order.stand_in);
-    eprintln!(
+    note!(
         "building the firmware for {} around {} ({} bytes)",
         order.board.name,
         model.display(),
@@ -137,7 +139,7 @@ fn write(package: &Package, args: &Args) -> Result<()> {
         let hint = drive::hint(board);
         let message = format!("waiting for the drive of {}: {hint}", board.name);
         if spinner.is_hidden() {
-            eprintln!("{message}");
+            note!("{message}");
         }
         spinner.set_message(message);
         spinner.enable_steady_tick(Duration::from_millis(100));
@@ -146,12 +148,12 @@ fn write(package: &Package, args: &Args) -> Result<()> {
     spinner.finish_and_clear();
     let bytes = package.load.bytes();
     match written? {
-        Written::ByTool => eprintln!("{bytes} bytes written; {} starts", board.name),
+        Written::ByTool => note!("{bytes} bytes written; {} starts", board.name),
         Written::Copied { drive, confirmed } => {
             let drive = drive.display();
-            eprintln!("{bytes} bytes copied to {drive}; {} starts", board.name);
+            note!("{bytes} bytes copied to {drive}; {} starts", board.name);
             if !confirmed {
-                eprintln!("the board has not confirmed it; if it does not start, plug it in again");
+                note!("the board has not confirmed it; if it does not start, plug it in again");
             }
         }
     }
@@ -163,8 +165,9 @@ fn wants_monitor(args: &Args) -> Result<bool> {
     if args.yes || args.no_monitor || !terminal::is_interactive() {
         return Ok(args.yes && !args.no_monitor);
     }
-    print!("open the monitor? [Y/n] ");
-    stdout().flush()?;
+    let mut out = output::stdout();
+    write!(out, "open the monitor? [Y/n] ")?;
+    out.flush()?;
     let mut answer = String::new();
     stdin()
         .read_line(&mut answer)
@@ -176,14 +179,14 @@ fn wants_monitor(args: &Args) -> Result<bool> {
 fn install_rule(dir: &Path) -> Result<()> {
     match udev::install(dir) {
         Ok(path) => {
-            eprintln!("written to {}", path.display());
-            eprintln!(
+            note!("written to {}", path.display());
+            note!(
                 "to use it now: sudo udevadm control --reload && sudo udevadm trigger, and plug the board in again"
             );
             Ok(())
         }
         Err(reason) => {
-            print!("{}", udev::rules());
+            write!(output::stdout(), "{}", udev::rules())?;
             bail!(
                 "cannot write to {} ({reason}): run this as root, or let root put the rule above there \
                  as {}",

@@ -1,5 +1,6 @@
 //! `health`: whether a model can write for ever.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -8,6 +9,7 @@ use firmware::sampler::{Settings, Thousandths};
 use super::model::{bar, image_path};
 use crate::health::{WINDOW, examine, recorded_loss};
 use crate::image::AlignedImage;
+use crate::output;
 
 /// Options of `health`.
 #[derive(Debug, clap::Args)]
@@ -44,10 +46,11 @@ pub fn run(args: &Args) -> Result<()> {
         progress.set_position(done);
     });
     progress.finish_and_clear();
+    let mut out = output::stdout();
     if args.json {
-        println!("{}", serde_json::to_string(&health)?);
+        writeln!(out, "{}", serde_json::to_string(&health)?)?;
     } else {
-        println!("{health}");
+        writeln!(out, "{health}")?;
     }
     if !health.healthy {
         bail!("the model is not healthy");

@@ -1,5 +1,6 @@
 //! `inspect`: what is inside a model image.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -7,6 +8,7 @@ use serde::Serialize;
 use super::model::{Shape, image_path};
 use crate::device::BOARDS;
 use crate::image::AlignedImage;
+use crate::output::{self, Output};
 
 /// Options of `inspect`.
 #[derive(Debug, clap::Args)]
@@ -66,29 +68,32 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             })
             .collect(),
     };
+    let mut out = output::stdout();
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
-        print(&report);
+        print(&mut out, &report)?;
     }
     Ok(())
 }
 
-fn print(report: &Report) {
-    println!("name      {}", report.name);
-    println!(
+fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {
+    writeln!(out, "name      {}", output::one_line(&report.name))?;
+    writeln!(
+        out,
         "image     {} bytes, checksum {}",
         report.shape.image_bytes, report.checksum
-    );
-    println!("shape     {}", report.shape);
-    println!("alphabet  {:?}", report.alphabet);
-    println!("sections");
+    )?;
+    writeln!(out, "shape     {}", report.shape)?;
+    writeln!(out, "alphabet  {:?}", report.alphabet)?;
+    writeln!(out, "sections")?;
     for section in &report.sections {
-        println!("  {:<18} {:>7} bytes", section.name, section.bytes);
+        writeln!(out, "  {:<18} {:>7} bytes", section.name, section.bytes)?;
     }
-    println!("boards");
+    writeln!(out, "boards")?;
     for fit in &report.boards {
         let verdict = if fit.fits { "fits" } else { "too large" };
-        println!("  {:<18} {verdict}", fit.board);
+        writeln!(out, "  {:<18} {verdict}", fit.board)?;
     }
+    Ok(())
 }

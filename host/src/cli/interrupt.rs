@@ -1,5 +1,6 @@
 //! Ctrl-C, for commands that end in an orderly way.
 
+use crate::note;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +11,7 @@ pub fn watch() {
     static WATCHING: Once = Once::new();
     WATCHING.call_once(|| {
         if let Err(error) = ctrlc::set_handler(|| HAPPENED.store(true, Ordering::Relaxed)) {
-            eprintln!("Ctrl-C will end this at once: {error}");
+            note!("Ctrl-C will end this at once: {error}");
         }
     });
 }

@@ -3,8 +3,11 @@
 //! Modules below this one speak in typed errors; here they become one sentence on standard error
 //! and a non-zero exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
+use crate::note;
+use crate::output;
 use clap::{Parser, Subcommand};
 
 mod boards;
@@ -84,10 +87,13 @@ pub fn main() -> ExitCode {
         Command::Fetch(args) => fetch::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };
+    // What is still in the buffer may be what finds the disk full.
+    let result = result.and_then(|()| Ok(output::stdout().flush()?));
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.chain().any(output::reader_is_gone) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            note!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

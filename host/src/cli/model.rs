@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::corpus::{Reading, Source, Standard, validation_symbols};
+use crate::note;
 use crate::paths;
 use crate::quantize::FloatModel;
 
@@ -53,9 +54,9 @@ impl TextArgs {
             lossy: self.lossy,
             printable: false,
         };
-        let encoded = validation_symbols(&source, alphabet, reading, &|line| eprintln!("{line}"))?;
+        let encoded = validation_symbols(&source, alphabet, reading, &|line| note!("{line}"))?;
         if encoded.skipped > 0 {
-            eprintln!(
+            note!(
                 "{} characters that the model does not know were skipped",
                 encoded.skipped
             );

@@ -1,5 +1,6 @@
 //! `host monitor`: the serial console of a real board.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use super::{interrupt, terminal};
 use crate::device::line::{SerialLine, port};
 use crate::device::log::ProbeLog;
 use crate::device::{Board, Firmware, find};
+use crate::note;
+use crate::output;
 
 /// Talk to a board over its serial port.
 #[derive(Debug, clap::Args)]
@@ -85,7 +88,7 @@ fn connect(
     let mut is_told = false;
     let goes_on = || {
         if !std::mem::replace(&mut is_told, true) {
-            eprintln!("waiting for the board");
+            note!("waiting for the board");
         }
         !interrupt::happened()
     };
@@ -93,16 +96,17 @@ fn connect(
 }
 
 fn list() -> Result<()> {
+    let mut out = output::stdout();
     let ports = port::all()?;
     if ports.is_empty() {
-        println!("there are no serial ports");
+        writeln!(out, "there are no serial ports")?;
     }
     for port in ports {
         let boards = match port.boards.as_slice() {
             [] => String::new(),
             boards => format!(" ({})", boards.join(" or ")),
         };
-        println!("{}{boards}", port.described());
+        writeln!(out, "{}{boards}", port.described())?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `sample`: the exact text a board would print.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -12,6 +12,7 @@ use super::model::{float_weights_path, image_path};
 use crate::image::AlignedImage;
 use crate::quantize::FloatModel;
 use crate::quantize::float::FloatState;
+use crate::{note, output};
 
 /// Options of `sample`.
 #[derive(Debug, clap::Args)]
@@ -43,26 +44,16 @@ pub struct Args {
 
 /// Runs `sample`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let mut output = std::io::stdout().lock();
+    let mut output = output::stdout();
     let result = if args.float {
         sample_float(args, &mut output)
     } else {
         sample_engine(args, &mut output)
     };
-    if std::io::stdout().is_terminal() {
+    if output.is_terminal() {
         writeln!(output)?;
     }
-    match result {
-        // The reader has seen enough: `host sample … | head`.
-        Err(error) if is_broken_pipe(&error) => Ok(()),
-        result => result,
-    }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    result
 }
 
 fn sample_engine(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
@@ -124,6 +115,6 @@ fn settings(args: &Args) -> Settings {
 
 fn warn_skipped(skipped: &str) {
     if !skipped.is_empty() {
-        eprintln!("skipped characters of the prompt that the model does not know: {skipped:?}");
+        note!("skipped characters of the prompt that the model does not know: {skipped:?}");
     }
 }

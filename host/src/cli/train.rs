@@ -1,5 +1,6 @@
 //! `host train`: from a text to float weights, and on to a model image.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +12,13 @@ use super::model::{bar, float_weights_path};
 use crate::corpus::{Corpus, Reading, Source, Standard};
 use crate::device;
 use crate::export::export;
-use crate::paths;
 use crate::quantize::FloatModel;
 use crate::report::{self, Report};
 use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::recipe::{DEFAULT_RECIPE, Length, Recipe};
 use crate::train::run::{Outcome, run as train};
 use crate::train::{self, DeviceChoice, Job, Observer, Trainer, budget};
+use crate::{note, output, paths};
 
 mod display;
 
@@ -150,8 +151,8 @@ pub fn run(args: &Args) -> Result<()> {
     match outcome {
         Outcome::Interrupted => {
             let (name, step) = (&trainer.job.name, trainer.steps_done());
-            eprintln!("to go on: cargo run -p host -- train --resume {name}");
-            eprintln!("to export it as it is, add: --steps {step}");
+            note!("to go on: cargo run -p host -- train --resume {name}");
+            note!("to export it as it is, add: --steps {step}");
             std::process::exit(INTERRUPTED);
         }
         Outcome::Finished { weights, .. } if !args.no_export => {
@@ -180,19 +181,20 @@ fn export_run(trainer: &Trainer, weights: &Path, json: bool) -> Result<()> {
     .with_context(|| format!("could not export {name}"))?;
     bar.finish_and_clear();
     Report::add_export(&paths::run_dir(name), report::Export::of(&exported, widths))?;
+    let mut out = output::stdout();
     if json {
         let mut line = serde_json::to_value(&exported)?;
         line["event"] = "export".into();
-        println!("{line}");
+        writeln!(out, "{line}")?;
     } else {
-        print_export(&exported);
+        print_export(&mut out, &exported)?;
     }
     Ok(())
 }
 
 /// The training that the command line asks for, or none if it was only to be printed.
 fn prepare(args: &Args) -> Result<Option<Trainer>> {
-    let say = |line: &str| eprintln!("{line}");
+    let say = |line: &str| note!("{line}");
     if let Some(name) = &args.resume {
         let run_dir = run_to_resume(name)?;
         let mut checkpoint = Checkpoint::read(&run_dir)?;
@@ -201,7 +203,7 @@ fn prepare(args: &Args) -> Result<Option<Trainer>> {
         }
         args.settings.apply(&mut checkpoint.job.recipe);
         if args.print_recipe {
-            print!("{}", checkpoint.job.recipe.to_toml());
+            write!(output::stdout(), "{}", checkpoint.job.recipe.to_toml())?;
             return Ok(None);
         }
         let job = &checkpoint.job;
@@ -228,7 +230,7 @@ fn prepare(args: &Args) -> Result<Option<Trainer>> {
     };
     plan.recipe.check()?;
     if args.print_recipe {
-        print!("{}", plan.recipe.to_toml());
+        write!(output::stdout(), "{}", plan.recipe.to_toml())?;
         return Ok(None);
     }
     let name = match &args.name {
@@ -277,11 +279,11 @@ fn plan_for(args: &Args, source: &Source, name: String, bytes: usize) -> Result<
         lossy: args.lossy,
         printable: false,
     };
-    let corpus = Corpus::load(source, reading, &|line| eprintln!("{line}"))?;
+    let corpus = Corpus::load(source, reading, &|line| note!("{line}"))?;
     let symbols = corpus.alphabet.len();
     let mut recipe = budget::recipe(bytes, symbols, args.settings.bits)?;
     args.settings.apply(&mut recipe);
-    eprintln!("{}", budget::describe(&recipe, bytes, symbols));
+    note!("{}", budget::describe(&recipe, bytes, symbols));
     Ok(Plan {
         name,
         recipe,
@@ -305,9 +307,7 @@ fn keep_unfinished(name: &str) -> Result<()> {
     }
     std::fs::rename(&run_dir, &kept_dir)
         .with_context(|| format!("cannot move '{}' out of the way", run_dir.display()))?;
-    eprintln!(
-        "note: the unfinished run '{name}' is now '{kept}' (--resume {kept} goes on with it)"
-    );
+    note!("note: the unfinished run '{name}' is now '{kept}' (--resume {kept} goes on with it)");
     Ok(())
 }
 
@@ -374,10 +374,10 @@ fn stop_on_ctrl_c(name: &str) -> Result<Arc<AtomicBool>> {
     let name = name.to_owned();
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
-            eprintln!("\nstopped at once; {name} is as its last checkpoint left it");
+            note!("\nstopped at once; {name} is as its last checkpoint left it");
             std::process::exit(INTERRUPTED);
         }
-        eprintln!("\nsaving a checkpoint; press Ctrl-C again to stop at once");
+        note!("\nsaving a checkpoint; press Ctrl-C again to stop at once");
     })
     .context("cannot listen to Ctrl-C")?;
     Ok(stop)

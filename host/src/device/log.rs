@@ -13,6 +13,7 @@ use defmt_decoder::{DecodeError, Table};
 
 use super::flash::FlashError;
 use super::flash::tool::PROBE_RS;
+use crate::note;
 
 /// Where lines go instead of standard error.
 static FRONT_END: OnceLock<Sender<String>> = OnceLock::new();
@@ -30,7 +31,7 @@ fn show(line: String) {
     match FRONT_END.get() {
         // Nobody receives any more only when the program is about to end.
         Some(front_end) => drop(front_end.send(line)),
-        None => eprintln!("log: {line}"),
+        None => note!("log: {line}"),
     }
 }
 

@@ -9,13 +9,14 @@ use crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::{execute, terminal};
 
 use super::editor::{Action, Editor};
-use super::safe::Decoder;
 use super::screen::{Footer, Screen};
 use super::status::Status;
 use super::{TICK, Transcript};
 use crate::cli::interrupt;
 use crate::device::line::{Event, Line};
 use crate::device::log;
+use crate::note;
+use crate::output::Decoder;
 
 /// When a board that has not said what it is gets asked.
 const INTRODUCTION: Duration = Duration::from_millis(1500);
@@ -46,9 +47,7 @@ impl Drop for RawMode {
 /// Talks until the user leaves.
 pub fn run(line: &mut dyn Line, transcript: Option<Transcript>) -> Result<()> {
     let board_log = log::redirect();
-    println!(
-        "Ctrl-C leaves; a line starts a passage, /help lists the commands, Tab completes them"
-    );
+    note!("Ctrl-C leaves; a line starts a passage, /help lists the commands, Tab completes them");
     let _raw = RawMode::enter().context("cannot use the terminal")?;
     let mut view = View::new(transcript);
     let result = talk(line, &mut view, &board_log);

@@ -15,7 +15,6 @@ use crate::device::line::Line;
 mod editor;
 mod interactive;
 mod plain;
-mod safe;
 mod screen;
 mod status;
 

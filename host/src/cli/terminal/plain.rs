@@ -6,10 +6,11 @@ use std::thread;
 
 use anyhow::Result;
 
-use super::safe::Decoder;
 use super::{TICK, Transcript};
 use crate::cli::interrupt;
 use crate::device::line::{Event, Line};
+use crate::note;
+use crate::output::Decoder;
 
 /// More than the length of the line that ends a passage.
 const KEPT_BYTES: usize = 200;
@@ -30,7 +31,7 @@ pub fn run(line: &mut dyn Line, mut transcript: Option<Transcript>) -> Result<()
         // One piece at a time: a board that is flooded is heard in between.
         match input.try_recv() {
             Ok(bytes) if !line.send(&bytes)? => {
-                eprintln!(
+                note!(
                     "not sent, no board takes it: {}",
                     bytes.trim_ascii().escape_ascii()
                 );
@@ -41,7 +42,7 @@ pub fn run(line: &mut dyn Line, mut transcript: Option<Transcript>) -> Result<()
         let mut bytes = match line.next(TICK)? {
             Event::Bytes(bytes) => bytes,
             Event::Lost => {
-                eprintln!("unplugged: waiting for the board");
+                note!("unplugged: waiting for the board");
                 continue;
             }
             Event::Connected | Event::Quiet => continue,
