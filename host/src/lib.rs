@@ -20,3 +20,4 @@ pub mod synthetic;
 pub mod toolchain;
 #[cfg(feature = "train")]
 pub mod train;
+pub mod words;

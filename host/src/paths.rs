@@ -3,7 +3,7 @@
 //! Also the one way files are written: to a temporary file beside the target, then renamed, so that
 //! an interruption or a full disk never leaves half a file.
 
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The folder for downloads (corpus, libtorch): `$INKLING_CACHE`, else the user's cache folder.
@@ -45,13 +45,21 @@ pub fn weights_dir() -> PathBuf {
 /// # Errors
 /// When the folder cannot be created or the disk is full; the old content is then untouched.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    copy_atomic(path, &mut &bytes[..])
+}
+
+/// The same for all that `source` gives, however much that is.
+///
+/// # Errors
+/// As [`write_atomic`], and when `source` cannot be read.
+pub fn copy_atomic(path: &Path, source: &mut dyn Read) -> io::Result<()> {
     let dir = path
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir)?;
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(bytes)?;
+    io::copy(source, &mut file)?;
     file.as_file().sync_all()?;
     // Temporary files are private to the user; a finished one follows the usual mode.
     #[cfg(unix)]

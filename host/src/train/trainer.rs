@@ -48,6 +48,7 @@ impl Job {
             unicode,
             lossy,
             printable: recipe.model.alphabet == AlphabetKind::Printable,
+            ..Reading::default()
         };
         Self {
             name,
