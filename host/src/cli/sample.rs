@@ -10,11 +10,11 @@ use firmware::fixed::LOGIT_FRACTION_BITS;
 use firmware::generator::Generator;
 use firmware::sampler::{Sampler, Settings, Thousandths};
 
-use super::model::{float_weights_path, image_path};
+use super::model::image_path;
 use crate::corpus::{REPLACEMENT, prompt};
 use crate::image::AlignedImage;
-use crate::quantize::FloatModel;
 use crate::quantize::float::FloatState;
+use crate::runs;
 use crate::{note, output};
 
 /// Options of `sample`.
@@ -119,7 +119,7 @@ fn sample_engine(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
 }
 
 fn sample_float(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
-    let model = FloatModel::load(&float_weights_path(&args.model)?)?;
+    let (_, model) = runs::load_weights(&args.model)?;
     let index_of = |character| model.alphabet.iter().position(|&c| c == character);
     let unwritten = index_of(REPLACEMENT).and_then(|index| Symbol::try_from(index).ok());
     let mut state = FloatState::new(&model);
