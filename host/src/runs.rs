@@ -195,10 +195,7 @@ pub fn load_weights(run: &Path) -> Result<(PathBuf, FloatModel), RunError> {
 }
 
 /// Where the weights of [`load_weights`] are, whatever is in them.
-///
-/// # Errors
-/// When there are none.
-pub fn weights_path(run: &Path) -> Result<PathBuf, RunError> {
+fn weights_path(run: &Path) -> Result<PathBuf, RunError> {
     if run.is_file() {
         return Ok(run.to_owned());
     }

@@ -88,9 +88,10 @@ impl Observer for Bar {
                 let title = style(format!("── at step {step}, it writes:")).dim();
                 self.bar.println(format!("{title}\n{}\n", clean(text)));
             }
-            Event::Note { text } => self
-                .bar
-                .println(format!("{} {}", style("note:").yellow(), clean(text))),
+            Event::Note { text } => {
+                self.bar
+                    .println(format!("{} {}", style("note:").yellow(), clean(text)))
+            }
             Event::Validation { .. } | Event::Checkpoint { .. } => {}
             Event::End { .. } => {
                 self.bar.finish_and_clear();

@@ -21,7 +21,7 @@ use host::export::{Owner, export, may_write, owner};
 use host::name::Name;
 use host::recipe::{DEFAULT_RECIPE, Recipe, budget};
 use host::report::{self, Report};
-use host::runs::{self, Claimed, RunId, weights_path};
+use host::runs::{self, Claimed, RunId};
 use host::{note, output, paths};
 
 mod display;
@@ -178,7 +178,9 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         None => Corpus::load(&job.source, job.reading, &say)?,
     };
     check_export(args, &job.recipe, &corpus)?;
-    job.from = args.from.as_deref().map(weights_path).transpose()?;
+    if let Some(from) = &args.from {
+        job.from = Some(runs::load_weights(from)?.0);
+    }
     let mut trainer = Trainer::new(job, corpus, crate::device(args.device)?)?;
     // Nothing is written before all that can be wrong has been looked at.
     let run = claim(args, trainer.job.name.clone())?;
