@@ -1,6 +1,7 @@
 //! `cargo xtask test`: set-up, then every check of the project as a named step.
 //!
-//! The quick steps come first. The first failure ends it with the command that repeats it.
+//! The quick steps come first. A failure ends nothing, so that one run tells all there is to mend; the
+//! summary names what failed, down to the single test, as the command that repeats it.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use anyhow::bail;
 use crate::setup;
 use steps::{Step, Verdict};
 
+mod failures;
 mod steps;
 
 /// Options of `test`.
@@ -17,8 +19,12 @@ pub struct Args {
     /// Only these steps, in this order [default: all]
     steps: Vec<String>,
 
-    /// Go on after a failure and report all of them at the end
+    /// End with the first step that fails, instead of running the others too
     #[arg(long)]
+    fail_fast: bool,
+
+    /// Go on after a failure, as it does anyway
+    #[arg(long, hide = true, conflicts_with = "fail_fast")]
     keep_going: bool,
 
     /// Print the steps and their commands, and run none
@@ -46,26 +52,21 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         println!("\n==> {}: {}", step.name, step.promise);
         let step_start = Instant::now();
         let verdict = step.run();
-        let time = seconds(step_start.elapsed());
-        let word = match verdict {
-            Ok(Verdict::Passed) => "passed",
-            Ok(Verdict::Skipped(why)) => {
-                println!("skipped: {why}");
-                "skipped"
-            }
-            Err(error) => {
-                println!("\nerror: {error:#}");
+        lines.push(line(&verdict, step.name, step_start.elapsed()));
+        match verdict {
+            Verdict::Passed => {}
+            Verdict::Skipped(why) => println!("skipped: {why}"),
+            Verdict::Failed(parts) => {
+                lines.extend(parts.into_iter().map(|part| format!("{:<8} {part}", "")));
                 failed.push(step.name);
-                "FAILED"
+                if args.fail_fast {
+                    break;
+                }
             }
-        };
-        lines.push(format!("{word:<8} {:<14} {time:>8}", step.name));
-        if !failed.is_empty() && !args.keep_going {
-            break;
         }
     }
     println!("\n{}", lines.join("\n"));
-    println!("{:<8} {:<14} {:>8}", "", "total", seconds(start.elapsed()));
+    println!("{}", row("", "total", start.elapsed()));
     if !failed.is_empty() {
         bail!(
             "failed: {}; to repeat: cargo xtask test {}",
@@ -96,8 +97,19 @@ fn chosen(all: Vec<Step>, names: &[String]) -> anyhow::Result<Vec<Step>> {
         .collect()
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
+/// A step's line in the summary.
+fn line(verdict: &Verdict, step: &str, time: Duration) -> String {
+    let word = match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Skipped(_) => "skipped",
+        Verdict::Failed(_) => "FAILED",
+    };
+    row(word, step, time)
+}
+
+fn row(word: &str, name: &str, time: Duration) -> String {
+    let time = format!("{:.1} s", time.as_secs_f64());
+    format!("{word:<8} {name:<14} {time:>8}")
 }
 
 #[cfg(test)]
@@ -111,6 +123,14 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn every_test_program_runs_after_a_failure_too() {
+        let commands = steps::all().into_iter().flat_map(|step| step.commands);
+        for command in commands.filter(|command| command.is_cargo("test")) {
+            assert!(command.to_string().contains(" --no-fail-fast"), "{command}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use host::device::{BOARDS, Board};
 use host::toolchain::tools::{DENY, MACHETE, TYPOS};
 
+use super::failures::Failures;
 use crate::command::Invocation;
 
 /// One step.
@@ -21,19 +22,23 @@ pub struct Step {
     needs: Option<&'static str>,
 }
 
-/// How a step ended that did not fail.
+/// How a step ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// All of its commands succeeded.
     Passed,
     /// It could not be run here.
     Skipped(String),
+    /// What failed: the commands that repeat that and nothing else.
+    Failed(Vec<String>),
 }
 
 /// All steps, the quick ones first.
 pub fn all() -> Vec<Step> {
     let cargo = |line: &str| Invocation::parse(&format!("cargo {line}"));
     let deny = || Invocation::new(DENY.program()).args(["--all-features", "check"]);
+    // All test programs run, whatever fails in the first of them.
+    let test = |package: &str| cargo(&format!("test --locked --no-fail-fast -p {package}"));
     let clippy = |line: &str| cargo(&format!("clippy --locked {line} -- -D warnings"));
     vec![
         step(
@@ -89,13 +94,9 @@ pub fn all() -> Vec<Step> {
         step(
             "engine",
             "the engine keeps its promises",
-            [cargo("test --locked -p firmware")],
+            [test("firmware")],
         ),
-        step(
-            "xtask",
-            "the chores keep their promises",
-            [cargo("test --locked -p xtask")],
-        ),
+        step("xtask", "the chores keep their promises", [test("xtask")]),
         step(
             "boards",
             "the firmware builds for every board and fits it",
@@ -104,7 +105,7 @@ pub fn all() -> Vec<Step> {
         step(
             "host",
             "training, export, commands and the firmware on emulators keep their promises",
-            [cargo("test --locked -p host")],
+            [test("host")],
         ),
     ]
 }
@@ -123,13 +124,37 @@ fn step(
 }
 
 impl Step {
-    /// Runs its commands until one fails.
-    pub fn run(&self) -> anyhow::Result<Verdict> {
+    /// Runs its commands, those behind a failure too.
+    pub fn run(&self) -> Verdict {
         if let Some(host) = self.needs.filter(|host| !reachable(host)) {
-            return Ok(Verdict::Skipped(format!("{host} cannot be reached")));
+            return Verdict::Skipped(format!("{host} cannot be reached"));
         }
-        self.commands.iter().try_for_each(Invocation::run)?;
-        Ok(Verdict::Passed)
+        let failed: Vec<_> = self.commands.iter().flat_map(failed_parts).collect();
+        if failed.is_empty() {
+            Verdict::Passed
+        } else {
+            Verdict::Failed(failed)
+        }
+    }
+}
+
+/// Runs a command; answers with the commands that repeat what failed in it.
+fn failed_parts(command: &Invocation) -> Vec<String> {
+    let mut failures = Failures::new();
+    let result = if command.is_cargo("test") {
+        command.run_watched(|line| failures.read(line))
+    } else {
+        command.run()
+    };
+    let Err(error) = result else {
+        return Vec::new();
+    };
+    println!("\nerror: {error:#}");
+    let parts = failures.into_commands();
+    if parts.is_empty() {
+        vec![command.to_string()]
+    } else {
+        parts
     }
 }
 
@@ -138,4 +163,26 @@ fn reachable(host: &str) -> bool {
         .into_iter()
         .flatten()
         .any(|address| TcpStream::connect_timeout(&address, Duration::from_secs(3)).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_keeps_no_command_behind_it_from_running() {
+        let cargo = |line: &str| Invocation::parse(&format!("cargo {line}"));
+        let commands = ["no-such-owl", "--version", "test --no-such-option"].map(cargo);
+        assert_eq!(
+            step("owls", "they fly", commands).run(),
+            Verdict::Failed(vec![
+                "cargo no-such-owl".into(),
+                "cargo test --no-such-option".into()
+            ])
+        );
+        assert_eq!(
+            step("owls", "they fly", [cargo("--version")]).run(),
+            Verdict::Passed
+        );
+    }
 }
