@@ -15,8 +15,7 @@ pub mod image;
 pub mod output;
 pub mod paths;
 pub mod quantize;
+pub mod recipe;
 pub mod report;
 pub mod synthetic;
 pub mod toolchain;
-#[cfg(feature = "train")]
-pub mod train;

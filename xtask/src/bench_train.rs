@@ -46,7 +46,7 @@ struct Speeds {
 /// Runs `bench train`.
 pub fn run(args: &Train) -> anyhow::Result<()> {
     let python = python()?;
-    Invocation::parse("cargo build --package host").run()?;
+    Invocation::parse("cargo build --package host --package trainer").run()?;
     let folder = tempfile::tempdir()?;
     let mut speeds = Speeds::default();
     for round in 1..=ROUNDS {
@@ -95,10 +95,10 @@ fn ours(folder: &Path) -> anyhow::Result<f64> {
     let text = folder.join("text.txt");
     std::fs::write(&text, made_up_text(200_000))?;
     // Cargo has just put it beside this program.
-    let program =
-        std::env::current_exe()?.with_file_name(format!("host{}", std::env::consts::EXE_SUFFIX));
+    let program = std::env::current_exe()?
+        .with_file_name(format!("inkling-trainer{}", std::env::consts::EXE_SUFFIX));
     let invocation = Invocation::new(program)
-        .args(["train", "--recipe", "base", "--json", "--no-export"])
+        .args(["--recipe", "base", "--json", "--no-export"])
         .args(["--device", "cpu", "--hidden", "128", "--batch", "32"])
         .args(["--seq-len", "128", "--text", "text.txt"])
         .args(["--minutes".to_owned(), (SECONDS / 60.0).to_string()]);

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use host::toolchain::libtorch;
+use host::toolchain::cargo;
 
 /// A program with its arguments and variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,21 +60,7 @@ impl Invocation {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).stdin(Stdio::null());
-        // Cargo gave this process what `.cargo/setup.toml` said before set-up ran; the cargo
-        // started here reads it anew.
-        if !matches!(libtorch::source(), libtorch::Source::Environment(_)) {
-            command.env_remove("LIBTORCH");
-        }
-        // Nor is it this package that is built there. Left in place, these make the build script of
-        // ring, and in the end that of torch-sys, run again whenever xtask is in between.
-        for (name, _) in std::env::vars_os() {
-            let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"]
-                .iter()
-                .any(|prefix| name.to_string_lossy().starts_with(prefix));
-            if of_package {
-                command.env_remove(name);
-            }
-        }
+        cargo::forget_package(&mut command);
         command.envs(self.variables.iter().cloned());
         command
     }

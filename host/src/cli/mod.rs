@@ -14,19 +14,18 @@ mod boards;
 mod doctor;
 mod emulate;
 mod eval;
-mod export;
+pub mod export;
 mod fetch;
 mod flash;
 mod health;
 mod inspect;
-mod interrupt;
-mod model;
+pub mod interrupt;
+pub mod model;
 mod monitor;
 mod run;
 mod sample;
 mod terminal;
-#[cfg(feature = "train")]
-mod train;
+pub mod train;
 
 /// Train a character LSTM on your own text and let a microcontroller write with it.
 #[derive(Debug, Parser)]
@@ -39,7 +38,6 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train a model on a text and export it for a board
-    #[cfg(feature = "train")]
     Train(train::Args),
     /// Turn the float weights of a run into a model image
     Export(export::Args),
@@ -72,7 +70,6 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        #[cfg(feature = "train")]
         Command::Train(args) => train::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Eval(args) => eval::run(&args),
@@ -87,6 +84,12 @@ pub fn main() -> ExitCode {
         Command::Fetch(args) => fetch::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };
+    end(result)
+}
+
+/// How a program ends whose work ended so: with one sentence if it failed.
+#[must_use]
+pub fn end(result: anyhow::Result<()>) -> ExitCode {
     // What is still in the buffer may be what finds the disk full.
     let result = result.and_then(|()| Ok(output::stdout().flush()?));
     match result {

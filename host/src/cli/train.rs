@@ -1,124 +1,122 @@
-//! `host train`: from a text to float weights, and on to a model image.
+//! `host train`: the options of a training, and the start of the program that trains.
+//!
+//! Training is the one thing that needs libtorch, so it is a program of its own, `trainer`: all other
+//! commands work where libtorch is missing or broken. In a checkout the first `train` builds it;
+//! elsewhere it lies beside this program.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
-use super::export::print_export;
-use super::model::{bar, float_weights_path};
-use crate::corpus::{Corpus, Reading, Source, Standard};
+use crate::corpus::Standard;
 use crate::device;
-use crate::export::export;
-use crate::quantize::FloatModel;
-use crate::report::{self, Report};
-use crate::train::checkpoint::{self, Checkpoint};
-use crate::train::recipe::{DEFAULT_RECIPE, Length, Recipe};
-use crate::train::run::{Outcome, run as train};
-use crate::train::{self, DeviceChoice, Job, Observer, Trainer, budget};
-use crate::{note, output, paths};
-
-mod display;
-
-/// The longest name that fits a model image.
-const MAX_NAME_BYTES: usize = 32;
-
-/// The exit code of a program that Ctrl-C ended at once.
-const INTERRUPTED: i32 = 130;
+use crate::recipe::{Length, Recipe, budget};
+use crate::toolchain::trainer;
 
 /// Options of `train`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Your own text, in UTF-8 [default: the standard corpus]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
-    text: Option<PathBuf>,
+    pub text: Option<PathBuf>,
     /// Which standard corpus
     #[arg(long, value_enum, default_value_t, conflicts_with_all = ["text", "resume"])]
-    corpus: Standard,
+    pub corpus: Standard,
     /// All settings: tutorial, quick, 32k, 64k, 128k, 256k, 512k (for images of that size), or a TOML file
     /// of your own [default: quick]
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
-    recipe: Option<String>,
+    pub recipe: Option<String>,
     /// Start with the weights of a finished run of the same shape and alphabet: to go on with another
     /// recipe or another text
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
-    from: Option<PathBuf>,
+    pub from: Option<PathBuf>,
     /// Choose all settings for a model of at most this much flash, like 64k
     #[arg(long, value_name = "SIZE", value_parser = budget::parse_bytes,
         conflicts_with_all = ["recipe", "resume"])]
-    budget: Option<usize>,
+    pub budget: Option<usize>,
     /// Choose all settings for the flash of a board; `host boards` lists them
     #[arg(long, value_name = "NAME", conflicts_with_all = ["recipe", "resume", "budget"])]
-    board: Option<String>,
+    pub board: Option<String>,
     /// Name of the run and of the model [default: that of the text or the recipe]
     #[arg(long, conflicts_with = "resume")]
-    name: Option<String>,
+    pub name: Option<String>,
+    /// What takes the place of single settings.
     #[command(flatten)]
-    settings: Settings,
+    pub settings: Settings,
     /// Go on with an interrupted run [default: the latest]
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
-    resume: Option<String>,
+    pub resume: Option<String>,
     /// Where to compute
     #[arg(long, value_enum, default_value_t)]
-    device: DeviceChoice,
+    pub device: DeviceChoice,
     /// Keep the text's own characters (up to 255) instead of transliterating to ASCII
     #[arg(long, conflicts_with = "resume")]
-    unicode: bool,
+    pub unicode: bool,
     /// Drop bytes that are not UTF-8 instead of refusing the text
     #[arg(long, conflicts_with = "resume")]
-    lossy: bool,
+    pub lossy: bool,
     /// Print one line of JSON per event
     #[arg(long)]
-    json: bool,
+    pub json: bool,
     /// Print all settings as a recipe, and do not train
     #[arg(long)]
-    print_recipe: bool,
+    pub print_recipe: bool,
     /// Leave it at float weights
     #[arg(long)]
-    no_export: bool,
+    pub no_export: bool,
 }
 
 /// Settings that take the place of the recipe's.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Instead of the recipe's")]
-struct Settings {
+pub struct Settings {
     /// Cells per LSTM layer
     #[arg(long, value_name = "N", conflicts_with_all = ["resume", "budget", "board"])]
-    hidden: Option<i64>,
+    pub hidden: Option<i64>,
     /// LSTM layers
     #[arg(long, value_name = "N", conflicts_with_all = ["resume", "budget", "board"])]
-    layers: Option<i64>,
+    pub layers: Option<i64>,
     /// Bits per weight of the exported model: 4 or 8
     #[arg(long, value_name = "N")]
-    bits: Option<u8>,
+    pub bits: Option<u8>,
     /// Windows of text per step
     #[arg(long, value_name = "N", conflicts_with = "resume")]
-    batch: Option<i64>,
+    pub batch: Option<i64>,
     /// Characters per window
     #[arg(long, value_name = "N", conflicts_with = "resume")]
-    seq_len: Option<i64>,
+    pub seq_len: Option<i64>,
     /// Learning rate
     #[arg(long, value_name = "RATE")]
-    lr: Option<f64>,
+    pub lr: Option<f64>,
     /// Probability of dropping an output component
     #[arg(long, value_name = "P")]
-    dropout: Option<f64>,
+    pub dropout: Option<f64>,
     /// Train for so many steps
     #[arg(long, value_name = "N", conflicts_with = "minutes")]
-    steps: Option<u64>,
+    pub steps: Option<u64>,
     /// Train for so much time
     #[arg(long, value_name = "M")]
-    minutes: Option<f64>,
+    pub minutes: Option<f64>,
     /// Same seed, same weights (on the CPU)
     #[arg(long, conflicts_with = "resume")]
-    seed: Option<u64>,
+    pub seed: Option<u64>,
+}
+
+/// Where to compute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum DeviceChoice {
+    /// The GPU if libtorch can use one (untested), else the CPU
+    Auto,
+    /// The CPU
+    #[default]
+    Cpu,
+    /// The first GPU: untested, nobody has tried it yet
+    Cuda,
 }
 
 impl Settings {
     /// Puts what was given over `recipe`.
-    fn apply(&self, recipe: &mut Recipe) {
+    pub fn apply(&self, recipe: &mut Recipe) {
         fn set<T: Copy>(setting: &mut T, value: Option<T>) {
             *setting = value.unwrap_or(*setting);
         }
@@ -135,129 +133,12 @@ impl Settings {
     }
 }
 
-/// Trains, and exports what was learned.
-///
-/// # Errors
-/// One sentence about whatever prevents it.
-pub fn run(args: &Args) -> Result<()> {
-    let Some(mut trainer) = prepare(args)? else {
-        return Ok(());
-    };
-    let run_dir = paths::run_dir(&trainer.job.name);
-    let stop = stop_on_ctrl_c(&trainer.job.name)?;
-    let mut observer: Box<dyn Observer> = display::choose(args.json);
-    let outcome = train(&mut trainer, &run_dir, observer.as_mut(), &stop)?;
-    drop(observer);
-    match outcome {
-        Outcome::Interrupted => {
-            let (name, step) = (&trainer.job.name, trainer.steps_done());
-            note!("to go on: cargo run -p host -- train --resume {name}");
-            note!("to export it as it is, add: --steps {step}");
-            std::process::exit(INTERRUPTED);
-        }
-        Outcome::Finished { weights, .. } if !args.no_export => {
-            export_run(&trainer, &weights, args.json)
-        }
-        Outcome::Finished { .. } => Ok(()),
-    }
-}
-
-/// Turns the float weights of a finished run into a model in `weights/`.
-fn export_run(trainer: &Trainer, weights: &Path, json: bool) -> Result<()> {
-    let name = &trainer.job.name;
-    let widths = trainer.job.recipe.model.widths();
-    let widths = widths.context("bits are 8 or 4")?;
-    let float = FloatModel::load(weights)?;
-    let validation = trainer.corpus().validation();
-    let bar = bar(validation.len(), "measuring");
-    let exported = export(
-        &float,
-        name,
-        widths,
-        &paths::weights_dir(),
-        (validation.len() > 1).then_some(validation),
-        |done| bar.set_position(done),
-    )
-    .with_context(|| format!("could not export {name}"))?;
-    bar.finish_and_clear();
-    Report::add_export(&paths::run_dir(name), report::Export::of(&exported, widths))?;
-    let mut out = output::stdout();
-    if json {
-        let mut line = serde_json::to_value(&exported)?;
-        line["event"] = "export".into();
-        writeln!(out, "{line}")?;
-    } else {
-        print_export(&mut out, &exported)?;
-    }
-    Ok(())
-}
-
-/// The training that the command line asks for, or none if it was only to be printed.
-fn prepare(args: &Args) -> Result<Option<Trainer>> {
-    let say = |line: &str| note!("{line}");
-    if let Some(name) = &args.resume {
-        let run_dir = run_to_resume(name)?;
-        let mut checkpoint = Checkpoint::read(&run_dir)?;
-        if let Some(folder) = run_dir.file_name() {
-            checkpoint.job.name = folder.to_string_lossy().into_owned();
-        }
-        args.settings.apply(&mut checkpoint.job.recipe);
-        if args.print_recipe {
-            write!(output::stdout(), "{}", checkpoint.job.recipe.to_toml())?;
-            return Ok(None);
-        }
-        let job = &checkpoint.job;
-        let corpus = Corpus::load(&job.source, job.reading, &say)?;
-        return Ok(Some(
-            checkpoint.resume(corpus, train::device(args.device)?)?,
-        ));
-    }
-
-    let text = args.text.as_deref().map(std::path::absolute).transpose()?;
-    let source = Source::choose(text.as_deref(), args.corpus);
-    let plan = match args.flash()? {
-        Some((name, bytes)) => plan_for(args, &source, name, bytes)?,
-        None => {
-            let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
-            let mut recipe = Recipe::find(name)?;
-            args.settings.apply(&mut recipe);
-            Plan {
-                name: name.to_owned(),
-                recipe,
-                corpus: None,
-            }
-        }
-    };
-    plan.recipe.check()?;
-    if args.print_recipe {
-        write!(output::stdout(), "{}", plan.recipe.to_toml())?;
-        return Ok(None);
-    }
-    let name = match &args.name {
-        Some(name) => checked_name(name)?,
-        None => default_name(args.text.as_deref(), &plan.name),
-    };
-    let mut job = Job::new(name, source, args.unicode, args.lossy, plan.recipe);
-    let corpus = match plan.corpus {
-        Some(corpus) => corpus,
-        None => Corpus::load(&job.source, job.reading, &say)?,
-    };
-    job.from = args.from.as_deref().map(float_weights_path).transpose()?;
-    let trainer = Trainer::new(job, corpus, train::device(args.device)?)?;
-    keep_unfinished(&trainer.job.name)?;
-    Ok(Some(trainer))
-}
-
-/// What is to be trained by, and the text if it had to be read to know.
-struct Plan {
-    name: String,
-    recipe: Recipe,
-    corpus: Option<Corpus>,
-}
-
 impl Args {
     /// The flash that settings are to be chosen for, with a name for it.
-    fn flash(&self) -> Result<Option<(String, usize)>> {
+    ///
+    /// # Errors
+    /// When there is no such board.
+    pub fn flash(&self) -> Result<Option<(String, usize)>> {
         match (self.budget, &self.board) {
             (Some(bytes), _) if bytes % 1024 == 0 => {
                 Ok(Some((format!("{}k", bytes / 1024), bytes)))
@@ -272,139 +153,13 @@ impl Args {
     }
 }
 
-/// Chooses settings for so many bytes of flash: the symbols of the text decide what fits.
-fn plan_for(args: &Args, source: &Source, name: String, bytes: usize) -> Result<Plan> {
-    let reading = Reading {
-        unicode: args.unicode,
-        lossy: args.lossy,
-        printable: false,
-    };
-    let corpus = Corpus::load(source, reading, &|line| note!("{line}"))?;
-    let symbols = corpus.alphabet.len();
-    let mut recipe = budget::recipe(bytes, symbols, args.settings.bits)?;
-    args.settings.apply(&mut recipe);
-    note!("{}", budget::describe(&recipe, bytes, symbols));
-    Ok(Plan {
-        name,
-        recipe,
-        corpus: Some(corpus),
-    })
-}
-
-/// Moves a run of the same name that was interrupted out of the way, so that nothing is lost.
-fn keep_unfinished(name: &str) -> Result<()> {
-    let run_dir = paths::run_dir(name);
-    let checkpoint = Checkpoint::read(&run_dir).ok();
-    let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.done() < 1.0) else {
-        return Ok(());
-    };
-    let suffix = format!("-at-{}", checkpoint.step());
-    let kept = shortened(name, MAX_NAME_BYTES - suffix.len()).to_owned() + &suffix;
-    let kept_dir = paths::run_dir(&kept);
-    if kept_dir.exists() {
-        std::fs::remove_dir_all(&kept_dir)
-            .with_context(|| format!("cannot replace '{}'", kept_dir.display()))?;
-    }
-    std::fs::rename(&run_dir, &kept_dir)
-        .with_context(|| format!("cannot move '{}' out of the way", run_dir.display()))?;
-    note!("note: the unfinished run '{name}' is now '{kept}' (--resume {kept} goes on with it)");
-    Ok(())
-}
-
-/// As much of the beginning of `name` as fits `bytes`.
-fn shortened(name: &str, bytes: usize) -> &str {
-    &name[..name.floor_char_boundary(bytes)]
-}
-
-/// A name that a user chose, if it can be a folder's and fits an image.
-fn checked_name(name: &str) -> Result<String> {
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    ensure!(
-        !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed),
-        "the name '{name}' cannot be used; take letters, digits, '-', '_' and '.'"
-    );
-    ensure!(
-        name.len() <= MAX_NAME_BYTES,
-        "the name '{name}' is longer than {MAX_NAME_BYTES} bytes; take a shorter one"
-    );
-    Ok(name.to_owned())
-}
-
-/// A name made of the text's or the recipe's.
-fn default_name(text: Option<&Path>, recipe: &str) -> String {
-    let path = text.unwrap_or(Path::new(recipe));
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let sound = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
-    let name: String = stem
-        .trim_start_matches('.')
-        .chars()
-        .map(|c| if sound(c) { c } else { '-' })
-        .collect();
-    let name = shortened(&name, MAX_NAME_BYTES).to_owned();
-    if name.is_empty() {
-        "model".to_owned()
-    } else {
-        name
-    }
-}
-
-/// The folder of the run called `name`, or of the one that was saved last.
-fn run_to_resume(name: &str) -> Result<PathBuf> {
-    if !name.is_empty() {
-        return Ok(paths::run_dir(&checked_name(name)?));
-    }
-    let runs = paths::run_dir("");
-    std::fs::read_dir(&runs)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let saved = std::fs::metadata(checkpoint::path(&entry.path())).ok()?;
-            Some((saved.modified().ok()?, entry.path()))
-        })
-        .max()
-        .map(|(_, run_dir)| run_dir)
-        .with_context(|| format!("there is no run to resume in '{}'", runs.display()))
-}
-
-/// A flag that the first Ctrl-C sets; the second one ends the program at once.
-fn stop_on_ctrl_c(name: &str) -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    let name = name.to_owned();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            note!("\nstopped at once; {name} is as its last checkpoint left it");
-            std::process::exit(INTERRUPTED);
-        }
-        note!("\nsaving a checkpoint; press Ctrl-C again to stop at once");
-    })
-    .context("cannot listen to Ctrl-C")?;
-    Ok(stop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_of_a_run_comes_from_the_text_or_the_recipe() {
-        assert_eq!(default_name(None, "quick"), "quick");
-        assert_eq!(default_name(None, "my/own.toml"), "own");
-        assert_eq!(default_name(Some(Path::new("a b/c d.txt")), "quick"), "c-d");
-        assert_eq!(default_name(Some(Path::new("..")), "quick"), "model");
-        let long = "ж".repeat(40);
-        assert_eq!(
-            default_name(Some(Path::new(&long)), "quick"),
-            "ж".repeat(16)
-        );
-    }
-
-    #[test]
-    fn names_that_leave_the_runs_folder_or_do_not_fit_an_image_are_refused() {
-        for name in ["", "..", "a/b", ".x", &"a".repeat(33)] {
-            assert!(checked_name(name).is_err(), "{name}");
-        }
-        assert!(checked_name("my-model_2.1").is_ok());
-    }
+/// Hands over to the program that trains, with the same options.
+///
+/// # Errors
+/// When libtorch is missing or that program cannot be built or started.
+pub fn run(_checked: &Args) -> Result<()> {
+    let options = std::env::args_os()
+        .skip_while(|word| word != "train")
+        .skip(1);
+    Ok(trainer::become_it(options)?)
 }

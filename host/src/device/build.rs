@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
 use super::board::Board;
 use super::elf::{self, Footprint};
 use super::error::DeviceError;
 use crate::paths;
+use crate::toolchain::cargo;
 
 /// Flash that is kept for the program when a model is checked against a board before building; boards
 /// with more flash keep more, see [`Board::program_bytes`].
@@ -164,7 +165,7 @@ fn run_cargo(
     bin: &str,
     model: Option<(&str, OsString)>,
 ) -> Result<PathBuf, DeviceError> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo::cargo();
     cargo
         .current_dir(paths::project_dir())
         .args(["build", "--release", "--package", "firmware"])
@@ -185,11 +186,7 @@ fn run_cargo(
     let output = cargo
         .output()
         .map_err(|reason| DeviceError::Cargo { reason })?;
-    let linked = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    match linked {
+    match cargo::executable(&output.stdout) {
         Some(path) if output.status.success() => Ok(path),
         _ => Err(DeviceError::Build {
             board: board.name,

@@ -14,9 +14,6 @@ pub const VERSION: &str = "2.13.0";
 /// Whether set-up has a prebuilt libtorch for this platform; elsewhere torch-sys downloads one.
 pub const HAS_WHEELS: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
 
-/// The libraries of the libtorch that this very program was built with.
-const BUILT_WITH: Option<&str> = option_env!("INKLING_LIBTORCH_LIB");
-
 const NAME: &str = "libtorch";
 
 /// Who says which libtorch to use.
@@ -108,14 +105,21 @@ pub fn check() -> Finding {
             None => ready(&dir),
             Some(fault) => Finding::missing(NAME, fault, SETUP),
         },
-        Source::Nowhere => match BUILT_WITH {
-            Some(lib) if Path::new(lib).is_dir() => {
-                Finding::ready(NAME, format!("downloaded by the build to {lib}"))
-            }
-            _ if HAS_WHEELS => Finding::missing(NAME, "not set up", SETUP),
-            _ => Finding::ready(NAME, "will be downloaded by the first build that trains"),
-        },
+        Source::Nowhere if HAS_WHEELS => Finding::missing(NAME, "not set up", SETUP),
+        Source::Nowhere => Finding::ready(NAME, "is downloaded by the build of the trainer"),
     }
+}
+
+/// What is wrong with the libtorch that somebody has chosen, and what mends it. Where nobody has,
+/// nothing is: the build of the trainer downloads one.
+#[must_use]
+pub fn broken() -> Option<(String, String)> {
+    let finding = check();
+    let is_chosen = source() != Source::Nowhere;
+    finding
+        .mend
+        .filter(|_| is_chosen)
+        .map(|mend| (finding.detail, mend))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What Inkling needs on a PC, and what of it is there.
 //!
-//! Everything is found by looking at files, so that a check takes milliseconds and works in a
-//! build without the feature `train`. Nothing here downloads, installs or writes: `doctor` prints
+//! Everything is found by looking at files, so that a check takes milliseconds and needs nothing of
+//! what it looks for. Nothing here downloads, installs or writes: `doctor` prints
 //! these findings and `cargo xtask setup` mends them.
 
 use std::path::{Path, PathBuf};
@@ -13,9 +13,11 @@ use serde::Serialize;
 use crate::corpus::Standard;
 use crate::paths;
 
+pub mod cargo;
 pub mod libtorch;
 pub mod rp2040js;
 pub mod tools;
+pub mod trainer;
 
 /// The command that mends nearly everything.
 pub const SETUP: &str = "cargo xtask setup";

@@ -74,10 +74,10 @@ pub fn all() -> Vec<Step> {
         },
         step(
             "clippy",
-            "no lint complains, with and without libtorch, on the PC and on boards",
+            "no lint complains, on the PC and on boards",
             [
                 clippy("-p firmware -p xtask --all-targets"),
-                clippy("-p host --all-targets"),
+                clippy("-p host -p trainer --all-targets"),
             ]
             .into_iter()
             .chain(BOARDS.iter().map(|board| {
@@ -88,8 +88,10 @@ pub fn all() -> Vec<Step> {
         step(
             "docs",
             "the documentation has no broken link",
-            [cargo("doc --locked --no-deps -p firmware -p host -p xtask")
-                .env("RUSTDOCFLAGS", "-D warnings")],
+            [
+                cargo("doc --locked --no-deps -p firmware -p host -p trainer -p xtask")
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            ],
         ),
         step(
             "engine",
@@ -104,8 +106,13 @@ pub fn all() -> Vec<Step> {
         ),
         step(
             "host",
-            "training, export, commands and the firmware on emulators keep their promises",
+            "export, commands and the firmware on emulators keep their promises",
             [test("host")],
+        ),
+        step(
+            "trainer",
+            "training keeps its promises",
+            [test("trainer")],
         ),
     ]
 }

@@ -2,10 +2,10 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::network::{Dropped, State, forward};
-use super::random::{Purpose, seed_torch};
-use super::weights::{Shape, Weights};
-use crate::corpus::Alphabet;
+use crate::network::{Dropped, State, forward};
+use crate::random::{Purpose, seed_torch};
+use crate::weights::{Shape, Weights};
+use host::corpus::Alphabet;
 
 /// Symbols of a stream that are read at once, at most.
 const LONGEST_PIECE: i64 = 2048;

@@ -11,12 +11,12 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use super::TrainError;
-use super::adam::Adam;
-use super::network::State;
-use super::store::{self, Archive};
-use super::trainer::{Job, Progress, Tensors, Trainer};
-use crate::corpus::Corpus;
+use crate::TrainError;
+use crate::adam::Adam;
+use crate::network::State;
+use crate::store::{self, Archive};
+use crate::trainer::{Job, Progress, Tensors, Trainer};
+use host::corpus::Corpus;
 
 const FORMAT: &str = "inkling-checkpoint-1";
 const SCALES: &str = "scales";
@@ -143,7 +143,7 @@ impl Checkpoint {
                 expected: self.header.corpus_sha256,
             });
         }
-        Trainer::cut(&self.job, &corpus)?;
+        Trainer::cut(&self.job, &corpus, device)?;
         let shape = Trainer::shape_of(&self.job, &corpus);
         let tensors = (|| {
             let file = SafeTensors::deserialize(&self.bytes).map_err(|error| error.to_string())?;

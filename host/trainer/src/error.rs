@@ -3,9 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::corpus::CorpusError;
-use crate::quantize::QuantizeError;
-use crate::report::ReportError;
+use host::corpus::CorpusError;
+use host::quantize::QuantizeError;
+use host::recipe::RecipeError;
+use host::report::ReportError;
 
 /// Why a training could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -13,44 +14,9 @@ pub enum TrainError {
     /// The text could not be used.
     #[error(transparent)]
     Corpus(#[from] CorpusError),
-    /// No built-in recipe and no file has this name.
-    #[error("there is no recipe '{name}'; choose one of {known}, or the path of a TOML file")]
-    UnknownRecipe {
-        /// What was asked for.
-        name: String,
-        /// The built-in ones.
-        known: String,
-    },
-    /// A recipe cannot be read or understood.
-    #[error("the recipe '{name}' cannot be used: {reason}")]
-    BadRecipe {
-        /// Its name or path.
-        name: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A setting is outside what makes sense.
-    #[error("{setting} is {value}, but it must be {wanted}")]
-    BadSetting {
-        /// The setting as recipes call it.
-        setting: &'static str,
-        /// Its value.
-        value: String,
-        /// What is accepted.
-        wanted: &'static str,
-    },
-    /// Not even the smallest model fits a budget.
-    #[error(
-        "no model of {symbols} symbols fits {budget} bytes; the smallest takes {least}, so give at least --budget {least}"
-    )]
-    BudgetTooSmall {
-        /// Bytes there are.
-        budget: usize,
-        /// Symbols of the text.
-        symbols: usize,
-        /// Bytes there must be.
-        least: usize,
-    },
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
     /// The training part is too short for even one prediction.
     #[error("the text has only {characters} characters; training needs at least 3")]
     TooShort {
@@ -62,6 +28,14 @@ pub enum TrainError {
         "no CUDA device can be used; train with --device cpu, or link a libtorch built for CUDA"
     )]
     NoCuda,
+    /// The settings ask for what only the CPU can do.
+    #[error(
+        "fine_tune is {fine_tune}, but weights are rounded in training on the CPU only; train with --device cpu"
+    )]
+    RoundingOffCpu {
+        /// The setting.
+        fine_tune: f64,
+    },
     /// There is nothing to resume.
     #[error("there is no run to resume in '{}'; start one without --resume", .0.display())]
     NoCheckpoint(PathBuf),

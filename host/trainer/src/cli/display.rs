@@ -6,9 +6,9 @@ use std::time::Duration;
 use console::style;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
-use crate::evaluate;
-use crate::train::Observer;
-use crate::train::events::{Event, Step};
+use crate::Observer;
+use crate::events::{Event, Step};
+use host::evaluate;
 
 /// Ticks of the bar.
 const TICKS: u64 = 1000;

@@ -7,7 +7,7 @@
 
 use pulp::Arch;
 
-use super::weights::Shape;
+use crate::weights::Shape;
 
 mod cells;
 mod functions;

@@ -1,5 +1,5 @@
 //! Tells the programs and tests of this package where libtorch is, so that they start without
-//! `LD_LIBRARY_PATH`. Without the feature `train` nothing here names libtorch and nothing is done.
+//! `LD_LIBRARY_PATH`.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -7,7 +7,6 @@ fn main() {
     let Ok(lib) = std::env::var("DEP_TCH_LIBTORCH_LIB") else {
         return;
     };
-    println!("cargo::rustc-env=INKLING_LIBTORCH_LIB={lib}");
     // Windows has no run-time path in programs: it looks in PATH.
     if std::env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "unix") {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");

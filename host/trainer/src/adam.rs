@@ -2,8 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::recipe::{Optimizer, Schedule};
-use super::weights::Shape;
+use crate::weights::Shape;
+use host::recipe::{Optimizer, Schedule};
 
 /// What Adam remembers: the mean gradient and the mean squared one.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ mod tests {
     use tch::nn::{self, OptimizerConfig};
 
     use super::*;
-    use crate::train::recipe::Recipe;
+    use host::recipe::Recipe;
 
     #[test]
     fn updates_agree_with_libtorchs_own_optimizer() {

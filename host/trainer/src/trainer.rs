@@ -5,21 +5,21 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use super::TrainError;
-use super::adam::{self, Adam};
-use super::evaluate;
-use super::feed::{Cut, Feed};
-use super::network::{Dropped, State};
-use super::random::{Purpose, draw, seed_torch};
-use super::recipe::{AlphabetKind, Quantization, Recipe};
-use super::rounding;
-use super::store;
-use super::weights::Shape;
-use super::workers::{Part, Task, Workers};
-use crate::corpus::{Corpus, Reading, Source};
-use crate::quantize::Widths;
-use crate::quantize::float::shares;
-use crate::report::{Point, Sample};
+use crate::TrainError;
+use crate::adam::{self, Adam};
+use crate::evaluate;
+use crate::feed::{Cut, Feed};
+use crate::network::{Dropped, State};
+use crate::random::{Purpose, draw, seed_torch};
+use crate::rounding;
+use crate::store;
+use crate::weights::Shape;
+use crate::workers::{Part, Task, Workers};
+use host::corpus::{Corpus, Reading, Source};
+use host::quantize::Widths;
+use host::quantize::float::shares;
+use host::recipe::{AlphabetKind, Quantization, Recipe};
+use host::report::{Point, Sample};
 
 /// Parallel streams for the measurements on the way.
 const VALIDATION_STREAMS: i64 = 64;
@@ -64,13 +64,13 @@ impl Job {
 pub struct Trainer {
     /// What is trained.
     pub job: Job,
-    pub(super) shape: Shape,
-    pub(super) corpus: Corpus,
+    pub(crate) shape: Shape,
+    pub(crate) corpus: Corpus,
     /// `[V]`: the share of each symbol in the training part.
     frequencies: Vec<f64>,
-    pub(super) device: Device,
-    pub(super) progress: Progress,
-    pub(super) tensors: Tensors,
+    pub(crate) device: Device,
+    pub(crate) progress: Progress,
+    pub(crate) tensors: Tensors,
     feed: Feed,
     workers: Workers,
     /// The weights that workers compute with: the same memory, or rounded copies.
@@ -120,7 +120,7 @@ impl Trainer {
     /// # Errors
     /// When a setting makes no sense, the text is too short, or the weights to start with do not fit.
     pub fn new(job: Job, corpus: Corpus, device: Device) -> Result<Self, TrainError> {
-        let cut = Self::cut(&job, &corpus)?;
+        let cut = Self::cut(&job, &corpus, device)?;
         let shape = Self::shape_of(&job, &corpus);
         let weights = match &job.from {
             Some(path) => store::start(path, &shape, &corpus.alphabet)?.to_device(device),
@@ -144,7 +144,7 @@ impl Trainer {
     }
 
     /// A training in the middle.
-    pub(super) fn assemble(
+    pub(crate) fn assemble(
         job: Job,
         corpus: Corpus,
         device: Device,
@@ -183,7 +183,7 @@ impl Trainer {
     }
 
     /// The dimensions that follow from the recipe and the text.
-    pub(super) fn shape_of(job: &Job, corpus: &Corpus) -> Shape {
+    pub(crate) fn shape_of(job: &Job, corpus: &Corpus) -> Shape {
         Shape {
             symbols: corpus.alphabet.len() as i64,
             embedding: job.recipe.model.embedding,
@@ -196,8 +196,12 @@ impl Trainer {
     ///
     /// # Errors
     /// When a setting makes no sense or the text is too short.
-    pub(super) fn cut(job: &Job, corpus: &Corpus) -> Result<Cut, TrainError> {
+    pub(crate) fn cut(job: &Job, corpus: &Corpus, device: Device) -> Result<Cut, TrainError> {
         job.recipe.check()?;
+        let fine_tune = job.recipe.quantization.fine_tune;
+        if rounded_widths(&job.recipe).is_some() && device != Device::Cpu {
+            return Err(TrainError::RoundingOffCpu { fine_tune });
+        }
         let characters = corpus.training().len();
         if characters < 2 {
             return Err(TrainError::TooShort {
@@ -407,7 +411,7 @@ impl Trainer {
         let _ = average.lerp_(weights, 1.0 - memory);
     }
 
-    pub(super) fn diverged(&self, loss: f64) -> TrainError {
+    pub(crate) fn diverged(&self, loss: f64) -> TrainError {
         TrainError::Diverged {
             step: self.progress.step + 1,
             loss,
@@ -434,7 +438,7 @@ impl Trainer {
     }
 
     /// The weights to keep: the best average where one was measured, else the last.
-    pub(super) fn result(&self) -> &Tensor {
+    pub(crate) fn result(&self) -> &Tensor {
         match self.progress.best {
             Some(_) => &self.tensors.best,
             None => &self.tensors.average,

@@ -11,9 +11,9 @@ use firmware::fixed::{
 use firmware::kernels::Bits;
 use tch::{Kind, Tensor};
 
-use super::weights::{Entry, Shape, Weights};
-use crate::quantize::float::{FloatLayer, FloatModel};
-use crate::quantize::{QuantizeError, Widths, quantize};
+use crate::weights::{Entry, Shape, Weights};
+use host::quantize::float::{FloatLayer, FloatModel};
+use host::quantize::{QuantizeError, Widths, quantize};
 
 /// Whether a matrix is kept in few bits, and in how many.
 fn bits(entry: &Entry, widths: Widths) -> Option<Bits> {
@@ -186,7 +186,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::train::native::{Batch, Network, Rounding};
+    use crate::native::{Batch, Network, Rounding};
 
     #[test]
     fn rounded_weights_are_what_an_export_holds() {

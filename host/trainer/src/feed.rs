@@ -2,8 +2,8 @@
 
 use tch::{Device, Tensor};
 
-use super::random::{Purpose, draw};
-use super::recipe::{Data, Order};
+use crate::random::{Purpose, draw};
+use host::recipe::{Data, Order};
 
 /// How a training text is read for a recipe. The text itself stays where it is, a byte per character.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use firmware::fixed::HIDDEN_ONE;
 use firmware::kernels::Bits;
 use tch::{Device, TchError, Tensor};
 
-use super::native::{Batch, Network, Rounding};
-use super::network::{Dropped, State, forward};
-use super::weights::{Shape, Weights};
+use crate::native::{Batch, Network, Rounding};
+use crate::network::{Dropped, State, forward};
+use crate::weights::{Shape, Weights};
 
 /// A part of a window.
 #[derive(Debug)]
@@ -230,7 +230,7 @@ mod tests {
     use tch::Kind;
 
     use super::*;
-    use crate::train::recipe::Regularization;
+    use host::recipe::Regularization;
 
     /// The largest difference between two tensors, measured in the larger numbers of the second.
     fn gap(ours: &Tensor, theirs: &Tensor) -> f64 {

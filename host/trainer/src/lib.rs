@@ -1,12 +1,13 @@
-//! Training: from a [`Corpus`](crate::corpus::Corpus) to `runs/NAME/weights.safetensors`.
+//! Training: from a [`Corpus`](host::corpus::Corpus) to `runs/NAME/weights.safetensors`.
 //!
-//! The only part of Inkling that needs libtorch. [`Recipe`] says how, [`Trainer`] holds everything
+//! A crate of its own, since it is the only part of Inkling that needs libtorch: every other command
+//! builds and runs without. [`Recipe`](host::recipe::Recipe) says how, [`Trainer`] holds everything
 //! that changes from step to step, [`run`](run::run) drives it and tells an [`Observer`], and
 //! [`checkpoint`] makes an interrupted run go on as if nothing had happened.
 
 mod adam;
-pub mod budget;
 pub mod checkpoint;
+pub mod cli;
 mod error;
 pub mod evaluate;
 pub mod events;
@@ -14,7 +15,6 @@ mod feed;
 mod native;
 mod network;
 mod random;
-pub mod recipe;
 mod rounding;
 pub mod run;
 mod store;
@@ -24,9 +24,10 @@ mod workers;
 
 pub use error::TrainError;
 pub use events::Observer;
-pub use recipe::Recipe;
 pub use trainer::{Job, Trainer};
 pub use weights::Shape;
+
+use host::cli::train::DeviceChoice;
 
 /// The device called `name`: `auto`, `cpu` or `cuda`.
 ///
@@ -39,16 +40,4 @@ pub fn device(choice: DeviceChoice) -> Result<tch::Device, TrainError> {
         DeviceChoice::Cuda if tch::Cuda::is_available() => Ok(tch::Device::Cuda(0)),
         DeviceChoice::Cuda => Err(TrainError::NoCuda),
     }
-}
-
-/// Where to compute.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum DeviceChoice {
-    /// The GPU if libtorch can use one (untested), else the CPU
-    #[default]
-    Auto,
-    /// The CPU
-    Cpu,
-    /// The first GPU: untested, nobody has tried it yet
-    Cuda,
 }

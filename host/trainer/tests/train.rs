@@ -1,7 +1,6 @@
 //! What training promises: it learns, it repeats itself exactly, it goes on where it stopped, and
 //! it says in one sentence what went wrong.
 
-#![cfg(feature = "train")]
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -13,12 +12,12 @@ use host::corpus::{Corpus, Reading, Source};
 use host::export::Losses;
 use host::quantize::float::FloatModel;
 use host::quantize::{Widths, quantize};
+use host::recipe::{Length, Order, Recipe};
 use host::report::{Export, Point, Report, State};
-use host::train::checkpoint::{self, Checkpoint};
-use host::train::events::Event;
-use host::train::recipe::{Length, Order, Recipe};
-use host::train::run::{Outcome, run};
-use host::train::{Job, Observer, TrainError, Trainer};
+use trainer::checkpoint::{self, Checkpoint};
+use trainer::events::Event;
+use trainer::run::{Outcome, run};
+use trainer::{Job, Observer, TrainError, Trainer};
 
 /// libtorch's random generator belongs to the whole process, so only one test may train at a time.
 fn alone() -> MutexGuard<'static, ()> {
@@ -512,10 +511,10 @@ mod command_line {
 
     use super::{alone, text};
 
-    /// `host train` in a folder of its own.
+    /// What `host train` starts, in a folder of its own.
     fn train(folder: &Path, args: &[&str]) -> Command {
-        let mut command = Command::cargo_bin("host").unwrap();
-        command.current_dir(folder).arg("train").args(args);
+        let mut command = Command::cargo_bin("inkling-trainer").unwrap();
+        command.current_dir(folder).args(args);
         command
     }
 

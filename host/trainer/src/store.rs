@@ -7,10 +7,10 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use tch::{Kind, Tensor};
 
-use super::TrainError;
-use super::weights::{Entry, Shape};
-use crate::corpus::Alphabet;
-use crate::paths;
+use crate::TrainError;
+use crate::weights::{Entry, Shape};
+use host::corpus::Alphabet;
+use host::paths;
 
 /// Named tensors and strings on their way to a file.
 #[derive(Debug, Default)]

@@ -6,8 +6,7 @@
 
 use firmware::image::{BLOCK, Dimensions};
 
-use super::TrainError;
-use super::recipe::{Length, Model, Recipe};
+use super::{Length, Model, Recipe, RecipeError};
 use crate::device::Board;
 
 /// What the recipes of budgets inherit from.
@@ -68,7 +67,7 @@ const fn anchor(
 ///
 /// # Errors
 /// When not even the smallest model fits.
-pub fn recipe(budget: usize, symbols: usize, bits: Option<u8>) -> Result<Recipe, TrainError> {
+pub fn recipe(budget: usize, symbols: usize, bits: Option<u8>) -> Result<Recipe, RecipeError> {
     let mut recipe = Recipe::find(BASE)?;
     recipe.model.layers = 1;
     let candidates = bits.map_or(vec![8, 4], |bits| vec![bits]);
@@ -88,7 +87,7 @@ pub fn recipe(budget: usize, symbols: usize, bits: Option<u8>) -> Result<Recipe,
     let model = &mut recipe.model;
     let Some((hidden, bits)) = largest else {
         model.hidden = BLOCK as i64;
-        return Err(TrainError::BudgetTooSmall {
+        return Err(RecipeError::BudgetTooSmall {
             budget,
             symbols,
             least: image_bytes(model, symbols).unwrap_or_default(),
@@ -235,7 +234,7 @@ mod tests {
                     prop_assert!((0.005..=0.01).contains(&recipe.optimizer.learning_rate));
                     prop_assert!((3_000..=14_000).contains(&steps(&recipe)));
                 }
-                Err(TrainError::BudgetTooSmall { least, .. }) => {
+                Err(RecipeError::BudgetTooSmall { least, .. }) => {
                     prop_assert!(least > budget);
                     prop_assert!(recipe(least, symbols, bits).is_ok());
                     prop_assert!(recipe(least - 1, symbols, bits).is_err());

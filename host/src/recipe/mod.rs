@@ -8,8 +8,12 @@ use firmware::kernels::Bits;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::TrainError;
 use crate::quantize::Widths;
+
+pub mod budget;
+mod error;
+
+pub use error::RecipeError;
 
 /// The recipe that is used when none is named.
 pub const DEFAULT_RECIPE: &str = "quick";
@@ -217,8 +221,8 @@ impl Recipe {
     ///
     /// # Errors
     /// When there is none, or when it is no valid recipe.
-    pub fn find(name: &str) -> Result<Self, TrainError> {
-        let bad = |reason: String| TrainError::BadRecipe {
+    pub fn find(name: &str) -> Result<Self, RecipeError> {
+        let bad = |reason: String| RecipeError::Bad {
             name: name.to_owned(),
             reason,
         };
@@ -245,8 +249,8 @@ impl Recipe {
     ///
     /// # Errors
     /// When it is something else.
-    pub fn from_toml(text: &str) -> Result<Self, TrainError> {
-        toml::from_str(text).map_err(|error| TrainError::BadRecipe {
+    pub fn from_toml(text: &str) -> Result<Self, RecipeError> {
+        toml::from_str(text).map_err(|error| RecipeError::Bad {
             name: "of the run".to_owned(),
             reason: one_line(error.message()),
         })
@@ -256,7 +260,7 @@ impl Recipe {
     ///
     /// # Errors
     /// Names the first such setting and what it may be.
-    pub fn check(&self) -> Result<(), TrainError> {
+    pub fn check(&self) -> Result<(), RecipeError> {
         let whole = |setting, value: i64, most: i64, wanted| {
             ensure((1..=most).contains(&value), setting, value, wanted)
         };
@@ -343,9 +347,9 @@ fn ensure(
     setting: &'static str,
     value: impl ToString,
     wanted: &'static str,
-) -> Result<(), TrainError> {
+) -> Result<(), RecipeError> {
     let value = value.to_string();
-    holds.then_some(()).ok_or(TrainError::BadSetting {
+    holds.then_some(()).ok_or(RecipeError::Setting {
         setting,
         value,
         wanted,
@@ -353,8 +357,8 @@ fn ensure(
 }
 
 /// The table of the recipe called `name`, on top of those that it inherits.
-fn resolve(name: &str, beside: Option<&Path>, depth: usize) -> Result<Table, TrainError> {
-    let bad = |reason: String| TrainError::BadRecipe {
+fn resolve(name: &str, beside: Option<&Path>, depth: usize) -> Result<Table, RecipeError> {
+    let bad = |reason: String| RecipeError::Bad {
         name: name.to_owned(),
         reason,
     };
@@ -377,18 +381,18 @@ fn resolve(name: &str, beside: Option<&Path>, depth: usize) -> Result<Table, Tra
 }
 
 /// The text of a recipe and, if it is a file, the folder that its relatives are looked for in.
-fn read(name: &str, beside: Option<&Path>) -> Result<(String, Option<PathBuf>), TrainError> {
+fn read(name: &str, beside: Option<&Path>) -> Result<(String, Option<PathBuf>), RecipeError> {
     if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
         return Ok(((*text).to_owned(), None));
     }
     let path = beside.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
     if !path.is_file() {
-        return Err(TrainError::UnknownRecipe {
+        return Err(RecipeError::Unknown {
             name: name.to_owned(),
             known: Recipe::names().collect::<Vec<_>>().join(", "),
         });
     }
-    let text = std::fs::read_to_string(&path).map_err(|error| TrainError::BadRecipe {
+    let text = std::fs::read_to_string(&path).map_err(|error| RecipeError::Bad {
         name: name.to_owned(),
         reason: error.to_string(),
     })?;

@@ -4,8 +4,8 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::recipe::Regularization;
-use super::weights::{Shape, Weights};
+use crate::weights::{Shape, Weights};
+use host::recipe::Regularization;
 
 /// What an LSTM remembers between windows: `[layers, batch, hidden]` each.
 #[derive(Debug)]

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::events::{Event, Observer, Step};
-use super::recipe::Length;
-use super::store::Archive;
-use super::trainer::Trainer;
-use super::{TrainError, checkpoint};
-use crate::report::{Point, Report, Sample, State, TextStatistics};
+use crate::events::{Event, Observer, Step};
+use crate::store::Archive;
+use crate::trainer::Trainer;
+use crate::{TrainError, checkpoint};
+use host::recipe::Length;
+use host::report::{Point, Report, Sample, State, TextStatistics};
 
 /// A training part shorter than so many characters per weight is learned by heart.
 const CHARACTERS_PER_WEIGHT: f64 = 0.5;

@@ -1,0 +1,5 @@
+//! The program behind `host train`: it takes the same options.
+
+fn main() -> std::process::ExitCode {
+    trainer::cli::main()
+}
