@@ -109,11 +109,7 @@ pub fn all() -> Vec<Step> {
             "export, commands and the firmware on emulators keep their promises",
             [test("host")],
         ),
-        step(
-            "trainer",
-            "training keeps its promises",
-            [test("trainer")],
-        ),
+        step("trainer", "training keeps its promises", [test("trainer")]),
     ]
 }
 
