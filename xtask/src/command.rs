@@ -77,8 +77,12 @@ impl Invocation {
         Ok(())
     }
 
-    /// Runs it and shows what it prints as it comes; `watch` gets the same line by line.
-    pub fn run_watched(&self, mut watch: impl FnMut(&str)) -> anyhow::Result<()> {
+    /// Runs it and writes what it prints to `shown` as it comes; `watch` gets the same line by line.
+    pub fn run_watched(
+        &self,
+        shown: &mut dyn Write,
+        mut watch: impl FnMut(&str),
+    ) -> anyhow::Result<()> {
         let context = || format!("cannot start `{self}`");
         // One pipe for both outputs keeps their lines in order.
         let (reader, writer) = io::pipe().with_context(context)?;
@@ -95,7 +99,7 @@ impl Invocation {
         loop {
             match printed.recv_timeout(Duration::from_millis(200)) {
                 Ok(bytes) => {
-                    io::stdout().write_all(&bytes)?;
+                    shown.write_all(&bytes)?;
                     rest.extend(bytes);
                     while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
                         let line: Vec<u8> = rest.drain(..=end).collect();
@@ -183,13 +187,14 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_watched_command_is_seen_to_its_last_line_and_not_beyond() {
-        let mut seen = Vec::new();
+        let (mut shown, mut seen) = (Vec::new(), Vec::new());
         let script =
             "(sleep 30; echo four) & echo one; echo two >&2; printf 'thr'; echo ee; exit 7";
         let error = Invocation::new("sh")
             .args(["-c", script])
-            .run_watched(|line| seen.push(line.to_owned()))
+            .run_watched(&mut shown, |line| seen.push(line.to_owned()))
             .expect_err("it exits with 7");
+        assert_eq!(shown, b"one\ntwo\nthree\n");
         assert_eq!(seen, ["one", "two", "three"]);
         assert!(error.to_string().ends_with("failed (exit status: 7)"));
     }

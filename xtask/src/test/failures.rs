@@ -5,6 +5,8 @@
 
 use std::mem;
 
+use crate::command::Invocation;
+
 /// Reads the lines and collects the commands that repeat each failure.
 #[derive(Debug)]
 pub struct Failures {
@@ -40,9 +42,14 @@ impl Failures {
         }
     }
 
-    /// The commands that repeat what failed, one a test, or one for a program that crashed.
-    pub fn into_commands(self) -> Vec<String> {
-        self.commands
+    /// The commands that repeat what failed: one a test, one for a program that crashed, or `whole`
+    /// where it was no test that failed.
+    pub fn into_commands(self, whole: &Invocation) -> Vec<String> {
+        if self.commands.is_empty() {
+            vec![whole.to_string()]
+        } else {
+            self.commands
+        }
     }
 
     fn program_failed(&mut self, options: &str) {
@@ -82,7 +89,7 @@ mod tests {
     fn commands(printed: &str) -> Vec<String> {
         let mut failures = Failures::new();
         printed.lines().for_each(|line| failures.read(line));
-        failures.into_commands()
+        failures.into_commands(&Invocation::parse("cargo test"))
     }
 
     #[test]
@@ -168,9 +175,8 @@ Caused by:
     }
 
     #[test]
-    fn what_passes_leaves_nothing_to_repeat() {
-        let printed = "running 1 test\ntest good ... ok\n\ntest result: ok. 1 passed; 0 failed\n";
-        assert!(commands(printed).is_empty());
-        assert!(commands("error: could not compile `owl` (lib)\n").is_empty());
+    fn what_is_no_failed_test_is_repeated_whole() {
+        let printed = "test result: ok. 1 passed; 0 failed\nerror: could not compile `owl` (lib)\n";
+        assert_eq!(commands(printed), ["cargo test"]);
     }
 }

@@ -3,12 +3,15 @@
 //! The quick steps come first. A failure ends nothing, so that one run tells all there is to mend; the
 //! summary names what failed, down to the single test, as the command that repeats it.
 
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 use crate::setup;
-use steps::{Step, Verdict};
+use steps::{Ended, Step, Verdict};
 
 mod failures;
 mod steps;
@@ -48,12 +51,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let start = Instant::now();
     let mut failed = Vec::new();
     let mut lines = Vec::new();
+    let mut beside = start_beside(&steps, args.fail_fast);
     for step in &steps {
         println!("\n==> {}: {}", step.name, step.promise);
-        let step_start = Instant::now();
-        let verdict = step.run();
-        lines.push(line(&verdict, step.name, step_start.elapsed()));
-        match verdict {
+        let ended = match beside.remove(step.name) {
+            Some(handle) => joined(handle)?,
+            None => step.run(),
+        };
+        lines.push(line(&ended.verdict, step.name, ended.time));
+        match ended.verdict {
             Verdict::Passed => {}
             Verdict::Skipped(why) => println!("skipped: {why}"),
             Verdict::Failed(parts) => {
@@ -75,6 +81,34 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Steps that run in the background, by their names.
+type Beside = HashMap<&'static str, JoinHandle<Ended>>;
+
+/// Starts the steps that may run beside those before them; none if a failure may end it all.
+fn start_beside(steps: &[Step], fail_fast: bool) -> Beside {
+    let later = steps
+        .iter()
+        .skip(1)
+        .filter(|step| step.beside && !fail_fast);
+    later
+        .map(|step| {
+            let name = step.name;
+            println!(
+                "{name} runs beside what comes before it; what it prints is shown in its turn"
+            );
+            let step = step.clone();
+            (name, thread::spawn(move || step.run_silently()))
+        })
+        .collect()
+}
+
+/// Waits for a step that runs in the background, and shows what it printed.
+fn joined(handle: JoinHandle<Ended>) -> anyhow::Result<Ended> {
+    let ended = handle.join().map_err(|_| anyhow!("a step panicked"))?;
+    io::stdout().write_all(&ended.printed)?;
+    Ok(ended)
 }
 
 /// The steps that the user named, or all.
