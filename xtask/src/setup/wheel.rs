@@ -222,7 +222,7 @@ mod tests {
         assert!(downloaded(&wheel, dir.path()).is_err());
         fs::write(&path, "abc").expect("a file");
         assert_eq!(downloaded(&wheel, dir.path()).expect("sound"), path);
-        for (other, told) in [("abd", "has the SHA-256 a52d159f"), ("abcd", "has 4 bytes")] {
+        for (other, told) in [("xyz", "has the SHA-256 3608bca1"), ("abcd", "has 4 bytes")] {
             fs::write(&path, other).expect("a file");
             let error = downloaded(&wheel, dir.path()).expect_err("another wheel");
             assert!(error.to_string().contains(told), "{error}");
