@@ -159,11 +159,15 @@ fn in_script(mut command: Command) -> Child {
 fn end(mut child: Child, board: impl Write) -> Output {
     drop(child.stdin.take());
     let mut board = board;
+    // Ever more slowly: what a starved program does not read must not fill the line, which would cut
+    // a passage's end short.
+    let mut pause = Duration::from_millis(50);
     let deadline = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
         // Fails when the program has gone in the meantime.
         let _ = board.write_all(PASSAGE_END);
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(pause);
+        pause = (pause * 5 / 4).min(Duration::from_secs(5));
     }
     ended(child)
 }
