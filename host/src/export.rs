@@ -1,6 +1,7 @@
 //! From a run's float weights to the files that ship: image, quantized tensors, card.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::TensorView;
@@ -9,9 +10,11 @@ use serde::Serialize;
 
 use crate::evaluate::{bits, engine_loss};
 use crate::image::{AlignedImage, ModelParts};
-use crate::paths;
+use crate::name::Name;
 use crate::quantize::float::LoadError;
 use crate::quantize::{FloatModel, QuantizeError, Widths, quantize_for_export};
+use crate::runs::{IDENTITY_KEY, RunId};
+use crate::{output, paths, tensors};
 
 /// Metadata value that marks quantized tensors.
 pub const FORMAT: &str = "inkling-quantized-2";
@@ -89,20 +92,70 @@ impl Losses {
     }
 }
 
+/// The files of a model.
+const EXTENSIONS: [&str; 3] = ["img", "safetensors", "md"];
+
+/// Whose model files are that have a certain name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// There are none.
+    Nobody,
+    /// A model of this training.
+    Run(RunId),
+    /// A model of some other origin.
+    Unknown,
+}
+
+/// Whose model is called `name` in `folder`.
+#[must_use]
+pub fn owner(folder: &Path, name: &Name) -> Owner {
+    if is_free(folder, name) {
+        return Owner::Nobody;
+    }
+    let strings = tensors::metadata_of(&folder.join(format!("{name}.safetensors")));
+    let run = RunId::of_metadata(strings.unwrap_or_default().get(IDENTITY_KEY));
+    if run == RunId::default() {
+        Owner::Unknown
+    } else {
+        Owner::Run(run)
+    }
+}
+
+/// Whether no model is called `name` in `folder`.
+#[must_use]
+pub fn is_free(folder: &Path, name: &Name) -> bool {
+    // A dangling link is there as well.
+    let is_there = |extension| {
+        let file = folder.join(format!("{name}.{extension}"));
+        fs::symlink_metadata(file).is_ok()
+    };
+    !EXTENSIONS.into_iter().any(is_there)
+}
+
+/// Whether a model of `float` may be called `name` in `folder` without replacing another one.
+#[must_use]
+pub fn may_write(folder: &Path, name: &Name, float: &FloatModel) -> bool {
+    match owner(folder, name) {
+        Owner::Nobody => true,
+        Owner::Run(run) => run == float.run,
+        Owner::Unknown => false,
+    }
+}
+
 /// Quantizes `float` and writes `NAME.img`, `NAME.safetensors` and `NAME.md` into `folder`.
 ///
 /// # Errors
 /// When the model cannot be quantized or a file cannot be written.
 pub fn export(
     float: &FloatModel,
-    name: &str,
+    name: &Name,
     widths: Widths,
     folder: &Path,
     validation: Option<&[u8]>,
     progress: impl FnMut(u64) + Clone,
 ) -> Result<Exported, ExportError> {
     let mut parts = quantize_for_export(float, widths)?;
-    parts.name = name.to_owned();
+    parts.name = name.clone();
     let image = parts.to_image()?;
     let losses = validation.and_then(|symbols| Losses::measure(&image, float, symbols, progress));
 
@@ -120,7 +173,7 @@ pub fn export(
             source,
         })
     };
-    write(&exported.tensors, &tensors(&parts, float, losses)?)?;
+    write(&exported.tensors, &quantized(&parts, float, losses)?)?;
     write(&exported.card, card(&parts, float, &exported).as_bytes())?;
     write(&exported.image, image.bytes())?;
     Ok(exported)
@@ -140,7 +193,10 @@ pub fn comes_from(image: &AlignedImage, float: &FloatModel) -> bool {
     let Ok(mut parts) = quantize_for_export(float, widths) else {
         return false;
     };
-    parts.name = model.name().to_owned();
+    let Ok(name) = model.name().parse() else {
+        return false;
+    };
+    parts.name = name;
     parts
         .to_image()
         .is_ok_and(|made| made.bytes() == image.bytes())
@@ -165,12 +221,12 @@ impl<'a> Tensors<'a> {
 }
 
 /// The integers of the image as plain, unpacked tensors.
-fn tensors(
+fn quantized(
     parts: &ModelParts,
     float: &FloatModel,
     losses: Option<Losses>,
 ) -> Result<Vec<u8>, ExportError> {
-    let mut tensors = Tensors::default();
+    let mut all = Tensors::default();
     let (hidden, symbols) = (parts.hidden, parts.alphabet.len());
     for (index, layer) in parts.layers.iter().enumerate() {
         let name = |part: &str| format!("lstm.{index}.{part}");
@@ -178,26 +234,26 @@ fn tensors(
         let columns = layer.weights.columns;
         let weights = &layer.weights.values;
         let gates = &[hidden, 4];
-        tensors.add(name("inputs"), Dtype::I8, &[rows, hidden, 4], &layer.inputs)?;
-        tensors.add(name("bias"), Dtype::I32, gates, &layer.bias)?;
+        all.add(name("inputs"), Dtype::I8, &[rows, hidden, 4], &layer.inputs)?;
+        all.add(name("bias"), Dtype::I32, gates, &layer.bias)?;
         let scales = &layer.input_multipliers;
-        tensors.add(name("input_multipliers"), Dtype::I16, gates, scales)?;
-        tensors.add(name("weights"), Dtype::I8, &[hidden, 4, columns], weights)?;
-        tensors.add(name("multipliers"), Dtype::I16, gates, &layer.multipliers)?;
+        all.add(name("input_multipliers"), Dtype::I16, gates, scales)?;
+        all.add(name("weights"), Dtype::I8, &[hidden, 4, columns], weights)?;
+        all.add(name("multipliers"), Dtype::I16, gates, &layer.multipliers)?;
     }
     let output = &parts.output;
     let name = |part: &str| format!("output.{part}");
     let shape = &[symbols, output.weights.columns];
-    tensors.add(name("bias"), Dtype::I32, &[symbols], &output.bias)?;
-    tensors.add(name("weights"), Dtype::I8, shape, &output.weights.values)?;
-    tensors.add(
+    all.add(name("bias"), Dtype::I32, &[symbols], &output.bias)?;
+    all.add(name("weights"), Dtype::I8, shape, &output.weights.values)?;
+    all.add(
         name("multipliers"),
         Dtype::I16,
         &[symbols],
         &output.multipliers,
     )?;
-    let metadata = Some(metadata(parts, float, losses));
-    Ok(safetensors::serialize(tensors.0, metadata)?)
+    let metadata = metadata(parts, float, losses);
+    Ok(tensors::serialize(all.0, metadata)?)
 }
 
 /// What the tensors mean and where they come from.
@@ -205,17 +261,20 @@ fn metadata(
     parts: &ModelParts,
     float: &FloatModel,
     losses: Option<Losses>,
-) -> HashMap<String, String> {
+) -> BTreeMap<String, String> {
     let dimensions = parts.dimensions();
     let mut entries = vec![
         ("format", FORMAT.to_owned()),
-        ("name", parts.name.clone()),
+        ("name", parts.name.to_string()),
         ("alphabet", parts.alphabet.iter().collect()),
         ("weight_bits", dimensions.recurrent_bits.count().to_string()),
         ("output_bits", dimensions.output_bits.count().to_string()),
     ];
-    for key in ["recipe", "corpus", "source", "unicode", "steps"] {
+    for key in ["recipe", "corpus", "unicode", "steps"] {
         entries.extend(float.metadata.get(key).map(|value| (key, value.clone())));
+    }
+    if !float.run.as_str().is_empty() {
+        entries.push((IDENTITY_KEY, float.run.as_str().to_owned()));
     }
     if let Some(losses) = losses {
         entries.push(("engine_loss_nats", losses.engine_loss_nats.to_string()));
@@ -225,6 +284,18 @@ fn metadata(
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value))
         .collect()
+}
+
+/// Text from elsewhere as a cell of a table in Markdown, where it means nothing but itself.
+fn cell(text: &str) -> String {
+    let mut cell = String::new();
+    for c in output::one_line(text).chars() {
+        if "\\`*_{}[]<>|#&!~".contains(c) {
+            cell.push('\\');
+        }
+        cell.push(c);
+    }
+    cell
 }
 
 /// The model card: what the model is, how it was trained, what was measured.
@@ -267,7 +338,7 @@ fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
     }
     for (title, key) in [("corpus", "corpus"), ("steps", "steps")] {
         if let Some(value) = float.metadata.get(key) {
-            rows.push((title, value.clone()));
+            rows.push((title, cell(value)));
         }
     }
     let mut text = format!(
@@ -280,7 +351,7 @@ fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
     if let Some(recipe) = float.metadata.get("recipe") {
         text.push_str(&format!(
             "\nTrained with this recipe:\n\n```toml\n{}\n```\n",
-            recipe.trim()
+            output::clean(recipe.trim()).replace("```", "` ` `")
         ));
     }
     text
@@ -295,7 +366,7 @@ mod tests {
     fn an_image_comes_from_the_weights_that_it_was_made_of_only() {
         let float = float_model(20, 12, 1, 3);
         let mut parts = quantize_for_export(&float, float.widths()).unwrap();
-        parts.name = "renamed".into();
+        parts.name = Name::like("renamed");
         let image = parts.to_image().unwrap();
         assert!(comes_from(&image, &float));
         assert!(!comes_from(&image, &float_model(20, 12, 1, 4)));

@@ -11,6 +11,8 @@ use firmware::image::{
 };
 use firmware::kernels::Bits;
 
+use crate::name::Name;
+
 /// A matrix of quantized weights, row-major, with the columns of each block-aligned segment padded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weights {
@@ -160,8 +162,8 @@ impl OutputParts {
 /// A quantized model: all that an image holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelParts {
-    /// At most 32 bytes of UTF-8.
-    pub name: String,
+    /// What the board calls it.
+    pub name: Name,
     /// Symbols in index order.
     pub alphabet: Vec<char>,
     /// Hidden size H.
@@ -215,11 +217,8 @@ impl ModelParts {
 
     fn header(&self, dimensions: &Dimensions) -> Vec<u8> {
         let mut name = [0; NAME_BYTES];
-        let mut length = self.name.len().min(NAME_BYTES);
-        while !self.name.is_char_boundary(length) {
-            length -= 1;
-        }
-        name[..length].copy_from_slice(&self.name.as_bytes()[..length]);
+        let text = self.name.as_str().as_bytes();
+        name[..text.len()].copy_from_slice(text); // a name is never longer
         let mut bytes = Vec::with_capacity(dimensions.image_bytes());
         bytes.extend(MAGIC);
         bytes.extend(VERSION.to_le_bytes());

@@ -1,7 +1,7 @@
 //! The PC side of Inkling: from a text to trained weights, to a model image, to a board.
 //!
-//! The flow, in the order of the modules: [`corpus`] turns a text into symbols, `train` (feature
-//! `train`) turns symbols into float weights, [`quantize`] folds and rounds them, [`image`] writes
+//! The flow, in the order of the modules: [`corpus`] turns a text into symbols, the crate `trainer`
+//! turns symbols into float weights as a [`recipe`] says and keeps them in [`runs`], [`quantize`] folds and rounds them, [`image`] writes
 //! the file that `firmware::image` reads, and [`device`] brings it to an emulated or real board.
 //! [`cli`] is the command line over all of it.
 
@@ -12,10 +12,13 @@ pub mod evaluate;
 pub mod export;
 pub mod health;
 pub mod image;
+pub mod name;
 pub mod output;
 pub mod paths;
 pub mod quantize;
 pub mod recipe;
 pub mod report;
+pub mod runs;
 pub mod synthetic;
+pub mod tensors;
 pub mod toolchain;

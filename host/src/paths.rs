@@ -3,8 +3,14 @@
 //! Also the one way files are written: to a temporary file beside the target, then renamed, so that
 //! an interruption or a full disk never leaves half a file.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+
+use crate::name::Name;
 
 /// The folder for downloads (corpus, libtorch): `$INKLING_CACHE`, else the user's cache folder.
 #[must_use]
@@ -28,9 +34,9 @@ pub fn project_dir() -> PathBuf {
         .map_or_else(|| here.clone(), Path::to_path_buf)
 }
 
-/// `runs/NAME`: checkpoints and float weights of one training.
+/// `runs/NAME`: the files of one training.
 #[must_use]
-pub fn run_dir(name: &str) -> PathBuf {
+pub fn run_dir(name: &Name) -> PathBuf {
     project_dir().join("runs").join(name)
 }
 
@@ -39,6 +45,12 @@ pub fn run_dir(name: &str) -> PathBuf {
 pub fn weights_dir() -> PathBuf {
     project_dir().join("weights")
 }
+
+/// How the names of files begin that are being written.
+const PARTIAL: &str = ".partial-";
+
+/// How old a file must be before it may be taken for left over.
+const LEFT_OVER: Duration = Duration::from_secs(10);
 
 /// Writes `bytes` to `path` so that it holds either its old content or all of the new one.
 ///
@@ -50,7 +62,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .filter(|dir| !dir.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir)?;
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    sweep(dir);
+    let mut file = partial_in(dir)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     // Temporary files are private to the user; a finished one follows the usual mode.
@@ -62,4 +75,87 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Whether files can be written to a folder, which is made if it is missing.
+///
+/// # Errors
+/// Why not.
+pub fn check_writable(dir: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    partial_in(dir)?.write_all(b"x")
+}
+
+/// A file that is renamed when it is complete, locked until then.
+fn partial_in(dir: &Path) -> io::Result<NamedTempFile> {
+    let file = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(dir)?;
+    // Where files cannot be locked, age alone tells what is left over.
+    let _ = file.as_file().try_lock();
+    Ok(file)
+}
+
+/// Removes what killed processes were writing to a folder.
+pub fn sweep(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let is_partial = entry.file_name().to_string_lossy().starts_with(PARTIAL);
+        if is_partial && is_left_over(&entry.path()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether nobody is writing a file any more.
+fn is_left_over(path: &Path) -> bool {
+    let is_old = || {
+        let modified = std::fs::symlink_metadata(path)?.modified()?;
+        Ok::<_, io::Error>(modified.elapsed().unwrap_or_default() > LEFT_OVER)
+    };
+    let is_unlocked = || Ok::<_, io::Error>(File::open(path)?.try_lock().is_ok());
+    is_old().unwrap_or(false) && is_unlocked().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_was_writing_is_swept_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = SystemTime::now() - 2 * LEFT_OVER;
+        let file = |name: &str| {
+            let file = File::create(dir.path().join(name)).unwrap();
+            file.set_modified(old).unwrap();
+            file
+        };
+        drop([file(".partial-dead"), file("kept"), file(".partial")]);
+        let alive = file(".partial-alive");
+        alive.lock().unwrap();
+        let young = partial_in(dir.path()).unwrap();
+
+        write_atomic(&dir.path().join("new"), b"bytes").unwrap();
+        let young = young.path().file_name().unwrap().to_str().unwrap();
+        let mut left: Vec<_> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        let mut expected = [".partial", ".partial-alive", young, "kept", "new"];
+        expected.sort();
+        assert_eq!(left, expected);
+    }
+
+    #[test]
+    fn a_file_has_its_old_or_its_new_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/file");
+        write_atomic(&path, b"old").unwrap();
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        // A folder in its place cannot be replaced, and nothing is left beside it.
+        std::fs::create_dir(dir.path().join("folder")).unwrap();
+        assert!(write_atomic(&dir.path().join("folder"), b"x").is_err());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
 }

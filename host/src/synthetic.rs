@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::name::Name;
 use crate::quantize::float::{FloatLayer, FloatModel};
+use crate::runs::RunId;
 
 /// A float model whose weights are spread like a trained one's: uniform, about 1/sqrt(H) wide.
 ///
@@ -22,7 +24,8 @@ pub fn float_model(symbols: usize, hidden: usize, layers: usize, seed: u64) -> F
     let spread = 2.0 / (hidden as f32).sqrt();
     let alphabet = "\n".chars().chain('a'..='~').chain(' '..='`');
     FloatModel {
-        name: format!("synthetic-{hidden}"),
+        name: Some(Name::like(&format!("synthetic-{hidden}"))),
+        run: RunId::default(),
         alphabet: alphabet.take(symbols).collect(),
         frequencies: vec![1.0 / symbols as f64; symbols],
         metadata: HashMap::new(),

@@ -7,13 +7,15 @@ use anyhow::ensure;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use super::model::{Shape, TextArgs, bar, float_weights_path, image_path};
+use super::model::{Shape, TextArgs, bar, image_path};
 use crate::evaluate::{Saturation, bits, engine_block_loss, engine_loss};
 use crate::export::comes_from;
 use crate::image::AlignedImage;
-use crate::note;
+use crate::name::Name;
 use crate::output::{self, Output};
 use crate::quantize::FloatModel;
+use crate::runs;
+use crate::{note, paths};
 
 /// Enough characters to see how often numbers are at their ends.
 const SATURATION_CHARACTERS: usize = 20_000;
@@ -98,7 +100,7 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
     let alphabet: String = model.alphabet().chars().collect();
     let float = match &args.float {
         Some(run) => {
-            let float = FloatModel::load(&float_weights_path(run)?)?;
+            let (_, float) = runs::load_weights(run)?;
             ensure!(
                 float.alphabet.iter().copied().eq(alphabet.chars()),
                 "{} knows other characters than {}: it was not exported from that run",
@@ -144,8 +146,8 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
 /// The float weights that the image was exported from: those of the run of its name, if it is still
 /// there and has not been trained again.
 fn origin(image: &AlignedImage, name: &str) -> Option<FloatModel> {
-    let path = float_weights_path(Path::new(name)).ok()?;
-    let float = FloatModel::load(&path).ok()?;
+    let name_of_run: Name = name.parse().ok()?;
+    let (_, float) = runs::load_weights(&paths::run_dir(&name_of_run)).ok()?;
     if !comes_from(image, &float) {
         note!("{name}: the run of this name holds other weights; name its own with --float");
         return None;

@@ -3,16 +3,19 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use firmware::kernels::Bits;
 
-use super::model::{TextArgs, bar, float_weights_path};
+use super::model::{TextArgs, bar};
 use crate::evaluate::bits;
-use crate::export::{Exported, export};
+use crate::export::{Exported, export, may_write};
+use crate::name::Name;
+use crate::note;
 use crate::output::{self, Output};
 use crate::paths;
-use crate::quantize::{FloatModel, Widths};
+use crate::quantize::Widths;
 use crate::report::{Export, Report};
+use crate::runs;
 
 /// Options of `export`.
 #[derive(Debug, clap::Args)]
@@ -27,7 +30,10 @@ pub struct Args {
     output_bits: Option<Bits>,
     /// Name of the model: the files are NAME.img, NAME.safetensors and NAME.md [default: the run's]
     #[arg(long)]
-    name: Option<String>,
+    name: Option<Name>,
+    /// Replace a model of that name, whatever it was made of
+    #[arg(long)]
+    overwrite: bool,
     /// Where the files go [default: weights/]
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
@@ -48,9 +54,20 @@ pub fn parse_bits(text: &str) -> Result<Bits, String> {
 
 /// Runs `export`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let weights = float_weights_path(&args.run)?;
-    let float = FloatModel::load(&weights)?;
-    let name = args.name.clone().unwrap_or_else(|| float.name.clone());
+    let (weights, float) = runs::load_weights(&args.run)?;
+    let name = match (&args.name, &float.name) {
+        (Some(name), _) | (None, Some(name)) => name.clone(),
+        (None, None) => bail!(
+            "{} tells no name that can be used; give the model one with --name",
+            weights.display()
+        ),
+    };
+    if let Some(step) = runs::newer_checkpoint(&weights, &float) {
+        note!(
+            "note: this run has gone on to step {step} since its weights were written; `host train --resume` \
+             to its end makes new ones"
+        );
+    }
     let alphabet: String = float.alphabet.iter().collect();
     let validation = args.text.validation(&alphabet, Some(&float))?;
     let wanted = float.widths();
@@ -59,6 +76,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         output: args.output_bits.unwrap_or(wanted.output),
     };
     let folder = args.output.clone().unwrap_or_else(paths::weights_dir);
+    ensure!(
+        args.overwrite || may_write(&folder, &name, &float),
+        "{} has another model '{name}'; choose another name with --name, or replace it with --overwrite",
+        folder.display()
+    );
     let bar = bar(validation.len(), "measuring");
     let exported = export(&float, &name, widths, &folder, Some(&validation), |done| {
         bar.set_position(done);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use firmware::image::Model;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -137,25 +137,6 @@ pub fn image_path(model: &Path) -> anyhow::Result<PathBuf> {
         )
     };
     bail!("there is no model {}: {choice}", model.display())
-}
-
-/// The float weights that `run` means: a file, a run's folder, or a run's name.
-pub fn float_weights_path(run: &Path) -> anyhow::Result<PathBuf> {
-    const FILE: &str = "weights.safetensors";
-    let candidates = [
-        run.to_path_buf(),
-        run.join(FILE),
-        paths::project_dir().join("runs").join(run).join(FILE),
-    ];
-    candidates
-        .into_iter()
-        .find(|path| path.is_file())
-        .with_context(|| {
-            format!(
-                "there is no finished run {}: `host train` makes one, in runs/",
-                run.display()
-            )
-        })
 }
 
 /// Names of the images in a folder.

@@ -8,10 +8,10 @@ use firmware::fixed::LOGIT_FRACTION_BITS;
 use firmware::generator::Generator;
 use firmware::sampler::{Sampler, Settings, Thousandths};
 
-use super::model::{float_weights_path, image_path};
+use super::model::image_path;
 use crate::image::AlignedImage;
-use crate::quantize::FloatModel;
 use crate::quantize::float::FloatState;
+use crate::runs;
 use crate::{note, output};
 
 /// Options of `sample`.
@@ -76,7 +76,7 @@ fn sample_engine(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
 }
 
 fn sample_float(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
-    let model = FloatModel::load(&float_weights_path(&args.model)?)?;
+    let (_, model) = runs::load_weights(&args.model)?;
     let index_of = |character| model.alphabet.iter().position(|&c| c == character);
     let mut state = FloatState::new(&model);
     let mut sampler = Sampler::new(settings(args), args.seed);

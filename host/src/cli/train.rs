@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use crate::corpus::Standard;
 use crate::device;
+use crate::name::Name;
 use crate::recipe::{Length, Recipe, budget};
 use crate::toolchain::trainer;
 
@@ -37,9 +38,13 @@ pub struct Args {
     /// Choose all settings for the flash of a board; `host boards` lists them
     #[arg(long, value_name = "NAME", conflicts_with_all = ["recipe", "resume", "budget"])]
     pub board: Option<String>,
-    /// Name of the run and of the model [default: that of the text or the recipe]
+    /// Name of the run and of the model; if there is one of that name already, a number is added
+    /// [default: that of the text or the recipe]
     #[arg(long, conflicts_with = "resume")]
-    pub name: Option<String>,
+    pub name: Option<Name>,
+    /// Replace the run and the model of that name instead
+    #[arg(long, conflicts_with = "resume")]
+    pub overwrite: bool,
     /// What takes the place of single settings.
     #[command(flatten)]
     pub settings: Settings,
@@ -70,7 +75,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Instead of the recipe's")]
 pub struct Settings {
-    /// Cells per LSTM layer
+    /// Units per LSTM layer
     #[arg(long, value_name = "N", conflicts_with_all = ["resume", "budget", "board"])]
     pub hidden: Option<i64>,
     /// LSTM layers

@@ -9,9 +9,18 @@ use firmware::kernels::Bits;
 use safetensors::{Dtype, SafeTensors};
 
 use super::Widths;
+use crate::corpus::Alphabet;
+use crate::name::Name;
+use crate::runs::{IDENTITY_KEY, RunId};
 
 /// Metadata value that marks a float model.
 pub const FORMAT: &str = "inkling-float-1";
+
+/// No layer that this program trains is larger.
+const MOST_COMPONENTS: usize = 4096;
+
+/// No network that this program trains has more.
+const MOST_LAYERS: usize = 8;
 
 /// Why a float model could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +57,10 @@ pub struct FloatLayer {
 /// A folded float model.
 #[derive(Clone, Debug)]
 pub struct FloatModel {
-    /// Name of the run.
-    pub name: String,
+    /// Name of the run, where the file tells one that can be used.
+    pub name: Option<Name>,
+    /// The training that the weights are of.
+    pub run: RunId,
     /// Symbols in index order.
     pub alphabet: Vec<char>,
     /// `[V]`: how often each occurs in the training text, as shares; all the same where unknown.
@@ -89,11 +100,9 @@ impl FloatModel {
             return Err(format!("its format is not {FORMAT}"));
         }
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
-        let alphabet: Vec<char> = metadata
-            .get("alphabet")
-            .ok_or("it names no alphabet")?
-            .chars()
-            .collect();
+        let alphabet = metadata.get("alphabet").ok_or("it names no alphabet")?;
+        let alphabet = Alphabet::from_symbols(alphabet).map_err(|e| e.to_string())?;
+        let alphabet = alphabet.symbols().to_vec();
         let symbols = alphabet.len();
 
         let (embedding, embedding_shape) = tensor(&tensors, "embedding.weight")?;
@@ -107,15 +116,21 @@ impl FloatModel {
         let [_, hidden] = output_shape[..] else {
             return Err("output.weight is not a matrix".into());
         };
+        for (what, size) in [("embedding", width), ("hidden", hidden)] {
+            if !(1..=MOST_COMPONENTS).contains(&size) {
+                return Err(format!("its {what} size is {size}"));
+            }
+        }
         let (output_bias, _) = tensor(&tensors, "output.bias")?;
         if output.len() != symbols * hidden || output_bias.len() != symbols {
             return Err("the output layer does not match the alphabet".into());
         }
 
         let mut layers = Vec::new();
-        while tensors
-            .tensor(&format!("lstm.weight_hh_l{}", layers.len()))
-            .is_ok()
+        while layers.len() < MOST_LAYERS
+            && tensors
+                .tensor(&format!("lstm.weight_hh_l{}", layers.len()))
+                .is_ok()
         {
             let index = layers.len();
             let named = |part: &str| tensor(&tensors, &format!("lstm.{part}_l{index}"));
@@ -152,7 +167,8 @@ impl FloatModel {
             return Err("it has no LSTM layer".into());
         }
         Ok(Self {
-            name: metadata.get("name").cloned().unwrap_or_default(),
+            name: metadata.get("name").and_then(|name| name.parse().ok()),
+            run: RunId::of_metadata(metadata.get(IDENTITY_KEY)),
             frequencies: frequencies(&metadata, symbols)?,
             alphabet,
             metadata,

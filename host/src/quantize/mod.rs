@@ -8,6 +8,7 @@ use firmware::image::BLOCK;
 use firmware::kernels::Bits;
 
 use crate::image::{LayerParts, ModelParts, OutputParts, Weights};
+use crate::name::Name;
 
 mod calibration;
 pub mod float;
@@ -92,7 +93,7 @@ fn quantize_with(
         .map(|(index, layer)| quantize_layer(layer, model, widths.recurrent, moments.get(index)))
         .collect::<Result<_, _>>()?;
     Ok(ModelParts {
-        name: model.name.clone(),
+        name: model.name.clone().unwrap_or_else(|| Name::like("model")),
         alphabet: model.alphabet.clone(),
         hidden: model.hidden,
         layers,

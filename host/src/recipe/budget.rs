@@ -148,6 +148,21 @@ pub fn image_bytes(model: &Model, symbols: usize) -> Option<usize> {
     dimensions.fit().then(|| dimensions.image_bytes())
 }
 
+/// Refuses a model that the engine cannot hold.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_engine(model: &Model, symbols: usize) -> Result<(), RecipeError> {
+    match image_bytes(model, symbols) {
+        Some(_) => Ok(()),
+        None => Err(RecipeError::TooLargeForEngine {
+            hidden: model.hidden,
+            layers: model.layers,
+            symbols,
+        }),
+    }
+}
+
 /// The flash that a model may take on a board: what the program leaves, or what is comfortable.
 #[must_use]
 pub fn of_board(board: &Board) -> usize {

@@ -1,5 +1,7 @@
 //! Why settings could not be used; the messages are what users read.
 
+use firmware::image::{BLOCK, MAX_LAYERS, MAX_UNITS};
+
 /// Why a recipe cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeError {
@@ -28,6 +30,20 @@ pub enum RecipeError {
         value: String,
         /// What is accepted.
         wanted: &'static str,
+    },
+    /// No board could hold the model.
+    #[error(
+        "a model of {layers} × {hidden} units and {symbols} symbols is larger than what runs on boards (all \
+         layers together have at most {MAX_UNITS} units, each layer's rounded up to a multiple of {BLOCK}, \
+         in at most {MAX_LAYERS} layers); take a smaller --hidden, or --no-export for float weights alone"
+    )]
+    TooLargeForEngine {
+        /// Hidden size.
+        hidden: i64,
+        /// Layers.
+        layers: i64,
+        /// Symbols.
+        symbols: usize,
     },
     /// Not even the smallest model fits a budget.
     #[error(

@@ -29,6 +29,12 @@ const BUILT_IN: [(&str, &str); 8] = [
     ("512k", include_str!("../../recipes/512k.toml")),
 ];
 
+/// The longest sample on the way: each is kept in memory and in the report.
+const MAX_SAMPLE_LENGTH: usize = 100_000;
+
+/// The most characters that a step reads: all that is computed for each stays in memory until its end.
+const MAX_STEP_CHARACTERS: i64 = 1 << 22;
+
 /// How deep `inherits` may go; more can only be a circle.
 const MAX_ANCESTORS: usize = 16;
 
@@ -201,6 +207,14 @@ pub struct Report {
     pub sample_temperature: f64,
     /// A checkpoint.
     pub checkpoint_every: u64,
+    /// A checkpoint as well, when so many seconds have passed since the last one.
+    #[serde(default = "a_minute")]
+    pub checkpoint_seconds: f64,
+}
+
+/// What runs do that were begun before there was the setting.
+fn a_minute() -> f64 {
+    60.0
 }
 
 impl Length {
@@ -270,6 +284,20 @@ impl Recipe {
         whole("batch", self.data.batch, 4096, "from 1 to 4096")?;
         whole("workers", self.data.workers, 256, "from 1 to 256")?;
         whole("seq_len", self.data.seq_len, 65536, "from 1 to 65536")?;
+        let step = self.data.batch * self.data.seq_len;
+        ensure(
+            step <= MAX_STEP_CHARACTERS,
+            "batch times seq_len",
+            step,
+            "at most 4194304",
+        )?;
+        let length = self.report.sample_length;
+        ensure(
+            length <= MAX_SAMPLE_LENGTH,
+            "sample_length",
+            length,
+            "from 0 to 100000",
+        )?;
         for (setting, bits) in [
             ("bits", self.model.bits),
             ("output_bits", self.model.output_bits),
@@ -315,6 +343,7 @@ impl Recipe {
             ("weight_decay", self.regularization.weight_decay),
             ("clip_norm", self.optimizer.clip_norm),
             ("final_rate", self.optimizer.final_rate),
+            ("checkpoint_seconds", self.report.checkpoint_seconds),
         ] {
             ensure(
                 value.is_finite() && value >= 0.0,

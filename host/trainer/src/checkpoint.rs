@@ -17,6 +17,7 @@ use crate::network::State;
 use crate::store::{self, Archive};
 use crate::trainer::{Job, Progress, Tensors, Trainer};
 use host::corpus::Corpus;
+use host::runs::{self, RunError, RunId};
 
 const FORMAT: &str = "inkling-checkpoint-1";
 const SCALES: &str = "scales";
@@ -24,7 +25,7 @@ const SCALES: &str = "scales";
 /// Where the checkpoint of a run lies.
 #[must_use]
 pub fn path(run_dir: &Path) -> PathBuf {
-    run_dir.join("checkpoint.safetensors")
+    run_dir.join(runs::CHECKPOINT)
 }
 
 /// A checkpoint that was read but not yet brought back to life.
@@ -111,6 +112,9 @@ impl Checkpoint {
             .and_then(|text| {
                 serde_json::from_str(text).map_err(|error| bad(&path, error.to_string()))
             })?;
+        if header.job.run != RunId::of_folder(run_dir) {
+            return Err(RunError::Stranger(path).into());
+        }
         Ok(Self {
             job: header.job.clone(),
             header,

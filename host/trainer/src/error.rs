@@ -7,6 +7,7 @@ use host::corpus::CorpusError;
 use host::quantize::QuantizeError;
 use host::recipe::RecipeError;
 use host::report::ReportError;
+use host::runs::RunError;
 
 /// Why a training could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,9 @@ pub enum TrainError {
     /// The text could not be used.
     #[error(transparent)]
     Corpus(#[from] CorpusError),
+    /// The run's folder or files could not be had.
+    #[error(transparent)]
+    Run(#[from] RunError),
     /// The settings cannot be used.
     #[error(transparent)]
     Recipe(#[from] RecipeError),

@@ -14,6 +14,7 @@ use tch::{Kind, Tensor};
 use crate::weights::{Entry, Shape, Weights};
 use host::quantize::float::{FloatLayer, FloatModel};
 use host::quantize::{QuantizeError, Widths, quantize};
+use host::runs::RunId;
 
 /// Whether a matrix is kept in few bits, and in how many.
 fn bits(entry: &Entry, widths: Widths) -> Option<Bits> {
@@ -163,7 +164,8 @@ fn float_model(shape: &Shape, flat: &Tensor, frequencies: &[f64]) -> FloatModel 
         }
     };
     FloatModel {
-        name: String::new(),
+        name: None,
+        run: RunId::default(),
         alphabet: vec![' '; shape.symbols as usize],
         frequencies: frequencies.to_vec(),
         metadata: HashMap::new(),

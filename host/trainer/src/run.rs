@@ -2,20 +2,28 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::events::{Event, Observer, Step};
 use crate::store::Archive;
 use crate::trainer::Trainer;
 use crate::{TrainError, checkpoint};
+use host::quantize::float::FORMAT;
 use host::recipe::Length;
 use host::report::{Point, Report, Sample, State, TextStatistics};
+use host::runs::{self, IDENTITY_KEY};
 
 /// A training part shorter than so many characters per weight is learned by heart.
 const CHARACTERS_PER_WEIGHT: f64 = 0.5;
 
 /// Samples that the report shows.
 const KEPT_SAMPLES: usize = 100;
+
+/// How often, and after which pauses, finished weights that could not be written are tried again: long
+/// enough for somebody to free some space.
+const LAST_TRIES: u32 = 10;
+const LAST_PAUSE: Duration = Duration::from_secs(3);
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +53,9 @@ pub fn run(
         before: trainer.progress.seconds,
         begin: Instant::now(),
         saved: (trainer.progress.step > 0).then_some(trainer.progress.step),
+        last_try: Instant::now(),
+        trouble: None,
+        stop,
         sum: 0.0,
         count: 0,
         count_seconds: 0.0,
@@ -55,7 +66,7 @@ pub fn run(
     };
     run.introduce();
     while run.trainer.done() < 1.0 {
-        if stop.load(Ordering::Relaxed) {
+        if run.is_stopped() {
             return run.interrupt();
         }
         if let Err(error) = run.step() {
@@ -77,6 +88,12 @@ struct Run<'a> {
     begin: Instant,
     /// The step of the checkpoint on disk.
     saved: Option<u64>,
+    /// When a checkpoint was written last, or could not be.
+    last_try: Instant,
+    /// What the user was told last of files that could not be written; none since all could.
+    trouble: Option<String>,
+    /// Set when the user has had enough.
+    stop: &'a AtomicBool,
     /// Losses and seconds since the last report.
     sum: f64,
     count: u64,
@@ -86,11 +103,15 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     fn introduce(&mut self) {
         let trainer = &*self.trainer;
         let (shape, corpus) = (trainer.shape, &trainer.corpus);
         self.observer.observe(&Event::Start {
-            name: trainer.job.name.clone(),
+            name: trainer.job.name.to_string(),
             corpus: corpus.description.clone(),
             training_characters: corpus.training().len(),
             validation_characters: corpus.validation().len(),
@@ -186,10 +207,16 @@ impl Run<'_> {
             self.observer.observe(&Event::Sample { step, text });
         }
         if due(report.validate_every) {
-            self.write_report(State::Training, None)?;
+            let written = self.write_report(State::Training, None);
+            self.tolerate(written)?;
         }
-        if !last && due(report.checkpoint_every) {
-            self.save()?;
+        let wanted = due(report.checkpoint_every) || {
+            let seconds = report.checkpoint_seconds;
+            seconds > 0.0 && self.last_try.elapsed().as_secs_f64() >= seconds
+        };
+        if !last && wanted {
+            let saved = self.save();
+            self.tolerate(saved)?;
         }
         Ok(())
     }
@@ -236,7 +263,29 @@ impl Run<'_> {
         });
     }
 
+    /// A file that cannot be written now is no reason to stop learning: it is said once, and tried
+    /// again when it is due.
+    fn tolerate(&mut self, written: Result<(), TrainError>) -> Result<(), TrainError> {
+        match written {
+            Ok(()) if self.trouble.take().is_some() => {
+                let text = "files of the run can be written again".to_owned();
+                self.observer.observe(&Event::Note { text });
+                Ok(())
+            }
+            Err(error @ TrainError::Unwritable { .. }) => {
+                let text = format!("{error}; training goes on and tries again");
+                if self.trouble.as_ref() != Some(&text) {
+                    self.observer.observe(&Event::Note { text: text.clone() });
+                }
+                self.trouble = Some(text);
+                Ok(())
+            }
+            written => written,
+        }
+    }
+
     fn save(&mut self) -> Result<(), TrainError> {
+        self.last_try = Instant::now();
         let path = checkpoint::save(self.trainer, self.run_dir)?;
         self.saved = Some(self.trainer.progress.step);
         self.observer.observe(&Event::Checkpoint {
@@ -275,7 +324,7 @@ impl Run<'_> {
         let trainer = &*self.trainer;
         let progress = &trainer.progress;
         let report = Report {
-            name: trainer.job.name.clone(),
+            name: trainer.job.name.to_string(),
             state,
             step: progress.step,
             done: trainer.done(),
@@ -295,22 +344,43 @@ impl Run<'_> {
 
     fn interrupt(mut self) -> Result<Outcome, TrainError> {
         self.save()?;
-        self.write_report(State::Interrupted, None)?;
+        let written = self.write_report(State::Interrupted, None);
+        self.tolerate(written)?;
         self.end(true, None, None);
         Ok(Outcome::Interrupted)
     }
 
     fn finish(mut self) -> Result<Outcome, TrainError> {
-        self.save()?;
         let loss = self.trainer.final_loss();
-        let weights = self.run_dir.join("weights.safetensors");
-        self.write_weights(&weights, loss)?;
-        self.write_report(State::Finished, loss)?;
+        let weights = self.run_dir.join(runs::WEIGHTS);
+        self.insist(|run| run.write_weights(&weights, loss))?;
+        // Now nothing is lost that could not be made again from the weights.
+        let saved = self.save();
+        self.tolerate(saved)?;
+        let written = self.write_report(State::Finished, loss);
+        self.tolerate(written)?;
         self.end(false, loss, Some(&weights));
         Ok(Outcome::Finished {
             validation_loss: loss,
             weights,
         })
+    }
+
+    /// Writes what all the work was for. With no room for it, waits for some.
+    fn insist(
+        &mut self,
+        write: impl Fn(&Self) -> Result<(), TrainError>,
+    ) -> Result<(), TrainError> {
+        for _ in 1..LAST_TRIES {
+            match write(self) {
+                error @ Err(TrainError::Unwritable { .. }) if !self.is_stopped() => {
+                    self.tolerate(error)?;
+                    thread::sleep(LAST_PAUSE);
+                }
+                result => return result,
+            }
+        }
+        write(self)
     }
 
     /// Writes the float weights that quantization starts from.
@@ -319,8 +389,9 @@ impl Run<'_> {
         let corpus = &trainer.corpus;
         let mut archive = Archive::default();
         archive.network("", &trainer.shape, trainer.result());
-        archive.text("format", "inkling-float-1");
+        archive.text("format", FORMAT);
         archive.text("name", &trainer.job.name);
+        archive.text(IDENTITY_KEY, trainer.job.run.as_str());
         archive.text("alphabet", &corpus.alphabet);
         let counts: Vec<String> = corpus.counts().iter().map(u64::to_string).collect();
         archive.text("counts", counts.join(" "));

@@ -1,6 +1,6 @@
 //! Tensors in and out of safetensors files, each written whole or not at all.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use safetensors::tensor::TensorView;
@@ -16,7 +16,7 @@ use host::paths;
 #[derive(Debug, Default)]
 pub struct Archive {
     tensors: Vec<(String, Vec<usize>, Vec<u8>)>,
-    metadata: HashMap<String, String>,
+    metadata: BTreeMap<String, String>,
 }
 
 impl Archive {
@@ -55,10 +55,10 @@ impl Archive {
             .tensors
             .iter()
             .map(|(name, size, bytes)| {
-                TensorView::new(Dtype::F32, size.clone(), bytes).map(|view| (name.as_str(), view))
+                TensorView::new(Dtype::F32, size.clone(), bytes).map(|view| (name.clone(), view))
             })
             .collect::<Result<Vec<_>, _>>()
-            .and_then(|views| safetensors::serialize(views, Some(self.metadata)))
+            .and_then(|views| host::tensors::serialize(views, self.metadata))
             .map_err(|error| unwritable(std::io::Error::other(error)))?;
         paths::write_atomic(path, &views).map_err(unwritable)
     }

@@ -16,10 +16,12 @@ use crate::store;
 use crate::weights::Shape;
 use crate::workers::{Part, Task, Workers};
 use host::corpus::{Corpus, Reading, Source};
+use host::name::Name;
 use host::quantize::Widths;
 use host::quantize::float::shares;
 use host::recipe::{AlphabetKind, Quantization, Recipe};
 use host::report::{Point, Sample};
+use host::runs::RunId;
 
 /// Parallel streams for the measurements on the way.
 const VALIDATION_STREAMS: i64 = 64;
@@ -28,7 +30,10 @@ const VALIDATION_STREAMS: i64 = 64;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// The run's name.
-    pub name: String,
+    pub name: Name,
+    /// What ties the run's files together.
+    #[serde(default)]
+    pub run: RunId,
     /// The text.
     pub source: Source,
     /// How the text is read.
@@ -43,7 +48,7 @@ pub struct Job {
 impl Job {
     /// A job whose reading follows from its recipe.
     #[must_use]
-    pub fn new(name: String, source: Source, unicode: bool, lossy: bool, recipe: Recipe) -> Self {
+    pub fn new(name: Name, source: Source, unicode: bool, lossy: bool, recipe: Recipe) -> Self {
         let reading = Reading {
             unicode,
             lossy,
@@ -51,6 +56,7 @@ impl Job {
         };
         Self {
             name,
+            run: RunId::default(),
             source,
             reading,
             recipe,

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use firmware::kernels::Bits;
 use host::corpus::{Corpus, Reading, Source};
 use host::export::Losses;
+use host::name::Name;
 use host::quantize::float::FloatModel;
 use host::quantize::{Widths, quantize};
 use host::recipe::{Length, Order, Recipe};
@@ -19,27 +20,13 @@ use trainer::events::Event;
 use trainer::run::{Outcome, run};
 use trainer::{Job, Observer, TrainError, Trainer};
 
+mod common;
+use common::text;
+
 /// libtorch's random generator belongs to the whole process, so only one test may train at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static TRAINING: Mutex<()> = Mutex::new(());
     TRAINING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Sentences with some order in them, a new one each time.
-fn text(sentences: u32) -> String {
-    let mut state = 1_u32;
-    let mut pick = |words: &[&'static str]| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        words[(state >> 16) as usize % words.len()]
-    };
-    let mut text = String::new();
-    for _ in 0..sentences {
-        let who = pick(&["the cat", "a small dog", "my owl", "the old fox"]);
-        let does = pick(&["sees", "likes", "follows", "waits for"]);
-        let whom = pick(&["the moon", "a mouse", "the rain", "nobody"]);
-        text += &format!("{who} {does} {whom}.\n");
-    }
-    text
 }
 
 fn small(steps: u64) -> Recipe {
@@ -59,7 +46,7 @@ fn small(steps: u64) -> Recipe {
 
 fn job(recipe: Recipe) -> Job {
     Job::new(
-        "test".into(),
+        Name::like("test"),
         Source::File("x".into()),
         false,
         false,
@@ -501,7 +488,6 @@ fn splitting_a_batch_among_workers_changes_no_more_than_rounding() {
 
 mod command_line {
     use std::io::{BufRead, BufReader};
-    use std::path::Path;
     use std::process::{Command, Stdio};
 
     use assert_cmd::prelude::*;
@@ -509,14 +495,8 @@ mod command_line {
 
     use host::corpus::{Corpus, Reading};
 
-    use super::{alone, text};
-
-    /// What `host train` starts, in a folder of its own.
-    fn train(folder: &Path, args: &[&str]) -> Command {
-        let mut command = Command::cargo_bin("inkling-trainer").unwrap();
-        command.current_dir(folder).args(args);
-        command
-    }
+    use super::alone;
+    use super::common::{SMALL, text, train};
 
     #[test]
     fn bad_input_gets_one_sentence_and_leaves_nothing_behind() {
@@ -536,9 +516,8 @@ mod command_line {
             (&["--hidden", "0"], "hidden is 0"),
             (&["--lr", "NaN"], "learning_rate is NaN"),
             (&["--recipe", "quik"], "there is no recipe 'quik'"),
-            (&["--name", "../x"], "the name '../x' cannot be used"),
             (&["--resume"], "there is no run to resume"),
-            (&["--resume", "x"], "there is no run to resume"),
+            (&["--resume", "x"], "there is no run 'x'"),
             (
                 &["--text", "owls.txt", "--budget", "1k"],
                 "fits 1024 bytes; the smallest takes",
@@ -693,19 +672,13 @@ mod command_line {
         let _alone = alone();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("owls.txt"), text(60)).unwrap();
-        let small = [
-            "--text",
-            "owls.txt",
-            "--hidden",
-            "8",
-            "--batch",
-            "2",
-            "--seq-len",
-            "16",
-        ];
         let mut child = train(
             folder.path(),
-            &[&small[..], &["--steps", "1000000", "--json"]].concat(),
+            &[
+                &SMALL[..],
+                &["--text", "owls.txt", "--steps", "1000000", "--json"],
+            ]
+            .concat(),
         )
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -732,19 +705,12 @@ mod command_line {
         assert_eq!(end["interrupted"], true);
         assert_eq!(child.wait().unwrap().code(), Some(130));
 
-        // Another run of that name moves it out of the way.
-        train(folder.path(), &[&small[..], &["--steps", "2"]].concat())
-            .assert()
-            .success();
-        let step = end["step"].as_u64().unwrap();
-        let kept = format!("owls-at-{step}");
-        let steps = (step + 5).to_string();
-        train(folder.path(), &["--resume", &kept, "--steps", &steps])
+        let steps = (end["step"].as_u64().unwrap() + 5).to_string();
+        train(folder.path(), &["--resume", "owls", "--steps", &steps])
             .assert()
             .success()
             .stdout(contains(format!("trained {steps} steps")))
             .stdout(contains("engine loss"));
-        let exported = folder.path().join(format!("weights/{kept}.img"));
-        assert!(exported.exists());
+        assert!(folder.path().join("weights/owls.img").exists());
     }
 }

@@ -9,6 +9,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use crate::Observer;
 use crate::events::{Event, Step};
 use host::evaluate;
+use host::output::{self, clean};
 
 /// Ticks of the bar.
 const TICKS: u64 = 1000;
@@ -85,18 +86,18 @@ impl Observer for Bar {
             }
             Event::Sample { step, text } => {
                 let title = style(format!("── at step {step}, it writes:")).dim();
-                self.bar.println(format!("{title}\n{text}\n"));
+                self.bar.println(format!("{title}\n{}\n", clean(text)));
             }
             Event::Note { text } => self
                 .bar
-                .println(format!("{} {text}", style("note:").yellow())),
+                .println(format!("{} {}", style("note:").yellow(), clean(text))),
             Event::Validation { .. } | Event::Checkpoint { .. } => {}
             Event::End { .. } => {
                 self.bar.finish_and_clear();
                 print_line(&describe(event));
             }
             Event::Start { .. } => {
-                self.bar.println(describe(event));
+                self.bar.println(clean(&describe(event)));
                 self.bar.set_message("making the first steps");
             }
         }
@@ -225,5 +226,5 @@ fn duration(seconds: f64) -> String {
 
 /// A reader that has gone away is no reason to stop training.
 fn print_line(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+    let _ = writeln!(output::stdout(), "{line}");
 }

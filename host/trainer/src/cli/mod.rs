@@ -1,34 +1,33 @@
 //! The command line of a training: from a text to float weights, and on to a model image.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::io::{IsTerminal, Write, stderr, stdin};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::run::{Outcome, run as train};
 use crate::{Job, Observer, Trainer};
 use clap::Parser;
 use host::cli::export::print_export;
-use host::cli::model::{bar, float_weights_path};
+use host::cli::interrupt;
+use host::cli::model::bar;
 use host::cli::train::Args;
 use host::corpus::{Corpus, Reading, Source};
-use host::export::export;
-use host::quantize::FloatModel;
+use host::export::{Owner, export, may_write, owner};
+use host::name::Name;
 use host::recipe::{DEFAULT_RECIPE, Recipe, budget};
 use host::report::{self, Report};
+use host::runs::{self, Claimed, RunId, weights_path};
 use host::{note, output, paths};
 
 mod display;
 
-/// The longest name that fits a model image.
-const MAX_NAME_BYTES: usize = 32;
-
-/// The exit code of a program that Ctrl-C ended at once.
-const INTERRUPTED: i32 = 130;
+/// How often a thread looks whether the user wants to stop.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A training, as `host train` starts it.
 #[derive(Debug, Parser)]
@@ -49,49 +48,71 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// One sentence about whatever prevents it.
 pub fn run(args: &Args) -> Result<()> {
-    let Some(mut trainer) = prepare(args)? else {
+    let Some(Prepared { mut trainer, run }) = prepare(args)? else {
         return Ok(());
     };
-    let run_dir = paths::run_dir(&trainer.job.name);
-    let stop = stop_on_ctrl_c(&trainer.job.name)?;
+    interrupt::watch();
+    announce_interrupt();
     let mut observer: Box<dyn Observer> = display::choose(args.json);
-    let outcome = train(&mut trainer, &run_dir, observer.as_mut(), &stop)?;
+    let stop = interrupt::flag();
+    let outcome = train(&mut trainer, &run.folder, observer.as_mut(), &stop)?;
     drop(observer);
     match outcome {
         Outcome::Interrupted => {
-            let (name, step) = (&trainer.job.name, trainer.steps_done());
+            let (name, step) = (&run.name, trainer.steps_done());
             note!("to go on: cargo run -p host -- train --resume {name}");
             note!("to export it as it is, add: --steps {step}");
-            std::process::exit(INTERRUPTED);
+            std::process::exit(interrupt::exit_code().into());
         }
         Outcome::Finished { weights, .. } if !args.no_export => {
-            export_run(&trainer, &weights, args.json)
+            export_run(args, &trainer, &weights)
         }
         Outcome::Finished { .. } => Ok(()),
     }
 }
 
+/// Says at once that a signal has been heard: the step that is being made may take its time.
+fn announce_interrupt() {
+    thread::spawn(|| {
+        while !interrupt::happened() {
+            thread::sleep(LOOK);
+        }
+        note!(
+            "\nsaving a checkpoint; Ctrl-C again stops at once and leaves the run as it was last saved"
+        );
+    });
+}
+
 /// Turns the float weights of a finished run into a model in `weights/`.
-fn export_run(trainer: &Trainer, weights: &Path, json: bool) -> Result<()> {
-    let name = &trainer.job.name;
+fn export_run(args: &Args, trainer: &Trainer, weights: &Path) -> Result<()> {
     let widths = trainer.job.recipe.model.widths();
     let widths = widths.context("bits are 8 or 4")?;
-    let float = FloatModel::load(weights)?;
+    let (_, float) = runs::load_weights(weights)?;
+    let folder = paths::weights_dir();
+    let is_mine = |name: &Name| args.overwrite || may_write(&folder, name, &float);
+    let name = trainer.job.name.next_free(is_mine);
+    if name != trainer.job.name {
+        note!(
+            "note: there is another model '{}' by now, so this one is '{name}'",
+            trainer.job.name
+        );
+    }
     let validation = trainer.corpus().validation();
     let bar = bar(validation.len(), "measuring");
     let exported = export(
         &float,
-        name,
+        &name,
         widths,
-        &paths::weights_dir(),
+        &folder,
         (validation.len() > 1).then_some(validation),
         |done| bar.set_position(done),
     )
     .with_context(|| format!("could not export {name}"))?;
     bar.finish_and_clear();
-    Report::add_export(&paths::run_dir(name), report::Export::of(&exported, widths))?;
+    let run_dir = weights.parent().unwrap_or(Path::new("."));
+    Report::add_export(run_dir, report::Export::of(&exported, widths))?;
     let mut out = output::stdout();
-    if json {
+    if args.json {
         let mut line = serde_json::to_value(&exported)?;
         line["event"] = "export".into();
         writeln!(out, "{line}")?;
@@ -101,15 +122,19 @@ fn export_run(trainer: &Trainer, weights: &Path, json: bool) -> Result<()> {
     Ok(())
 }
 
+/// A training and the folder that it has to itself.
+struct Prepared {
+    trainer: Trainer,
+    run: Claimed,
+}
+
 /// The training that the command line asks for, or none if it was only to be printed.
-fn prepare(args: &Args) -> Result<Option<Trainer>> {
+fn prepare(args: &Args) -> Result<Option<Prepared>> {
     let say = |line: &str| note!("{line}");
     if let Some(name) = &args.resume {
-        let run_dir = run_to_resume(name)?;
-        let mut checkpoint = Checkpoint::read(&run_dir)?;
-        if let Some(folder) = run_dir.file_name() {
-            checkpoint.job.name = folder.to_string_lossy().into_owned();
-        }
+        let run = runs::take_over(run_to_resume(name)?)?;
+        let mut checkpoint = Checkpoint::read(&run.folder)?;
+        checkpoint.job.name = run.name.clone();
         args.settings.apply(&mut checkpoint.job.recipe);
         if args.print_recipe {
             write!(output::stdout(), "{}", checkpoint.job.recipe.to_toml())?;
@@ -117,9 +142,10 @@ fn prepare(args: &Args) -> Result<Option<Trainer>> {
         }
         let job = &checkpoint.job;
         let corpus = Corpus::load(&job.source, job.reading, &say)?;
-        return Ok(Some(
-            checkpoint.resume(corpus, crate::device(args.device)?)?,
-        ));
+        check_export(args, &job.recipe, &corpus)?;
+        let trainer = checkpoint.resume(corpus, crate::device(args.device)?)?;
+        check_room(args)?;
+        return Ok(Some(Prepared { trainer, run }));
     }
 
     let text = args.text.as_deref().map(std::path::absolute).transpose()?;
@@ -142,19 +168,85 @@ fn prepare(args: &Args) -> Result<Option<Trainer>> {
         write!(output::stdout(), "{}", plan.recipe.to_toml())?;
         return Ok(None);
     }
-    let name = match &args.name {
-        Some(name) => checked_name(name)?,
-        None => default_name(args.text.as_deref(), &plan.name),
-    };
+    let name = args.name.clone().unwrap_or_else(|| {
+        let named_after = args.text.as_deref().unwrap_or(Path::new(&plan.name));
+        Name::of_file(named_after)
+    });
     let mut job = Job::new(name, source, args.unicode, args.lossy, plan.recipe);
     let corpus = match plan.corpus {
         Some(corpus) => corpus,
         None => Corpus::load(&job.source, job.reading, &say)?,
     };
-    job.from = args.from.as_deref().map(float_weights_path).transpose()?;
-    let trainer = Trainer::new(job, corpus, crate::device(args.device)?)?;
-    keep_unfinished(&trainer.job.name)?;
-    Ok(Some(trainer))
+    check_export(args, &job.recipe, &corpus)?;
+    job.from = args.from.as_deref().map(weights_path).transpose()?;
+    let mut trainer = Trainer::new(job, corpus, crate::device(args.device)?)?;
+    // Nothing is written before all that can be wrong has been looked at.
+    let run = claim(args, trainer.job.name.clone())?;
+    (trainer.job.name, trainer.job.run) = (run.name.clone(), run.id.clone());
+    Ok(Some(Prepared { trainer, run }))
+}
+
+/// Refuses before the first step what could not be exported after the last one.
+fn check_export(args: &Args, recipe: &Recipe, corpus: &Corpus) -> Result<()> {
+    if !args.no_export {
+        budget::check_engine(&recipe.model, corpus.alphabet.len())?;
+    }
+    Ok(())
+}
+
+/// Refuses before the first step to learn what could not be kept after the last one.
+fn check_room(args: &Args) -> Result<()> {
+    let weights = paths::weights_dir();
+    if args.no_export {
+        return Ok(());
+    }
+    paths::check_writable(&weights)
+        .with_context(|| format!("cannot write to {}", weights.display()))
+}
+
+/// The folder of a new run called `wanted`, or like it.
+fn claim(args: &Args, wanted: Name) -> Result<Claimed> {
+    check_room(args)?;
+    if args.overwrite || wants_to_replace(args, &wanted)? {
+        return Ok(runs::replace(wanted)?);
+    }
+    let run = runs::create(&wanted)?;
+    if run.name != wanted {
+        note!(
+            "note: there is a run or model '{wanted}' already, so this one is '{}' (--overwrite replaces)",
+            run.name
+        );
+    }
+    Ok(run)
+}
+
+/// Asks, on a terminal, what to do about an unfinished run of the name that was asked for.
+fn wants_to_replace(args: &Args, wanted: &Name) -> Result<bool> {
+    let folder = paths::run_dir(wanted);
+    let is_unfinished = folder.is_dir() && !folder.join(runs::WEIGHTS).exists();
+    let is_theirs = may_replace_model(wanted);
+    let can_ask = stdin().is_terminal() && stderr().is_terminal();
+    if args.name.is_none() || !is_unfinished || !is_theirs || !can_ask {
+        return Ok(false);
+    }
+    note!(
+        "There is an unfinished run '{wanted}' (`--resume {wanted}` goes on with it). Replace it? What it \
+         has learned is lost then; otherwise the new run gets another name. [y/N]"
+    );
+    let mut answer = String::new();
+    stdin()
+        .read_line(&mut answer)
+        .context("cannot read your answer")?;
+    Ok(answer.trim().to_lowercase().starts_with('y'))
+}
+
+/// Whether no model, or only one of the run's own, is called `name`.
+fn may_replace_model(name: &Name) -> bool {
+    match owner(&paths::weights_dir(), name) {
+        Owner::Nobody => true,
+        Owner::Run(run) => run == RunId::of_folder(&paths::run_dir(name)),
+        Owner::Unknown => false,
+    }
 }
 
 /// What is to be trained by, and the text if it had to be read to know.
@@ -183,120 +275,22 @@ fn plan_for(args: &Args, source: &Source, name: String, bytes: usize) -> Result<
     })
 }
 
-/// Moves a run of the same name that was interrupted out of the way, so that nothing is lost.
-fn keep_unfinished(name: &str) -> Result<()> {
-    let run_dir = paths::run_dir(name);
-    let checkpoint = Checkpoint::read(&run_dir).ok();
-    let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.done() < 1.0) else {
-        return Ok(());
-    };
-    let suffix = format!("-at-{}", checkpoint.step());
-    let kept = shortened(name, MAX_NAME_BYTES - suffix.len()).to_owned() + &suffix;
-    let kept_dir = paths::run_dir(&kept);
-    if kept_dir.exists() {
-        std::fs::remove_dir_all(&kept_dir)
-            .with_context(|| format!("cannot replace '{}'", kept_dir.display()))?;
-    }
-    std::fs::rename(&run_dir, &kept_dir)
-        .with_context(|| format!("cannot move '{}' out of the way", run_dir.display()))?;
-    note!("note: the unfinished run '{name}' is now '{kept}' (--resume {kept} goes on with it)");
-    Ok(())
-}
-
-/// As much of the beginning of `name` as fits `bytes`.
-fn shortened(name: &str, bytes: usize) -> &str {
-    &name[..name.floor_char_boundary(bytes)]
-}
-
-/// A name that a user chose, if it can be a folder's and fits an image.
-fn checked_name(name: &str) -> Result<String> {
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    ensure!(
-        !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed),
-        "the name '{name}' cannot be used; take letters, digits, '-', '_' and '.'"
-    );
-    ensure!(
-        name.len() <= MAX_NAME_BYTES,
-        "the name '{name}' is longer than {MAX_NAME_BYTES} bytes; take a shorter one"
-    );
-    Ok(name.to_owned())
-}
-
-/// A name made of the text's or the recipe's.
-fn default_name(text: Option<&Path>, recipe: &str) -> String {
-    let path = text.unwrap_or(Path::new(recipe));
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let sound = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
-    let name: String = stem
-        .trim_start_matches('.')
-        .chars()
-        .map(|c| if sound(c) { c } else { '-' })
-        .collect();
-    let name = shortened(&name, MAX_NAME_BYTES).to_owned();
-    if name.is_empty() {
-        "model".to_owned()
-    } else {
-        name
-    }
-}
-
-/// The folder of the run called `name`, or of the one that was saved last.
-fn run_to_resume(name: &str) -> Result<PathBuf> {
+/// The name of the run that `--resume` means: the one given, or the one that was saved last.
+fn run_to_resume(name: &str) -> Result<Name> {
     if !name.is_empty() {
-        return Ok(paths::run_dir(&checked_name(name)?));
+        return Ok(name.parse()?);
     }
-    let runs = paths::run_dir("");
+    let runs = paths::project_dir().join("runs");
     std::fs::read_dir(&runs)
         .into_iter()
         .flatten()
         .flatten()
         .filter_map(|entry| {
+            let name: Name = entry.file_name().to_str()?.parse().ok()?;
             let saved = std::fs::metadata(checkpoint::path(&entry.path())).ok()?;
-            Some((saved.modified().ok()?, entry.path()))
+            Some((saved.modified().ok()?, name))
         })
         .max()
-        .map(|(_, run_dir)| run_dir)
+        .map(|(_, name)| name)
         .with_context(|| format!("there is no run to resume in '{}'", runs.display()))
-}
-
-/// A flag that the first Ctrl-C sets; the second one ends the program at once.
-fn stop_on_ctrl_c(name: &str) -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    let name = name.to_owned();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            note!("\nstopped at once; {name} is as its last checkpoint left it");
-            std::process::exit(INTERRUPTED);
-        }
-        note!("\nsaving a checkpoint; press Ctrl-C again to stop at once");
-    })
-    .context("cannot listen to Ctrl-C")?;
-    Ok(stop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_of_a_run_comes_from_the_text_or_the_recipe() {
-        assert_eq!(default_name(None, "quick"), "quick");
-        assert_eq!(default_name(None, "my/own.toml"), "own");
-        assert_eq!(default_name(Some(Path::new("a b/c d.txt")), "quick"), "c-d");
-        assert_eq!(default_name(Some(Path::new("..")), "quick"), "model");
-        let long = "ж".repeat(40);
-        assert_eq!(
-            default_name(Some(Path::new(&long)), "quick"),
-            "ж".repeat(16)
-        );
-    }
-
-    #[test]
-    fn names_that_leave_the_runs_folder_or_do_not_fit_an_image_are_refused() {
-        for name in ["", "..", "a/b", ".x", &"a".repeat(33)] {
-            assert!(checked_name(name).is_err(), "{name}");
-        }
-        assert!(checked_name("my-model_2.1").is_ok());
-    }
 }

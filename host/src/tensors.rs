@@ -1,0 +1,116 @@
+//! Safetensors files of which the same content is always the same bytes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use safetensors::SafeTensorError;
+use safetensors::tensor::TensorView;
+use serde_json::Value;
+
+/// Bytes in front of the header: its length.
+const LENGTH_BYTES: usize = 8;
+
+/// A longer header is no header; the library has the same limit.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// The bytes of a file with these tensors and strings.
+///
+/// # Errors
+/// When a tensor is not what its view says.
+pub fn serialize(
+    tensors: Vec<(String, TensorView<'_>)>,
+    strings: BTreeMap<String, String>,
+) -> Result<Vec<u8>, SafeTensorError> {
+    let mut bytes = safetensors::serialize(tensors, Some(strings.into_iter().collect()))?;
+    sort_header(&mut bytes);
+    Ok(bytes)
+}
+
+/// The strings in a file's header, without reading its tensors.
+#[must_use]
+pub fn metadata_of(path: &Path) -> Option<BTreeMap<String, String>> {
+    let mut file = File::open(path).ok()?;
+    let mut length = [0; LENGTH_BYTES];
+    file.read_exact(&mut length).ok()?;
+    let length = u64::from_le_bytes(length);
+    if length > MAX_HEADER_BYTES {
+        return None;
+    }
+    let mut header = Vec::new();
+    file.take(length).read_to_end(&mut header).ok()?;
+    let entries: BTreeMap<String, Value> = serde_json::from_slice(&header).ok()?;
+    serde_json::from_value(entries.get("__metadata__")?.clone()).ok()
+}
+
+/// Brings the keys of the header, which the library writes in the order of a hash table, into order.
+/// The header is JSON and as long in any order.
+fn sort_header(bytes: &mut [u8]) {
+    let Some((length, rest)) = bytes.split_first_chunk_mut::<LENGTH_BYTES>() else {
+        return;
+    };
+    let length = u64::from_le_bytes(*length) as usize;
+    let Some(header) = rest.get_mut(..length) else {
+        return;
+    };
+    let Ok(entries) = serde_json::from_slice::<BTreeMap<String, Value>>(header) else {
+        return;
+    };
+    let entries: BTreeMap<_, _> = entries
+        .into_iter()
+        .map(|(key, value)| (key, sorted(value)))
+        .collect();
+    // The same characters in another order, so it fits; the rest of the header is filled with spaces.
+    if let Ok(text) = serde_json::to_vec(&entries)
+        && text.len() <= header.len()
+    {
+        header.fill(b' ');
+        header[..text.len()].copy_from_slice(&text);
+    }
+}
+
+/// A value whose keys are in order, whichever map the JSON library keeps them in.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let map: BTreeMap<String, Value> = map.into_iter().collect();
+            Value::Object(map.into_iter().map(|(k, v)| (k, sorted(v))).collect())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use safetensors::{Dtype, SafeTensors};
+
+    use super::*;
+
+    #[test]
+    fn the_same_content_is_the_same_bytes() {
+        let numbers = [1_u8, 2, 3, 4, 5, 6, 7, 8];
+        let file = || {
+            let view = |range: std::ops::Range<usize>| {
+                TensorView::new(Dtype::U8, vec![range.len()], &numbers[range]).unwrap()
+            };
+            let tensors = vec![("b".to_owned(), view(0..5)), ("a".to_owned(), view(5..8))];
+            let strings = (0..20).map(|n| (format!("key {n}"), format!("\"{n}\"\u{1b}é")));
+            serialize(tensors, strings.collect()).unwrap()
+        };
+        let first = file();
+        for _ in 0..10 {
+            assert_eq!(file(), first);
+        }
+        let read = SafeTensors::deserialize(&first).unwrap();
+        assert_eq!(read.tensor("a").unwrap().data(), [6, 7, 8]);
+        let (_, header) = SafeTensors::read_metadata(&first).unwrap();
+        let strings = header.metadata().clone().unwrap();
+        assert_eq!(strings["key 7"], "\"7\"\u{1b}é");
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        std::fs::write(&path, &first).unwrap();
+        assert_eq!(metadata_of(&path), Some(strings.into_iter().collect()));
+        std::fs::write(&path, &first[..20]).unwrap();
+        assert_eq!(metadata_of(&path), None);
+    }
+}
