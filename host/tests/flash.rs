@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use assert_cmd::Command;
 use firmware::image::VERSION;
@@ -16,7 +17,6 @@ use predicates::prelude::*;
 use tempfile::TempDir;
 
 mod common;
-use common::wait::until;
 use common::{elf, image, stored};
 
 const PICO: u32 = 0x1000_0000;
@@ -385,15 +385,17 @@ fn daplink(drive: &Path, complaint: Option<&'static str>) -> thread::JoinHandle<
     let drive = drive.to_path_buf();
     thread::spawn(move || {
         let file = drive.join("INKLING.HEX");
-        let text = until("a whole hex file", || {
-            let text = fs::read_to_string(&file).ok()?;
-            text.ends_with(":00000001FF\n").then_some(text)
-        });
-        if let Some(complaint) = complaint {
-            fs::write(drive.join("FAIL.TXT"), complaint).unwrap();
+        loop {
+            thread::sleep(Duration::from_millis(10));
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            if text.ends_with(":00000001FF\n") {
+                if let Some(complaint) = complaint {
+                    fs::write(drive.join("FAIL.TXT"), complaint).unwrap();
+                }
+                fs::remove_file(file).unwrap();
+                return text;
+            }
         }
-        fs::remove_file(file).unwrap();
-        text
     })
 }
 

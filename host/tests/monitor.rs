@@ -4,11 +4,9 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -24,6 +22,7 @@ use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsi
 use tempfile::TempDir;
 
 mod common;
+use common::terminal::Terminal;
 use common::wait::{PATIENCE, ended, until};
 
 const ROWS: u16 = 12;
@@ -293,47 +292,6 @@ struct Desk {
     terminal: Terminal,
 }
 
-/// A terminal, with all that it has ever shown.
-struct Terminal {
-    parser: vt100::Parser,
-    /// How many bytes of the output it has taken.
-    taken: usize,
-    /// Every row in every state that it was in; text that has scrolled away is still here.
-    shown: BTreeSet<String>,
-}
-
-impl Terminal {
-    fn new() -> Terminal {
-        let size = |count| NonZero::new(count).unwrap();
-        Terminal {
-            parser: vt100::Parser::new(size(ROWS), size(COLUMNS), 0),
-            taken: 0,
-            shown: BTreeSet::new(),
-        }
-    }
-
-    /// Takes what is new of all that a program has written.
-    fn take(&mut self, output: &[u8]) {
-        // No more than a row can scroll away between two looks.
-        for piece in output[self.taken..].split_inclusive(|&byte| byte == b'\n') {
-            self.parser.process(piece);
-            let rows = self.rows();
-            self.shown.extend(rows);
-        }
-        self.taken = output.len();
-    }
-
-    /// What it shows now, without empty rows at the end.
-    fn rows(&self) -> Vec<String> {
-        let rows = self.parser.screen().rows(0, COLUMNS);
-        let mut rows: Vec<_> = rows.map(|row| row.trim_end().to_owned()).collect();
-        while rows.last().is_some_and(String::is_empty) {
-            rows.pop();
-        }
-        rows
-    }
-}
-
 impl Desk {
     fn sit_down(mut command: Command) -> Desk {
         let pty = Pty::open();
@@ -350,7 +308,7 @@ impl Desk {
             child: child.unwrap(),
             keyboard: pty.master.try_clone().unwrap(),
             output: Received::of(pty.master.try_clone().unwrap()),
-            terminal: Terminal::new(),
+            terminal: Terminal::new(ROWS, COLUMNS),
         }
     }
 
@@ -374,7 +332,7 @@ impl Desk {
         let terminal = &mut self.terminal;
         self.output.wait(wanted, |output| {
             terminal.take(output);
-            terminal.shown.iter().any(|row| row.contains(wanted))
+            terminal.has_shown(wanted)
         });
     }
 
@@ -402,7 +360,7 @@ impl Drop for Desk {
 
 #[test]
 fn what_has_scrolled_away_or_been_drawn_over_has_been_shown() {
-    let mut terminal = Terminal::new();
+    let mut terminal = Terminal::new(ROWS, COLUMNS);
     let mut output = b"connected\r\nstatus".to_vec();
     terminal.take(&output);
     output.extend(b"\r\x1b[Jother\r\n");
@@ -411,7 +369,7 @@ fn what_has_scrolled_away_or_been_drawn_over_has_been_shown() {
     let rows = terminal.rows();
     assert!(rows.iter().all(|row| row == "# end: seed 9"), "{rows:?}");
     for text in ["connected", "status", "other"] {
-        assert!(terminal.shown.contains(text), "{text}");
+        assert!(terminal.has_shown(text), "{text}");
     }
 }
 
@@ -443,7 +401,7 @@ fn at_a_terminal_text_streams_above_a_status_line_and_an_editor() {
         };
         status.contains("characters/s") && input == "> /temp 0.5"
     });
-    assert!(desk.terminal.shown.contains("To be"));
+    assert!(desk.terminal.has_shown("To be"));
 
     fs::remove_file(&port).unwrap();
     drop(board);

@@ -6,6 +6,7 @@ use firmware::kernels::Bits;
 use host::quantize::{Widths, quantize};
 use host::synthetic::float_model;
 
+pub mod terminal;
 pub mod wait;
 
 /// A sound image of a made-up model.
