@@ -26,10 +26,10 @@ pub const TUTORIAL_HIDDEN: usize = 100;
 pub const TUTORIAL_SYMBOLS: usize = 65;
 
 /// How long the bench program may take in an emulator that counts instructions.
-const BENCH_TIMEOUT: Duration = Duration::from_secs(300);
+const BENCH_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How long the console may take to answer.
-const CONSOLE_TIMEOUT: Duration = Duration::from_secs(20);
+const CONSOLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How far the calibration loop may be off its known length.
 const CALIBRATION_TOLERANCE: f64 = 0.001;

@@ -21,7 +21,7 @@ use super::log;
 use crate::toolchain::rp2040js;
 
 /// How long the program may take to start and to open the serial port.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What joins rp2040js to a socket.
 const RP2040_BRIDGE: &str = include_str!("rp2040.mjs");

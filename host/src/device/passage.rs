@@ -12,7 +12,7 @@ use super::emulate::Emulator;
 use super::error::DeviceError;
 
 /// How long a board may be silent; a slow one writes several characters in this time.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a board may take to answer before it is asked again.
 const RETRY: Duration = Duration::from_secs(2);

@@ -512,8 +512,10 @@ fn what_cannot_be_written_ends_no_training_and_is_tried_again() {
     run.next("checkpoint");
     // A folder in its place: it can be written as little as on a full disk.
     let in_the_way = folder.join("runs/x/checkpoint.safetensors");
-    fs::remove_file(&in_the_way).unwrap();
-    fs::create_dir(&in_the_way).unwrap();
+    // The training may write it anew in between.
+    while fs::create_dir(&in_the_way).is_err() {
+        fs::remove_file(&in_the_way).unwrap();
+    }
     fs::write(in_the_way.join("file"), "x").unwrap();
     let note = run.lines.find(|value| {
         let text = value["text"].as_str().unwrap_or_default();
