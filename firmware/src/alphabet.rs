@@ -51,6 +51,14 @@ impl<'a> Alphabet<'a> {
         self.index_of('\n').unwrap_or(0)
     }
 
+    /// The symbol that is read but never written: U+FFFD, which stands for characters that are too rare
+    /// to have symbols of their own. None where it is the only symbol there is.
+    #[must_use]
+    pub fn unwritten(&self) -> Option<Symbol> {
+        let replacement = self.index_of(char::REPLACEMENT_CHARACTER);
+        replacement.filter(|_| self.len() > 1)
+    }
+
     /// All characters in index order.
     pub fn chars(&self) -> impl Iterator<Item = char> + 'a {
         let this = *self;

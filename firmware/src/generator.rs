@@ -31,7 +31,7 @@ impl<'m, S: BorrowMut<State>> Generator<'m, S> {
     pub fn with_state(model: Model<'m>, settings: Settings, seed: u64, state: S) -> Self {
         Self {
             lstm: Lstm::with_state(model, state),
-            sampler: Sampler::new(settings, seed),
+            sampler: Sampler::new(settings, seed).without(model.alphabet().unwritten()),
             last: model.alphabet().start(),
         }
     }
@@ -82,7 +82,8 @@ impl<'m, S: BorrowMut<State>> Generator<'m, S> {
         true
     }
 
-    /// Writes the next character.
+    /// Writes the next character, which is never one that [stands for
+    /// others](crate::alphabet::Alphabet::unwritten).
     pub fn next_char(&mut self) -> char {
         self.lstm.step(self.last);
         self.last = self.sampler.sample(self.lstm.logits());

@@ -1,7 +1,8 @@
 //! From logits to one symbol: temperature, top-k, top-p and a seeded draw, in integers.
 //!
 //! A symbol's weight is `2^15 * exp(-(max - logit) / T)`, by a table of powers of two: no division and
-//! no floating point per symbol. Temperature 0 is greedy; of equal logits the lowest index wins.
+//! no floating point per symbol. Temperature 0 is greedy; of equal logits the lowest index wins. One
+//! symbol may be left out of all of this, as if it were not there.
 
 use core::fmt;
 use core::str::FromStr;
@@ -150,6 +151,9 @@ const fn powers_of_two() -> [u16; 1 << EXPONENT_BITS] {
     table
 }
 
+/// An index that no symbol has.
+const NO_SYMBOL: u16 = u16::MAX;
+
 /// Draws symbols.
 #[derive(Clone, Debug)]
 pub struct Sampler {
@@ -160,6 +164,8 @@ pub struct Sampler {
     reach: u32,
     rng: Rng,
     surprisal: Surprisal,
+    /// The index of the symbol that is never chosen.
+    never: u16,
 }
 
 impl Sampler {
@@ -172,9 +178,17 @@ impl Sampler {
             reach: 0,
             rng: Rng::new(seed),
             surprisal: Surprisal::new(),
+            never: NO_SYMBOL,
         };
         sampler.set_settings(settings);
         sampler
+    }
+
+    /// The same, but it never chooses `symbol`, unless there is no other.
+    #[must_use]
+    pub fn without(mut self, symbol: Option<Symbol>) -> Self {
+        self.never = symbol.map_or(NO_SYMBOL, u16::from);
+        self
     }
 
     /// The settings in force.
@@ -211,10 +225,14 @@ impl Sampler {
 
     /// Chooses a symbol by its logit (Q5.10). Greedy choices take no random number; others take one.
     pub fn sample(&mut self, logits: &[i16]) -> Symbol {
-        let mut best = 0;
+        let never = match logits {
+            [_] => NO_SYMBOL.into(),
+            _ => usize::from(self.never),
+        };
+        let mut best = usize::from(never == 0);
         let mut max = i16::MIN;
         for (index, &logit) in logits.iter().enumerate() {
-            if logit > max {
+            if logit > max && index != never {
                 (best, max) = (index, logit);
             }
         }
@@ -222,7 +240,7 @@ impl Sampler {
             return best as Symbol;
         }
         let random = self.rng.next_u32();
-        let mut kept = Kept::below(max, self.reach);
+        let mut kept = Kept::below(max, self.reach, never);
         if self.settings.top_k > 0 {
             kept = kept.first(logits, self.settings.top_k.into(), |_| 1);
         }
@@ -287,14 +305,17 @@ impl Sampler {
 struct Kept {
     logit: i32,
     index: usize,
+    /// The symbol that is not among them in any case.
+    never: usize,
 }
 
 impl Kept {
     /// Every symbol whose logit is less than `reach` below the highest one; the others weigh nothing.
-    fn below(max: i16, reach: u32) -> Self {
+    fn below(max: i16, reach: u32, never: usize) -> Self {
         Self {
             logit: i32::from(max).saturating_sub_unsigned(reach.saturating_sub(1)),
             index: usize::MAX,
+            never,
         }
     }
 
@@ -302,7 +323,8 @@ impl Kept {
     #[inline(always)]
     fn holds(self, index: usize, logit: i16) -> bool {
         let logit = i32::from(logit);
-        logit > self.logit || (logit == self.logit && index <= self.index)
+        let is_kept = logit > self.logit || (logit == self.logit && index <= self.index);
+        is_kept && index != self.never
     }
 
     /// What the kept symbols measure together.
@@ -350,6 +372,7 @@ impl Kept {
         Self {
             logit: low,
             index: last,
+            never: self.never,
         }
     }
 }
@@ -451,7 +474,49 @@ mod tests {
         assert_eq!(drawn(settings(1_000, 0, 999)), [true; 5]);
     }
 
+    #[test]
+    fn what_is_left_out_is_never_drawn_however_likely_it_is() {
+        for temperature in [0, 1, 800, 65_535] {
+            for (top_k, top_p) in [(0, 1_000), (1, 1_000), (2, 900), (255, 1)] {
+                let settings = settings(temperature, top_k, top_p);
+                for (never, logits) in [
+                    (0, [i16::MAX, i16::MIN, i16::MIN]),
+                    (1, [i16::MIN, i16::MAX, i16::MIN]),
+                    (2, [5, 5, 5]),
+                    (1, [i16::MIN; 3]),
+                ] {
+                    let mut sampler = Sampler::new(settings, 5).without(Some(never));
+                    for _ in 0..500 {
+                        assert_ne!(sampler.sample(&logits), never);
+                    }
+                }
+            }
+        }
+        let mut alone = Sampler::new(Settings::default(), 5).without(Some(0));
+        assert_eq!(alone.sample(&[7]), 0);
+        let mut greedy = Sampler::new(settings(0, 0, 1_000), 5).without(Some(0));
+        assert_eq!(greedy.sample(&[7]), 0);
+    }
+
     proptest! {
+        #[test]
+        fn leaving_a_symbol_out_is_as_if_it_were_not_there(
+            mut logits in proptest::collection::vec(any::<i16>(), 1..=255),
+            likely in -3_000_i16..3_000, index: proptest::sample::Index,
+            temperature: u16, top_k: u8, top_p in 0..2_000_u16, seed: u64,
+        ) {
+            let settings = settings(temperature, top_k, top_p);
+            let mut without = Sampler::new(settings, seed);
+            let without: Vec<Symbol> = (0..8).map(|_| without.sample(&logits)).collect();
+            let never = index.index(logits.len() + 1);
+            logits.insert(never, likely.wrapping_mul(11));
+            let mut with = Sampler::new(settings, seed).without(Some(never as Symbol));
+            for symbol in without {
+                let moved = usize::from(symbol) + usize::from(usize::from(symbol) >= never);
+                prop_assert_eq!(usize::from(with.sample(&logits)), moved);
+            }
+        }
+
         #[test]
         fn every_draw_is_a_symbol_and_repeats_with_its_seed(
             logits in proptest::collection::vec(any::<i16>(), 1..=256),

@@ -81,7 +81,10 @@ pub fn examine(
     mut progress: impl FnMut(u64),
 ) -> Health {
     let mut lstm = Lstm::new(model);
-    let mut sampler = Sampler::new(settings, seed);
+    let unwritten = model.alphabet().unwritten();
+    let mut sampler = Sampler::new(settings, seed).without(unwritten);
+    // A text without what stands for rare characters has another surprisal than text of people with it.
+    let loss = loss.filter(|_| unwritten.is_none());
     let mut last = model.alphabet().start();
     let mut cells = Cells::new(lstm.cells().len());
     let mut windows = Vec::new();

@@ -22,3 +22,4 @@ pub mod runs;
 pub mod synthetic;
 pub mod tensors;
 pub mod toolchain;
+pub mod words;

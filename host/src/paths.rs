@@ -4,7 +4,7 @@
 //! an interruption or a full disk never leaves half a file.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -57,6 +57,14 @@ const LEFT_OVER: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the folder cannot be created or the disk is full; the old content is then untouched.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    copy_atomic(path, &mut &bytes[..])
+}
+
+/// The same for all that `source` gives, however much that is.
+///
+/// # Errors
+/// As [`write_atomic`], and when `source` cannot be read.
+pub fn copy_atomic(path: &Path, source: &mut dyn Read) -> io::Result<()> {
     let dir = path
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())
@@ -64,7 +72,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
     sweep(dir);
     let mut file = partial_in(dir)?;
-    file.write_all(bytes)?;
+    io::copy(source, &mut file)?;
     file.as_file().sync_all()?;
     // Temporary files are private to the user; a finished one follows the usual mode.
     #[cfg(unix)]

@@ -10,7 +10,7 @@ use firmware::generator::Generator;
 use firmware::kernels::Bits;
 use firmware::sampler::Settings;
 use host::image::AlignedImage;
-use host::quantize::{Widths, quantize};
+use host::quantize::{FloatModel, Widths, quantize};
 use host::synthetic::float_model;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -77,17 +77,70 @@ fn sample_prints_what_the_engine_generates() {
     }
     let expected: String = (0..200).map(|_| generator.next_char()).collect();
     let arguments = ["sample", "model.img", "--seed", "9", "--length", "200"];
-    let printed = fixture.output(&[&arguments[..], &["--prompt", "aébc"]].concat());
+    let printed = fixture.output(&[&arguments[..], &["--prompt", "a😀bc"]].concat());
     assert_eq!(printed, format!("abc{expected}"));
 }
 
 #[test]
-fn sample_names_the_characters_it_skips() {
+fn sample_reads_a_prompt_as_the_text_was_read() {
     let fixture = Fixture::new();
-    let arguments = ["sample", "model.img", "--length", "1", "--prompt", "aéb"];
-    let output = fixture.host(&arguments).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("does not know: \"é\""), "{said}");
+    let sample = |prompt: &str| {
+        let arguments = ["sample", "model.img", "--length", "20", "--prompt", prompt];
+        let output = fixture.host(&arguments).output().unwrap();
+        assert!(output.status.success());
+        let [text, said] =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (text, said)
+    };
+    let (text, said) = sample("café d’été\r\nnaïve — “oui”");
+    assert!(text.starts_with("cafe d'ete\nnaive -- \"oui\""), "{text}");
+    assert_eq!(said, "");
+    let (text, said) = sample("- a😀b\u{1b}");
+    assert!(text.starts_with("- ab"), "{text}");
+    assert!(said.contains(r#"does not know: "😀\u{1b}""#), "{said}");
+}
+
+#[test]
+fn a_random_seed_is_told_and_repeats_its_text() {
+    let fixture = Fixture::new();
+    let sample = |seed: &str| {
+        let arguments = ["sample", "model.img", "--length", "100", "--seed", seed];
+        let output = fixture.host(&arguments).output().unwrap();
+        assert!(output.status.success());
+        (output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    let (text, said) = sample("random");
+    let seed = said.trim().rsplit(' ').next().unwrap();
+    assert_eq!(sample(seed), (text.clone(), String::new()));
+    assert_ne!(sample("random").0, text);
+    for seed in ["-1", "Random", "18446744073709551616", ""] {
+        let refused = fixture.refusal(&["sample", "model.img", "--seed", seed]);
+        assert!(refused.contains("or `random`"), "{refused}");
+    }
+}
+
+/// A model that would write nothing but U+FFFD, the most frequent symbol of its text.
+fn model_of_rare_characters() -> FloatModel {
+    let mut model = float_model(65, 24, 1, 3);
+    model.alphabet[0] = char::REPLACEMENT_CHARACTER;
+    model.output_bias[0] = 30.0;
+    model
+}
+
+#[test]
+fn what_stands_for_rare_characters_is_never_written() {
+    let fixture = Fixture::new();
+    let parts = quantize(&model_of_rare_characters(), Widths::uniform(Bits::Eight)).unwrap();
+    std::fs::write(fixture.path("rare.img"), parts.to_image().unwrap().bytes()).unwrap();
+    for temperature in ["0", "0.8", "65.5"] {
+        for choice in [["--top-k", "0"], ["--top-k", "1"], ["--top-p", "0.1"]] {
+            let arguments = ["sample", "rare.img", "--length", "2000", "--prompt", "ab�c"];
+            let settings = ["--temperature", temperature, choice[0], choice[1]];
+            let text = fixture.output(&[&arguments[..], &settings].concat());
+            assert_eq!(text.chars().count(), 2_003);
+            assert!(!text.contains('�'), "{text}");
+        }
+    }
 }
 
 #[test]

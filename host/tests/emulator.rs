@@ -103,6 +103,28 @@ fn the_board_prints_what_the_pc_predicts_byte_for_byte() {
 }
 
 #[test]
+fn a_board_never_writes_what_stands_for_rare_characters() {
+    let mut model = float_model(65, 64, 1, 7);
+    // The likeliest symbol by far, in the middle of the others.
+    model.alphabet[20] = char::REPLACEMENT_CHARACTER;
+    model.output_bias[20] = 30.0;
+    let parts = quantize(&model, Widths::uniform(Bits::Eight)).unwrap();
+    let image = parts.to_image().unwrap();
+    let mut emulator = boot(DEFAULT_BOARD, image.bytes());
+    for (seed, settings) in [
+        (1, settings(0, 0, 1_000)),
+        (2, settings(800, 0, 1_000)),
+        (3, settings(65_535, 0, 1_000)),
+        (4, settings(1_000, 3, 1_000)),
+        (5, settings(1_000, 0, 500)),
+    ] {
+        let request = request(seed, "abc", 500, settings);
+        assert!(!on_the_pc(&image, &request).contains(char::REPLACEMENT_CHARACTER));
+        assert_same_text(&mut emulator, &image, &request);
+    }
+}
+
+#[test]
 fn every_emulated_core_prints_the_same() {
     let widths = [Bits::Four, Bits::Eight];
     let emulated = BOARDS.iter().filter(|board| board.emulator.is_some());

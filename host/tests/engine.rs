@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+use firmware::generator::Generator;
 use firmware::image::{BLOCK, ImageError, TILE_ROWS};
 use firmware::kernels::{Bits, PACKED_WORDS, portable, scalar};
 use firmware::lstm::Lstm;
+use firmware::sampler::{Settings, Thousandths};
 use host::image::{AlignedImage, ModelParts, Weights};
 use host::quantize::float::FloatState;
 use host::quantize::{Widths, quantize, quantize_for_export};
@@ -283,5 +285,22 @@ fn weights_chosen_together_follow_the_float_model_more_closely() {
         let nearest = square_error(quantize(&float, widths).unwrap());
         let together = square_error(quantize_for_export(&float, widths).unwrap());
         assert!(together < 0.95 * nearest, "{together} {nearest}");
+    }
+}
+
+#[test]
+fn an_alphabet_of_nothing_but_the_replacement_neither_hangs_nor_panics() {
+    let mut model = float_model(1, 8, 1, 1);
+    model.alphabet = vec![char::REPLACEMENT_CHARACTER];
+    let parts = quantize(&model, Widths::uniform(Bits::Eight)).unwrap();
+    let image = parts.to_image().unwrap();
+    for temperature in [0, 800] {
+        let settings = Settings {
+            temperature: Thousandths(temperature),
+            ..Settings::default()
+        };
+        let mut generator = Generator::new(image.model().unwrap(), settings, 1);
+        let text: String = (0..100).map(|_| generator.next_char()).collect();
+        assert_eq!(text, "\u{fffd}".repeat(100));
     }
 }

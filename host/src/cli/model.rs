@@ -52,7 +52,7 @@ impl TextArgs {
         let reading = Reading {
             unicode,
             lossy: self.lossy,
-            printable: false,
+            ..Reading::default()
         };
         let encoded = validation_symbols(&source, alphabet, reading, &|line| note!("{line}"))?;
         if encoded.skipped > 0 {

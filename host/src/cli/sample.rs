@@ -2,13 +2,16 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use anyhow::Context;
+use firmware::alphabet::Symbol;
 use firmware::fixed::LOGIT_FRACTION_BITS;
 use firmware::generator::Generator;
 use firmware::sampler::{Sampler, Settings, Thousandths};
 
 use super::model::image_path;
+use crate::corpus::{REPLACEMENT, prompt};
 use crate::image::AlignedImage;
 use crate::quantize::float::FloatState;
 use crate::runs;
@@ -19,8 +22,9 @@ use crate::{note, output};
 pub struct Args {
     /// The model: an image file, or the name of one in weights/ (with --float, a run)
     model: PathBuf,
-    /// Text to continue from; characters the model does not know are skipped
-    #[arg(long, default_value = "")]
+    /// Text to continue from, read as the model's text was: what the model does not know is
+    /// transliterated, or else left out
+    #[arg(long, default_value = "", allow_hyphen_values = true)]
     prompt: String,
     /// 0 always takes the most probable symbol, 1 is the model's own distribution, more is wilder
     #[arg(long, default_value = "0.8", allow_hyphen_values = true)]
@@ -31,15 +35,57 @@ pub struct Args {
     /// Choose among the most probable symbols that together reach this probability
     #[arg(long, default_value = "1", value_name = "P")]
     top_p: Thousandths,
-    /// Same seed, same text
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Same seed, same text; `random` takes another one each time and says which
+    #[arg(
+        long,
+        default_value = "1",
+        value_name = "SEED",
+        allow_hyphen_values = true
+    )]
+    seed: Seed,
     /// Characters to generate behind the prompt
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     length: usize,
     /// Use the float weights of a run instead of an image: not what a board would print
     #[arg(long)]
     float: bool,
+}
+
+/// What a text follows from, besides the model and the prompt.
+#[derive(Debug, Clone, Copy)]
+enum Seed {
+    /// Another one each time.
+    Random,
+    /// This one.
+    Fixed(u64),
+}
+
+impl FromStr for Seed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "random" => Ok(Self::Random),
+            number => number
+                .parse()
+                .map(Self::Fixed)
+                .map_err(|_| format!("give a number from 0 to {}, or `random`", u64::MAX)),
+        }
+    }
+}
+
+impl Seed {
+    /// The number, drawn and told if nobody chose it.
+    fn number(self) -> u64 {
+        match self {
+            Self::Fixed(seed) => seed,
+            Self::Random => {
+                let seed = rand::random();
+                note!("the same text again: --seed {seed}");
+                seed
+            }
+        }
+    }
 }
 
 /// Runs `sample`.
@@ -58,16 +104,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 fn sample_engine(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
     let image = AlignedImage::open(&image_path(&args.model)?)?;
-    let mut generator = Generator::new(image.model()?, settings(args), args.seed);
-    let mut skipped = String::new();
-    for character in args.prompt.chars() {
+    let model = image.model()?;
+    let mut generator = Generator::new(model, settings(args), args.seed.number());
+    for character in prompt_for(args, |c| model.alphabet().index_of(c).is_some()).chars() {
         if generator.prompt_char(character) {
             write!(output, "{character}")?;
-        } else {
-            skipped.push(character);
         }
     }
-    warn_skipped(&skipped);
     for _ in 0..args.length {
         write!(output, "{}", generator.next_char())?;
     }
@@ -78,20 +121,17 @@ fn sample_engine(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
 fn sample_float(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
     let (_, model) = runs::load_weights(&args.model)?;
     let index_of = |character| model.alphabet.iter().position(|&c| c == character);
+    let unwritten = index_of(REPLACEMENT).and_then(|index| Symbol::try_from(index).ok());
     let mut state = FloatState::new(&model);
-    let mut sampler = Sampler::new(settings(args), args.seed);
+    let mut sampler = Sampler::new(settings(args), args.seed.number()).without(unwritten);
     let mut last = index_of('\n').unwrap_or(0);
-    let mut skipped = String::new();
-    for character in args.prompt.chars() {
+    for character in prompt_for(args, |c| index_of(c).is_some()).chars() {
         if let Some(symbol) = index_of(character) {
             state.step(last);
             last = symbol;
             write!(output, "{character}")?;
-        } else {
-            skipped.push(character);
         }
     }
-    warn_skipped(&skipped);
     let unit = f32::from(1_u16 << LOGIT_FRACTION_BITS);
     for _ in 0..args.length {
         state.step(last);
@@ -105,16 +145,19 @@ fn sample_float(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The prompt in the model's characters; says what it does not know.
+fn prompt_for(args: &Args, knows: impl Fn(char) -> bool) -> String {
+    let prompt = prompt::read(&args.prompt, knows);
+    if let Some(note) = prompt.note() {
+        note!("{note}");
+    }
+    prompt.text
+}
+
 fn settings(args: &Args) -> Settings {
     Settings {
         temperature: args.temperature,
         top_k: args.top_k,
         top_p: args.top_p,
-    }
-}
-
-fn warn_skipped(skipped: &str) {
-    if !skipped.is_empty() {
-        note!("skipped characters of the prompt that the model does not know: {skipped:?}");
     }
 }

@@ -1,50 +1,56 @@
 //! The corpus: from a text file, or the standard one, to symbols for training and measuring.
 //!
 //! Everything here works without libtorch, so that `eval` and the tools around it can use it too.
-//! The flow: [`Source`] → [`Text`] → [`Counts`] → [`Alphabet`] → symbols, cut in two. The text is read
-//! twice, once to count and once to encode, so that all of it that stays in memory is a byte per
-//! character.
+//! The flow: [`Source`], or what [`gather`] finds → [`Text`] → [`Counts`] → [`Alphabet`] → symbols, cut
+//! in two. The text is read several times, to find its encoding, to count and to encode, so that all of
+//! it that stays in memory is a byte per character.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 mod alphabet;
+pub mod clean;
 mod download;
+mod encoding;
 mod error;
 mod plays;
+pub mod prompt;
+mod source;
 mod standard;
-pub mod text;
+mod text;
 
 pub use alphabet::{Alphabet, Counts, Encoded, MAX_SYMBOLS, REPLACEMENT};
+pub use encoding::Charset;
 pub use error::CorpusError;
+pub use source::{Source, gather, run_name};
 pub use standard::{Fetched, Standard, fetch, for_tests};
-pub use text::{Bytes, Text};
+pub use text::{Digested, Text};
+
+use crate::words::{count, share};
+use text::{Bytes, TextFile};
 
 /// The most characters of the validation part that are measured on, so that measuring a huge text
 /// takes no longer than that of a large one.
 pub const MAX_VALIDATION: usize = 1 << 19;
-
-/// Where a text comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Source {
-    /// A standard corpus, from the cache or downloaded into it.
-    Standard(Standard),
-    /// The user's own file.
-    File(PathBuf),
-}
 
 /// How a text is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// Keep the text's own characters instead of transliterating to ASCII.
     pub unicode: bool,
-    /// Drop undecodable bytes instead of refusing the file.
+    /// Drop undecodable bytes, if they are few, instead of refusing the file.
     pub lossy: bool,
     /// Add all of Python's `string.printable` to the alphabet, as the tutorial does.
     pub printable: bool,
+    /// The encoding that the user named, of all files without a byte-order mark.
+    #[serde(default)]
+    pub encoding: Option<Charset>,
+    /// The encoding that was found to be the likeliest one, of all files that are neither UTF-8 nor
+    /// UTF-16; kept so that the text is always read the same.
+    #[serde(default)]
+    pub guess: Option<Charset>,
 }
 
 /// A text as symbols of its own alphabet, ready to be trained on.
@@ -54,8 +60,8 @@ pub struct Corpus {
     pub description: String,
     /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
-    /// Whether it kept its own characters.
-    pub unicode: bool,
+    /// How it was read, with the encoding that was found.
+    pub reading: Reading,
     /// The symbols that occur in it.
     pub alphabet: Alphabet,
     symbols: Vec<u8>,
@@ -74,7 +80,7 @@ impl Corpus {
         reading: Reading,
         say: &dyn Fn(&str),
     ) -> Result<Self, CorpusError> {
-        Self::from_text(&source.open(say)?, reading)
+        Self::from_text(&source.open(reading, say)?, reading)
     }
 
     /// The same for the bytes of a file called `name`.
@@ -82,10 +88,13 @@ impl Corpus {
     /// # Errors
     /// When they are not a text, or when nothing of it is left.
     pub fn from_bytes(name: &str, bytes: Vec<u8>, reading: Reading) -> Result<Self, CorpusError> {
-        let text = Text {
+        let file = TextFile {
             name: name.to_owned(),
             bytes: Bytes::Memory(bytes),
+            found: false,
         };
+        let description = file_name(Path::new(name));
+        let text = Text::new(name.to_owned(), description, vec![file], reading)?;
         Self::from_text(&text, reading)
     }
 
@@ -96,9 +105,13 @@ impl Corpus {
     pub fn from_text(text: &Text, reading: Reading) -> Result<Self, CorpusError> {
         let mut counts = Counts::default();
         let first = text.read(reading, |c| counts.add(c))?;
-        let is_blank = counts.iter().all(|(c, _)| c.is_whitespace());
-        if is_blank && first.dropped > 0 && !reading.unicode {
-            return Err(CorpusError::NothingLeft(text.name.clone()));
+        let kept = counts.iter().filter(|(c, _)| !c.is_whitespace());
+        let kept: u64 = kept.map(|(_, count)| count).sum();
+        if first.left_out.foreign > kept {
+            return Err(CorpusError::NothingLeft {
+                name: text.name.clone(),
+                characters: first.left_out.foreign,
+            });
         }
         if counts.total() == 0 {
             return Err(CorpusError::Empty(text.name.clone()));
@@ -116,15 +129,8 @@ impl Corpus {
             return Err(CorpusError::Changed(text.name.clone()));
         }
         let validation = characters - training_len;
-        let mut notes = Vec::new();
-        if first.dropped > 0 {
-            let what = if reading.unicode {
-                "control characters"
-            } else {
-                "characters without an ASCII form (--unicode keeps those that can be printed)"
-            };
-            notes.push(format!("left out: {} {what}", first.dropped));
-        }
+        let mut notes = text.notes.clone();
+        notes.extend(first.notes(counts.total()));
         notes.extend(replacement_note(&counts, &alphabet));
         if validation > MAX_VALIDATION {
             notes.push(format!(
@@ -132,9 +138,12 @@ impl Corpus {
             ));
         }
         Ok(Self {
-            description: file_name(&text.name),
+            description: text.description.clone(),
             sha256: first.sha256,
-            unicode: reading.unicode,
+            reading: Reading {
+                guess: text.guess,
+                ..reading
+            },
             alphabet,
             symbols,
             training_len,
@@ -165,42 +174,6 @@ impl Corpus {
     }
 }
 
-impl Source {
-    /// The user's file where one was named, else the standard corpus.
-    #[must_use]
-    pub fn choose(file: Option<&Path>, standard: Standard) -> Self {
-        file.map_or(Self::Standard(standard), |path| Self::File(path.to_owned()))
-    }
-
-    /// The text, ready to be read.
-    ///
-    /// # Errors
-    /// When it cannot be found, read or downloaded.
-    pub fn open(&self, say: &dyn Fn(&str)) -> Result<Text, CorpusError> {
-        let (name, path) = match self {
-            Self::Standard(standard) => {
-                let fetched = fetch(*standard, say)?;
-                (fetched.standard.to_string(), fetched.path)
-            }
-            Self::File(path) => (path.display().to_string(), path.clone()),
-        };
-        let bytes = match std::fs::metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(CorpusError::NotFound(path));
-            }
-            Err(reason) => return Err(CorpusError::Unreadable { path, reason }),
-            Ok(metadata) if metadata.is_dir() => return Err(CorpusError::Directory(path)),
-            Ok(metadata) if metadata.is_file() => Bytes::File(path),
-            // A pipe can be read only once.
-            Ok(_) => match std::fs::read(&path) {
-                Ok(bytes) => Bytes::Memory(bytes),
-                Err(reason) => return Err(CorpusError::Unreadable { path, reason }),
-            },
-        };
-        Ok(Text { name, bytes })
-    }
-}
-
 /// The validation part of `source` as symbols of a model's own alphabet: what `eval` measures on, at
 /// most [`MAX_VALIDATION`] characters.
 ///
@@ -212,10 +185,28 @@ pub fn validation_symbols(
     reading: Reading,
     say: &dyn Fn(&str),
 ) -> Result<Encoded, CorpusError> {
+    let text = source.open(reading, say)?;
+    validation_of(&text, alphabet, reading, say)
+}
+
+/// The same for a text.
+///
+/// # Errors
+/// When it cannot be read or decoded, and when `alphabet` is none.
+pub fn validation_of(
+    text: &Text,
+    alphabet: &str,
+    reading: Reading,
+    say: &dyn Fn(&str),
+) -> Result<Encoded, CorpusError> {
     let alphabet = Alphabet::from_symbols(alphabet)?;
-    let text = source.open(say)?;
     let mut characters = 0;
     let first = text.read(reading, |_| characters += 1)?;
+    text.notes.iter().for_each(|note| say(note));
+    first
+        .notes(characters as u64)
+        .iter()
+        .for_each(|note| say(note));
     let begin = training_part(characters);
     let validation = begin..characters.min(begin + MAX_VALIDATION);
     let mut encoded = Encoded {
@@ -233,7 +224,7 @@ pub fn validation_symbols(
         position += 1;
     })?;
     if second != first {
-        return Err(CorpusError::Changed(text.name));
+        return Err(CorpusError::Changed(text.name.clone()));
     }
     Ok(encoded)
 }
@@ -249,26 +240,33 @@ pub fn training_part(characters: usize) -> usize {
 
 /// What a user should know of characters that are replaced, if any are.
 fn replacement_note(counts: &Counts, alphabet: &Alphabet) -> Option<String> {
+    let total = counts.total();
     let is_replaced = |&(c, _): &(char, u64)| alphabet.index_of(c).is_none();
     let replaced = counts.iter().filter(is_replaced);
-    let (kinds, replaced) = replaced.fold((0, 0), |(kinds, sum), (_, n)| (kinds + 1, sum + n));
-    let share = 100.0 * replaced as f64 / counts.total() as f64;
-    (kinds > 0).then(|| {
-        format!(
+    let (kinds, replaced) = replaced.fold((0_u64, 0), |(kinds, sum), (_, n)| (kinds + 1, sum + n));
+    if kinds > 0 {
+        return Some(format!(
             "the text has {} different characters and a model at most {MAX_SYMBOLS}: the {kinds} \
-             rarest ({share:.1} % of the text) are all read as '{REPLACEMENT}'",
-            counts.iter().count()
-        )
-    })
+             rarest ({} of the text) are all read as '{REPLACEMENT}', which the model never writes; \
+             without --unicode the text is transliterated to ASCII and nothing of it is replaced",
+            counts.iter().count(),
+            share(replaced, total)
+        ));
+    }
+    let (_, broken) = counts.iter().find(|&(c, _)| c == REPLACEMENT)?;
+    Some(format!(
+        "{} of the text ({}) {} '{REPLACEMENT}', which stands for what was lost when the text was \
+         converted; the model never writes it, but a sound copy of the text would teach it more",
+        count(broken, "character"),
+        share(broken, total),
+        if broken == 1 { "is" } else { "are" }
+    ))
 }
 
 /// The last part of `path`.
-fn file_name(path: &str) -> String {
-    let name = Path::new(path).file_name();
-    name.map_or_else(
-        || path.to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 /// SHA-256 of `bytes`, in hexadecimal.

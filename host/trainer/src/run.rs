@@ -403,7 +403,7 @@ impl Run<'_> {
         if let Some(from) = &trainer.job.from {
             archive.text("started_from", from.display());
         }
-        archive.text("unicode", corpus.unicode);
+        archive.text("unicode", corpus.reading.unicode);
         let source = serde_json::to_string(&trainer.job.source).unwrap_or_default();
         archive.text("source", source);
         archive.text("validation_loss_nats", loss.unwrap_or(f64::NAN));

@@ -53,6 +53,7 @@ impl Job {
             unicode,
             lossy,
             printable: recipe.model.alphabet == AlphabetKind::Printable,
+            ..Reading::default()
         };
         Self {
             name,

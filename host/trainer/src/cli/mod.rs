@@ -149,7 +149,9 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
     }
 
     let text = args.text.as_deref().map(std::path::absolute).transpose()?;
-    let source = Source::choose(text.as_deref(), args.corpus);
+    let source = text
+        .clone()
+        .map_or(Source::Standard(args.corpus), Source::File);
     let plan = match args.flash()? {
         Some((name, bytes)) => plan_for(args, &source, name, bytes)?,
         None => {
@@ -263,7 +265,7 @@ fn plan_for(args: &Args, source: &Source, name: String, bytes: usize) -> Result<
     let reading = Reading {
         unicode: args.unicode,
         lossy: args.lossy,
-        printable: false,
+        ..Reading::default()
     };
     let corpus = Corpus::load(source, reading, &|line| note!("{line}"))?;
     let symbols = corpus.alphabet.len();
