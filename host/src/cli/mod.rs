@@ -19,7 +19,7 @@ mod fetch;
 mod flash;
 mod health;
 mod inspect;
-mod interrupt;
+pub mod interrupt;
 mod model;
 mod monitor;
 mod run;
