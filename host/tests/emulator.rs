@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use firmware::generator::Generator;
 use firmware::kernels::Bits;
+use firmware::protocol::{BREAK, DONE, OWN};
 use firmware::sampler::{Settings, Thousandths};
 use host::device::build::MODEL_ROOM;
 use host::device::{BOARDS, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
@@ -239,7 +240,7 @@ fn converse(board: &str, options: Options) {
         b"/frobnicate now",
         "# unknown command /frobnicate: /help lists the commands\n",
     );
-    ask(&[b'x'; 1_000], "\n# line ignored: longer than 255 bytes\n");
+    ask(&[b'x'; 1_000], "# line ignored: longer than 255 bytes\n");
     ask(&[0xff, 0xfe, 0xc3], "# line ignored: not UTF-8 text\n");
     ask(
         b"\x00\x1b[A",
@@ -288,9 +289,11 @@ fn a_model_that_is_flashed_by_itself_is_used_unless_it_is_broken() {
     firmware.flashed_model = Some(broken);
     let mut emulator = start(&firmware, Options::default());
     let said = emulator.read_until("# start: ", PATIENCE).unwrap();
-    let refusal = "# the flashed model is not used: the model image is damaged: its checksum does \
-                   not match; the program's own follows\n# model: synthetic-16, ";
-    assert!(said.contains(refusal), "{said}");
+    let refusal = format!(
+        "{OWN}the flashed model is not used: the model image is damaged: its checksum does not match; \
+         the program's own follows\n{OWN}model: synthetic-16, "
+    );
+    assert!(said.contains(&refusal), "{said}");
 }
 
 #[test]
@@ -308,8 +311,12 @@ fn a_panic_restarts_the_board_which_says_so() {
         let mut emulator = start(&firmware, Options::default());
         let said = emulator.read_until("# start: ", PATIENCE).unwrap();
         let message = "firmware/src/bin/restart.rs:17: as it was told to\n";
-        assert!(said.starts_with(&format!("\n# panic: {message}")), "{said}");
-        let after = format!(" on {board}\n# restarted after a panic: {message}# model: synthetic");
+        assert!(
+            said.starts_with(&format!("{BREAK}{OWN}panic: {message}")),
+            "{said}"
+        );
+        let after =
+            format!(" on {board}\n{OWN}restarted after a panic: {message}{OWN}model: synthetic");
         assert!(said.contains(&after), "{said}");
     }
 }
@@ -320,12 +327,16 @@ fn the_watchdog_restarts_a_board_that_hangs_which_says_so() {
     let mut emulator = start(&firmware, Options::default());
     let said = emulator.read_until("# start: ", PATIENCE).unwrap();
     assert!(
-        said.contains(" on pico\n# restarted by the watchdog: the program hung\n"),
+        said.contains(&format!(
+            " on pico\n{OWN}restarted by the watchdog: the program hung\n"
+        )),
         "{said}"
     );
     // Nor does it restart one that is only slow: four characters take longer than its patience.
     emulator.send_line("/rate 1").unwrap();
-    emulator.read_until("# rate 1\n", PATIENCE).unwrap();
+    emulator
+        .read_until(&format!("rate 1\n{DONE}"), PATIENCE)
+        .unwrap();
     let mut text = Vec::new();
     while text.len() < 4 {
         text.extend(emulator.read(PATIENCE).unwrap());
@@ -340,10 +351,10 @@ fn a_broken_image_is_reported_and_the_console_stays() {
     bytes[middle] ^= 1;
     let mut emulator = boot(DEFAULT_BOARD, &bytes);
     emulator
-        .read_until("\n# no model: the model image is damaged", PATIENCE)
+        .read_until("# no model: the model image is damaged", PATIENCE)
         .unwrap_or_else(|error| panic!("{error}"));
     emulator.send_line("/stats").unwrap();
-    emulator.read_until("\n# settings: ", PATIENCE).unwrap();
+    emulator.read_until("# settings: ", PATIENCE).unwrap();
     emulator.send_line("to be or not").unwrap();
     emulator.read_until("# no model: ", PATIENCE).unwrap();
 }

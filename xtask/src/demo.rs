@@ -4,6 +4,7 @@
 //! board, shows what the board writes, and ends with the figures that matter.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -122,6 +123,7 @@ fn stream(firmware: &Firmware, length: u32) -> anyhow::Result<()> {
         written += text.len();
         // A reader that went away, as in `| head`, ends nothing.
         let _ = out.write_all(text).and_then(|()| out.flush());
+        ControlFlow::Continue(())
     })?;
     if written < length as usize {
         bail!("the board wrote {written} characters instead of {length}");

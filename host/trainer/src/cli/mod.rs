@@ -40,7 +40,7 @@ struct Cli {
 /// Parses the command line and runs it.
 #[must_use]
 pub fn main() -> ExitCode {
-    host::cli::end(run(&Cli::parse().args))
+    host::cli::start(|cli: Cli| run(&cli.args))
 }
 
 /// Trains, and exports what was learned.
@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<()> {
             let (name, step) = (&run.name, trainer.steps_done());
             note!("to go on: cargo run -p host -- train --resume {name}");
             note!("to export it as it is, add: --steps {step}");
-            std::process::exit(interrupt::exit_code().into());
+            Ok(())
         }
         Outcome::Finished { weights, .. } if !args.no_export => {
             export_run(args, &trainer, &weights)
