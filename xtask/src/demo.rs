@@ -93,10 +93,11 @@ fn heading(text: &str) {
 /// Trains and exports. Interrupted, the training saves itself and says how to go on.
 fn train() -> anyhow::Result<()> {
     CHILD_DECIDES.store(true, Ordering::Relaxed);
-    let trained =
-        Invocation::parse("cargo run --quiet --package host -- train --recipe quick --name")
-            .args([NAME])
-            .run();
+    let trained = Invocation::parse(
+        "cargo run --quiet --package host -- train --recipe quick --overwrite --name",
+    )
+    .args([NAME])
+    .run();
     CHILD_DECIDES.store(false, Ordering::Relaxed);
     trained
 }

@@ -663,3 +663,46 @@ fn handed_over_from_host_it_is_the_same_training() {
         .assert()
         .success();
 }
+
+#[test]
+fn no_other_program_is_linked_to_libtorch() {
+    let library = b"libtorch_cpu.so";
+    let names_it = |program: &std::ffi::OsStr| {
+        let bytes = fs::read(program).unwrap();
+        bytes.windows(library.len()).any(|window| window == library)
+    };
+    let folder = Path::new(".");
+    assert!(!names_it(host(folder, &[]).get_program()));
+    if cfg!(target_os = "linux") {
+        assert!(names_it(train(folder, &[]).get_program()));
+    }
+}
+
+#[test]
+fn a_training_whose_folder_is_taken_stops_and_one_whose_folder_is_gone_makes_it_again() {
+    let desk = desk();
+    let folder = desk.path();
+    fs::write(
+        folder.join("often.toml"),
+        "inherits = \"quick\"\n[report]\ncheckpoint_every = 5\n",
+    )
+    .unwrap();
+    let options = ["--text", "a.txt", "--name", "x", "--recipe", "often.toml"];
+    let mut run = Endless::start(folder, &options);
+    run.next("checkpoint");
+    let first = id(&folder.join("runs/x"));
+    fs::remove_dir_all(folder.join("runs/x")).unwrap();
+    run.next("checkpoint");
+    run.next("checkpoint");
+    assert_eq!(id(&folder.join("runs/x")), first);
+
+    fs::rename(folder.join("runs/x"), folder.join("runs/y")).unwrap();
+    let other = Endless::start(folder, &options);
+    let before = id(&folder.join("runs/x"));
+    assert_eq!(run.child.wait().unwrap().code(), Some(1));
+    other.stop("-TERM");
+    assert_eq!(id(&folder.join("runs/x")), before);
+    train(folder, &["--resume", "x", "--steps", "1"])
+        .assert()
+        .success();
+}
