@@ -1,12 +1,14 @@
 //! The console's input side: bytes become lines, lines become commands.
 //!
 //! [`LineEditor`] collects whatever a serial line delivers, noise included, and [`Command::parse`]
-//! reads one finished line. Neither prints or acts: [`crate::session`] does.
+//! reads one finished line; a PC types a [`Command`] as it is displayed. Neither prints or acts:
+//! [`crate::session`] does.
 
 use core::fmt;
 
 use heapless::Vec;
 
+use crate::protocol::IGNORED;
 use crate::sampler::{Thousandths, ThousandthsError};
 
 /// The longest line that the console takes, in bytes.
@@ -30,14 +32,29 @@ pub enum LineError {
 impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LineError::TooLong => write!(f, "line ignored: longer than {LINE_BYTES} bytes"),
-            LineError::NotUtf8 => f.write_str("line ignored: not UTF-8 text"),
-            LineError::Control => f.write_str("line ignored: it holds control characters"),
+            LineError::TooLong => write!(f, "{IGNORED}longer than {LINE_BYTES} bytes"),
+            LineError::NotUtf8 => write!(f, "{IGNORED}not UTF-8 text"),
+            LineError::Control => write!(f, "{IGNORED}it holds control characters"),
         }
     }
 }
 
 impl core::error::Error for LineError {}
+
+/// The text of a line, if the console takes it.
+///
+/// # Errors
+/// When it is too long, not UTF-8, or holds control characters other than tabs.
+pub fn check(line: &[u8]) -> Result<&str, LineError> {
+    if line.len() > LINE_BYTES {
+        return Err(LineError::TooLong);
+    }
+    let line = core::str::from_utf8(line).map_err(|_| LineError::NotUtf8)?;
+    if line.chars().any(|c| c.is_control() && c != '\t') {
+        return Err(LineError::Control);
+    }
+    Ok(line)
+}
 
 /// Collects bytes into lines: backspace, Ctrl-U, any of CR, LF and CR LF as the line end.
 #[derive(Debug)]
@@ -100,11 +117,7 @@ impl LineEditor {
     }
 
     fn line(&self) -> Result<&str, LineError> {
-        let line = core::str::from_utf8(&self.buffer).map_err(|_| LineError::NotUtf8)?;
-        if line.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(LineError::Control);
-        }
-        Ok(line)
+        check(&self.buffer)
     }
 
     /// Removes the last character: all bytes of it if it takes several in UTF-8.
@@ -150,8 +163,10 @@ pub enum Command<'a> {
 }
 
 /// The help text, a line each.
-pub const HELP: [&str; 13] = [
+pub const HELP: [&str; 15] = [
     "TEXT        start a passage with TEXT",
+    "//TEXT      start a passage with /TEXT",
+    "/prompt T   start a passage with T, whatever T starts with",
     "/temp X     temperature: 0 is greedy, 0.8 is usual, more is wilder",
     "/topk N     draw from the N likeliest symbols only; 0 is off",
     "/topp X     draw from the likeliest symbols of total probability X; 1 is off",
@@ -218,14 +233,22 @@ impl<'a> Command<'a> {
     /// # Errors
     /// When it starts with a slash and is no command, or its value is not what the command takes.
     pub fn parse(line: &'a str) -> Result<Command<'a>, CommandError<'a>> {
-        if !line.starts_with('/') {
+        let Some(rest) = line.strip_prefix('/') else {
             return Ok(Command::Prompt(line));
-        }
-        let (name, value) = match line.split_once(char::is_whitespace) {
-            Some((name, value)) => (name, value.trim()),
-            None => (line, ""),
         };
+        if rest.starts_with('/') {
+            return Ok(Command::Prompt(rest));
+        }
+        let (name, text) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let value = text.trim();
         match name {
+            // Spaces are part of a prompt.
+            "/prompt" if !text.is_empty() => Ok(Command::Prompt(text)),
+            "/prompt" => Err(CommandError::Value {
+                command: "/prompt",
+                takes: "the text that a passage is to start with",
+                found: "",
+            }),
             "/temp" => decimal("/temp", value).map(Command::Temperature),
             "/topk" => number("/topk", "a whole number from 0 to 255", value).map(Command::TopK),
             "/topp" => probability("/topp", value).map(Command::TopP),
@@ -240,6 +263,29 @@ impl<'a> Command<'a> {
             "/stats" => bare("/stats", value, Command::Stats),
             "/model" => bare("/model", value, Command::Model),
             _ => Err(CommandError::Unknown(name)),
+        }
+    }
+}
+
+/// The line to type.
+impl fmt::Display for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Command::Prompt(text) if text.starts_with('/') => write!(f, "/{text}"),
+            Command::Prompt(text) => f.write_str(text),
+            Command::Help => f.write_str("/help"),
+            Command::Temperature(temperature) => write!(f, "/temp {temperature}"),
+            Command::TopK(count) => write!(f, "/topk {count}"),
+            Command::TopP(probability) => write!(f, "/topp {probability}"),
+            Command::Seed(seed) => write!(f, "/seed {seed}"),
+            Command::Length(length) => write!(f, "/len {length}"),
+            Command::Rate(0) => f.write_str("/rate max"),
+            Command::Rate(rate) => write!(f, "/rate {rate}"),
+            Command::Pause => f.write_str("/pause"),
+            Command::Resume => f.write_str("/resume"),
+            Command::Reset => f.write_str("/reset"),
+            Command::Stats => f.write_str("/stats"),
+            Command::Model => f.write_str("/model"),
         }
     }
 }
@@ -351,6 +397,10 @@ mod tests {
         let read = |line| Command::parse(line);
         assert_eq!(read("MARIANA:"), Ok(Command::Prompt("MARIANA:")));
         assert_eq!(read("/temp .5"), Ok(Command::Temperature(Thousandths(500))));
+        assert_eq!(read("//* x"), Ok(Command::Prompt("/* x")));
+        assert_eq!(read("//"), Ok(Command::Prompt("/")));
+        assert_eq!(read("///"), Ok(Command::Prompt("//")));
+        assert_eq!(read("/prompt  /help "), Ok(Command::Prompt(" /help ")));
         assert_eq!(read("/topk 12"), Ok(Command::TopK(12)));
         assert_eq!(read("/topp 1"), Ok(Command::TopP(Thousandths::ONE)));
         assert_eq!(
@@ -374,6 +424,10 @@ mod tests {
         for (line, sentence) in [
             ("/", "unknown command /: /help lists the commands"),
             ("/Temp 1", "unknown command /Temp: /help lists the commands"),
+            (
+                "/prompt",
+                "/prompt takes the text that a passage is to start with",
+            ),
             ("/temp", "/temp takes a number such as 0.8"),
             (
                 "/temp -1",
@@ -406,7 +460,35 @@ mod tests {
         }
     }
 
+    /// A line that is a command.
+    fn command() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<u16>().prop_map(|value| std::format!("/temp {}", Thousandths(value))),
+            (0..=1000_u16).prop_map(|value| std::format!("/topp {}", Thousandths(value))),
+            any::<u8>().prop_map(|value| std::format!("/topk {value}")),
+            any::<u64>().prop_map(|value| std::format!("/seed {value}")),
+            "/(len|rate) [0-9]{1,9}",
+            "/(rate max|pause|resume|reset|stats|model|help)",
+            "//?[a-z]{0,9}".prop_map(|text| std::format!("/prompt {text}x")),
+        ]
+    }
+
     proptest! {
+        #[test]
+        fn a_command_is_typed_as_it_is_displayed(line in command()) {
+            let command = Command::parse(&line).unwrap();
+            let typed = command.to_string();
+            prop_assert_eq!(Command::parse(&typed), Ok(command));
+        }
+
+        #[test]
+        fn every_text_can_be_a_prompt(text in "(/|//|/help|/\\*|#)?[^\\p{Cc}]{1,40}") {
+            let typed = Command::Prompt(&text).to_string();
+            prop_assert_eq!(Command::parse(&typed), Ok(Command::Prompt(&text)));
+            let typed = std::format!("/prompt {text}");
+            prop_assert_eq!(Command::parse(&typed), Ok(Command::Prompt(&text)));
+        }
+
         #[test]
         fn arbitrary_bytes_give_lines_that_can_be_read(bytes: Vec<u8>) {
             for line in lines(&bytes).into_iter().flatten() {

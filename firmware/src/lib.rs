@@ -11,7 +11,7 @@
 //!   table row per symbol; scales are one multiplier per row.
 //!
 //! The flow: [`image`] → [`lstm`] (with [`kernels`], [`activation`], [`fixed`]) → [`sampler`] →
-//! [`generator`] → [`session`] (with [`console`]) → the serial port of a [`board`].
+//! [`generator`] → [`session`] (with [`console`] and [`protocol`]) → the serial port of a [`board`].
 #![cfg_attr(not(test), no_std)]
 
 #[cfg(target_endian = "big")]
@@ -27,6 +27,7 @@ pub mod image;
 pub mod kernels;
 mod log;
 pub mod lstm;
+pub mod protocol;
 pub mod sampler;
 pub mod serial;
 pub mod session;

@@ -3,8 +3,9 @@
 //! [`Session::poll`] does a small piece of work and never waits for input, so text and console
 //! cannot hold each other up. It knows no board; the tests run it on the PC.
 //!
-//! What the console says starts with `# ` at the beginning of a line; all else is text. A passage
-//! is exactly what stands between the line `# start: …` and the line end before `# end: …`.
+//! What the console says starts with a mark and `# ` at the beginning of a line; all else is text. A
+//! passage is exactly what stands between the line `# start: …` and the line end before `# end: …`.
+//! [`crate::protocol`] has the words.
 
 use core::fmt::{self, Write as _};
 
@@ -18,7 +19,11 @@ use crate::generator::Generator;
 use crate::image::{Choice, ImageError};
 use crate::log::{info, warning};
 use crate::lstm::State;
-use crate::sampler::{Settings, Thousandths};
+use crate::protocol::{
+    self, BREAK, CHECKSUM, DONE_TEXT, End, GREETING, MEMORY, MODEL, NO_MODEL, OWN, PAUSED, RESUMED,
+    SKIPPED, Shown, Start,
+};
+use crate::sampler::Settings;
 use crate::serial::write_text;
 
 /// How many input bytes one [`Session::poll`] takes at most, so that a flood cannot stop the text.
@@ -210,7 +215,7 @@ impl<'m, B: Board> Player<'m, B> {
     fn greet(&mut self) {
         let version = env!("CARGO_PKG_VERSION");
         self.port
-            .say(format_args!("Inkling {version} on {}", B::NAME));
+            .say(format_args!("{GREETING}{version} on {}", B::NAME));
         self.describe_failure();
         if let Some(error) = self.refused {
             self.port.say(format_args!(
@@ -235,7 +240,7 @@ impl<'m, B: Board> Player<'m, B> {
             Ok(generator) => {
                 let model = generator.model();
                 self.port.say(format_args!(
-                    "model: {}, {} symbols, {} x {} units, {}-bit weights, {} bytes, checksum {:08x}",
+                    "{MODEL}{}, {} symbols, {} x {} units, {}-bit weights, {} bytes{CHECKSUM}{:08x}",
                     model.name(),
                     model.symbols(),
                     model.layers(),
@@ -247,7 +252,7 @@ impl<'m, B: Board> Player<'m, B> {
                 info!("model of {} bytes", model.image_bytes());
             }
             Err(error) => {
-                self.port.say(format_args!("no model: {error}"));
+                self.port.say(format_args!("{NO_MODEL}{error}"));
                 warning!("no model: the linked image is not valid");
             }
         }
@@ -255,17 +260,15 @@ impl<'m, B: Board> Player<'m, B> {
 
     #[inline(never)]
     fn obey(&mut self, line: Result<&str, LineError>) {
-        let line = match line {
-            Ok(line) => line,
+        match line.map(Command::parse) {
+            Ok(Ok(command)) => self.carry_out(command),
+            Ok(Err(error)) => self.port.say(format_args!("{error}")),
             Err(error) => {
                 warning!("console line thrown away");
-                return self.port.say(format_args!("{error}"));
+                self.port.say(format_args!("{error}"));
             }
-        };
-        match Command::parse(line) {
-            Ok(command) => self.carry_out(command),
-            Err(error) => self.port.say(format_args!("{error}")),
         }
+        self.port.write(DONE_TEXT);
     }
 
     #[inline(never)]
@@ -306,11 +309,11 @@ impl<'m, B: Board> Player<'m, B> {
             }
             Command::Pause => {
                 self.paused = true;
-                self.port.say(format_args!("paused"));
+                self.port.say(format_args!("{PAUSED}"));
             }
             Command::Resume => {
                 self.paused = false;
-                self.port.say(format_args!("resumed"));
+                self.port.say(format_args!("{RESUMED}"));
             }
             Command::Reset => {
                 let seed = self.passage.seed;
@@ -326,7 +329,7 @@ impl<'m, B: Board> Player<'m, B> {
         if let Ok(generator) = &mut self.engine {
             generator.set_settings(self.settings);
         }
-        self.port.say(format_args!("{}", Shown(&self.settings)));
+        self.port.say(format_args!("{}", Shown(self.settings)));
     }
 
     #[inline(never)]
@@ -342,7 +345,7 @@ impl<'m, B: Board> Player<'m, B> {
         ));
         self.port.say(format_args!(
             "settings: {}, rate {}",
-            Shown(&self.settings),
+            Shown(self.settings),
             OrWord(self.rate, "max")
         ));
         let computed = self.computed;
@@ -359,7 +362,7 @@ impl<'m, B: Board> Player<'m, B> {
         }
         if let Some(bytes) = self.port.board.deepest_stack() {
             self.port
-                .say(format_args!("memory: {bytes} bytes of stack at most"));
+                .say(format_args!("{MEMORY}{bytes} bytes of stack at most"));
         }
     }
 
@@ -390,11 +393,12 @@ impl<'m, B: Board> Player<'m, B> {
         }
         if unknown > 0 {
             let more = if unknown > SHOWN_UNKNOWN { "…" } else { "" };
-            self.port.say(format_args!(
-                "skipped what the model does not know: {shown}{more}"
-            ));
+            self.port.say(format_args!("{SKIPPED}{shown}{more}"));
         }
         self.begin(seed);
+        if self.paused {
+            self.port.say(format_args!("{PAUSED}"));
+        }
     }
 
     /// Gets a passage ready with the prompt that `self.passage` holds.
@@ -438,11 +442,11 @@ impl<'m, B: Board> Player<'m, B> {
     #[inline(never)]
     fn announce(&mut self) {
         self.passage.started = true;
-        self.port.say(format_args!(
-            "start: seed {}, {}",
-            self.passage.seed,
-            Shown(&self.settings)
-        ));
+        let start = Start {
+            seed: self.passage.seed,
+            settings: self.settings,
+        };
+        self.port.say(format_args!("{start}"));
     }
 
     fn write_next(&mut self) {
@@ -475,12 +479,13 @@ impl<'m, B: Board> Player<'m, B> {
         let Passage {
             seed, generated, ..
         } = self.passage;
-        let speed = self.speed();
-        // This line end is not part of the passage.
-        self.port.write_char('\n');
-        self.port.say(format_args!(
-            "end: seed {seed}, {generated} characters, {speed} characters/s"
-        ));
+        let end = End {
+            seed,
+            characters: generated,
+            speed: self.speed(),
+        };
+        self.port.break_row();
+        self.port.say(format_args!("{end}"));
         self.passage.prompt.clear();
         self.begin(seed.wrapping_add(1));
     }
@@ -535,9 +540,16 @@ impl<B: Board> Port<B> {
         (ready && matches!(serial.read(&mut byte), Ok(1))).then_some(byte[0])
     }
 
+    /// Writes a character of the text.
     fn write_char(&mut self, c: char) {
-        self.write(c.encode_utf8(&mut [0; 4]));
+        self.write(protocol::in_text(c).encode_utf8(&mut [0; 4]));
         self.mid_line = c != '\n';
+    }
+
+    /// Ends the row of the text with a line end that is not part of it.
+    fn break_row(&mut self) {
+        self.write(BREAK);
+        self.mid_line = false;
     }
 
     #[inline(never)]
@@ -549,13 +561,12 @@ impl<B: Board> Port<B> {
     #[inline(never)]
     fn say(&mut self, message: fmt::Arguments<'_>) {
         if self.mid_line {
-            self.write("\n");
+            self.break_row();
         }
-        self.write("# ");
+        self.write(OWN);
         // Fails only if a Display implementation does, and then the line is short.
         let _ = OneLine(self).write_fmt(message);
         self.write("\n");
-        self.mid_line = false;
     }
 
     fn show_activity(&mut self, count: u32) {
@@ -585,21 +596,5 @@ impl fmt::Display for OrWord {
             0 => f.write_str(self.1),
             number => write!(f, "{number}"),
         }
-    }
-}
-
-/// Sampling settings as a person reads them; what is off is left out.
-struct Shown<'s>(&'s Settings);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "temperature {}", self.0.temperature)?;
-        if self.0.top_k != 0 {
-            write!(f, ", top-k {}", self.0.top_k)?;
-        }
-        if self.0.top_p < Thousandths::ONE {
-            write!(f, ", top-p {}", self.0.top_p)?;
-        }
-        Ok(())
     }
 }

@@ -68,6 +68,12 @@ pub enum RunError {
         .0.display()
     )]
     Stranger(PathBuf),
+    /// Another training has the folder by now.
+    #[error(
+        "{} has been given to another training while this one ran, so it stops without touching it",
+        .0.display()
+    )]
+    Taken(PathBuf),
     /// The weights cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -179,6 +185,28 @@ pub fn take_over(name: Name) -> Result<Claimed, RunError> {
     })
 }
 
+/// Makes sure that `folder` is that of the training `id` before something is written to it: somebody may
+/// have moved or removed it meanwhile.
+///
+/// # Errors
+/// When it belongs to another training by now, or is gone and cannot be made again.
+pub fn confirm(folder: &Path, id: &RunId) -> Result<(), RunError> {
+    if RunId::of_folder(folder) == *id {
+        return Ok(());
+    }
+    if fs::symlink_metadata(folder).is_ok() {
+        return Err(RunError::Taken(folder.to_owned()));
+    }
+    identify(folder, id)
+}
+
+/// Writes the identity of the training that has a folder.
+fn identify(folder: &Path, id: &RunId) -> Result<(), RunError> {
+    let path = folder.join(IDENTITY);
+    let text = serde_json::to_vec(&Identity { id: id.clone() }).unwrap_or_default();
+    paths::write_atomic(&path, &text).map_err(unwritable(&path))
+}
+
 /// The float weights of a finished run: `run` is its name, its folder, or the file itself.
 ///
 /// # Errors
@@ -195,10 +223,7 @@ pub fn load_weights(run: &Path) -> Result<(PathBuf, FloatModel), RunError> {
 }
 
 /// Where the weights of [`load_weights`] are, whatever is in them.
-///
-/// # Errors
-/// When there are none.
-pub fn weights_path(run: &Path) -> Result<PathBuf, RunError> {
+fn weights_path(run: &Path) -> Result<PathBuf, RunError> {
     if run.is_file() {
         return Ok(run.to_owned());
     }
@@ -258,9 +283,7 @@ fn make(name: Name) -> Result<Claimed, RunError> {
     let claimed = (|| {
         let lock = lock(&name, &folder)?;
         let id = RunId::new();
-        let path = folder.join(IDENTITY);
-        let text = serde_json::to_vec(&Identity { id: id.clone() }).unwrap_or_default();
-        paths::write_atomic(&path, &text).map_err(unwritable(&path))?;
+        identify(&folder, &id)?;
         Ok((lock, id))
     })();
     match claimed {

@@ -5,10 +5,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use firmware::generator::Generator;
 use firmware::kernels::Bits;
+use firmware::protocol::{BREAK, DONE, OWN};
 use firmware::sampler::{Settings, Thousandths};
 use host::device::build::MODEL_ROOM;
 use host::device::{BOARDS, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
@@ -16,8 +16,8 @@ use host::image::AlignedImage;
 use host::quantize::{Widths, quantize};
 use host::synthetic::float_model;
 
-const SOON: Duration = Duration::from_secs(20);
-const LATER: Duration = Duration::from_secs(300);
+mod common;
+use common::wait::PATIENCE;
 
 /// A model whose weights are made up: only the arithmetic counts here.
 fn image(bits: Bits) -> AlignedImage {
@@ -189,7 +189,7 @@ fn the_console_answers_and_survives_noise() {
 fn converse(board: &str, options: Options) {
     let image = image(Bits::Eight);
     let mut emulator = start(&link(board, Program::Console, image.bytes()), options);
-    let greeting = emulator.read_until("# start: seed ", SOON).unwrap();
+    let greeting = emulator.read_until("# start: seed ", PATIENCE).unwrap();
     assert!(greeting.contains(&format!(
         "# Inkling {} on {board}\n",
         env!("CARGO_PKG_VERSION")
@@ -202,7 +202,7 @@ fn converse(board: &str, options: Options) {
     let mut ask = |line: &[u8], answer: &str| {
         emulator.send(line).unwrap();
         emulator.send(b"\n").unwrap();
-        if let Err(error) = emulator.read_until(answer, SOON) {
+        if let Err(error) = emulator.read_until(answer, PATIENCE) {
             panic!("{}: {error}", line.escape_ascii());
         }
     };
@@ -240,7 +240,7 @@ fn converse(board: &str, options: Options) {
         b"/frobnicate now",
         "# unknown command /frobnicate: /help lists the commands\n",
     );
-    ask(&[b'x'; 1_000], "\n# line ignored: longer than 255 bytes\n");
+    ask(&[b'x'; 1_000], "# line ignored: longer than 255 bytes\n");
     ask(&[0xff, 0xfe, 0xc3], "# line ignored: not UTF-8 text\n");
     ask(
         b"\x00\x1b[A",
@@ -288,10 +288,12 @@ fn a_model_that_is_flashed_by_itself_is_used_unless_it_is_broken() {
     broken[1_000] ^= 1;
     firmware.flashed_model = Some(broken);
     let mut emulator = start(&firmware, Options::default());
-    let said = emulator.read_until("# start: ", SOON).unwrap();
-    let refusal = "# the flashed model is not used: the model image is damaged: its checksum does \
-                   not match; the program's own follows\n# model: synthetic-16, ";
-    assert!(said.contains(refusal), "{said}");
+    let said = emulator.read_until("# start: ", PATIENCE).unwrap();
+    let refusal = format!(
+        "{OWN}the flashed model is not used: the model image is damaged: its checksum does not match; \
+         the program's own follows\n{OWN}model: synthetic-16, "
+    );
+    assert!(said.contains(&refusal), "{said}");
 }
 
 #[test]
@@ -307,10 +309,14 @@ fn a_panic_restarts_the_board_which_says_so() {
     ] {
         let firmware = link(board, Program::Restart, image(Bits::Four).bytes());
         let mut emulator = start(&firmware, Options::default());
-        let said = emulator.read_until("# start: ", SOON).unwrap();
+        let said = emulator.read_until("# start: ", PATIENCE).unwrap();
         let message = "firmware/src/bin/restart.rs:17: as it was told to\n";
-        assert!(said.starts_with(&format!("\n# panic: {message}")), "{said}");
-        let after = format!(" on {board}\n# restarted after a panic: {message}# model: synthetic");
+        assert!(
+            said.starts_with(&format!("{BREAK}{OWN}panic: {message}")),
+            "{said}"
+        );
+        let after =
+            format!(" on {board}\n{OWN}restarted after a panic: {message}{OWN}model: synthetic");
         assert!(said.contains(&after), "{said}");
     }
 }
@@ -319,17 +325,21 @@ fn a_panic_restarts_the_board_which_says_so() {
 fn the_watchdog_restarts_a_board_that_hangs_which_says_so() {
     let firmware = link("pico", Program::Hang, image(Bits::Four).bytes());
     let mut emulator = start(&firmware, Options::default());
-    let said = emulator.read_until("# start: ", LATER).unwrap();
+    let said = emulator.read_until("# start: ", PATIENCE).unwrap();
     assert!(
-        said.contains(" on pico\n# restarted by the watchdog: the program hung\n"),
+        said.contains(&format!(
+            " on pico\n{OWN}restarted by the watchdog: the program hung\n"
+        )),
         "{said}"
     );
     // Nor does it restart one that is only slow: four characters take longer than its patience.
     emulator.send_line("/rate 1").unwrap();
-    emulator.read_until("# rate 1\n", SOON).unwrap();
+    emulator
+        .read_until(&format!("rate 1\n{DONE}"), PATIENCE)
+        .unwrap();
     let mut text = Vec::new();
     while text.len() < 4 {
-        text.extend(emulator.read(LATER).unwrap());
+        text.extend(emulator.read(PATIENCE).unwrap());
     }
     assert!(!text.contains(&b'#'), "{}", text.escape_ascii());
 }
@@ -341,10 +351,10 @@ fn a_broken_image_is_reported_and_the_console_stays() {
     bytes[middle] ^= 1;
     let mut emulator = boot(DEFAULT_BOARD, &bytes);
     emulator
-        .read_until("\n# no model: the model image is damaged", SOON)
+        .read_until("# no model: the model image is damaged", PATIENCE)
         .unwrap_or_else(|error| panic!("{error}"));
     emulator.send_line("/stats").unwrap();
-    emulator.read_until("\n# settings: ", SOON).unwrap();
+    emulator.read_until("# settings: ", PATIENCE).unwrap();
     emulator.send_line("to be or not").unwrap();
-    emulator.read_until("# no model: ", SOON).unwrap();
+    emulator.read_until("# no model: ", PATIENCE).unwrap();
 }

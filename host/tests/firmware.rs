@@ -3,13 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
-
 use host::device::budget::{self, BUDGET_BOARDS, Budget};
 use host::device::build::link_without_panics;
 use host::device::{Emulator, Firmware, Options, Program, find};
 
-const SOON: Duration = Duration::from_secs(60);
+mod common;
+use common::wait::PATIENCE;
 
 #[test]
 fn every_core_computes_what_the_reference_computes() {
@@ -17,7 +16,7 @@ fn every_core_computes_what_the_reference_computes() {
         let firmware = Firmware::with_room(find(board).unwrap(), Program::Kernels)
             .unwrap_or_else(|error| panic!("{error}"));
         let mut emulator = Emulator::start(&firmware, Options::default()).unwrap();
-        let said = emulator.read_until("# done", SOON).unwrap();
+        let said = emulator.read_until("# done", PATIENCE).unwrap();
         assert!(said.starts_with("# ok: "), "{board}: {said}");
     }
 }

@@ -7,11 +7,10 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,8 +22,9 @@ use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsi
 use tempfile::TempDir;
 
 mod common;
+use common::terminal::Terminal;
+use common::wait::{PATIENCE, ended, until};
 
-const SOON: Duration = Duration::from_secs(20);
 const ROWS: u16 = 12;
 const COLUMNS: u16 = 60;
 const PASSAGE_END: &[u8] = b"\n# end: seed 9, 9 characters\n";
@@ -68,7 +68,7 @@ impl Pty {
     /// Waits until this has been typed at the board.
     #[track_caller]
     fn wait_for(&self, wanted: &str) {
-        let deadline = Instant::now() + SOON;
+        let deadline = Instant::now() + PATIENCE;
         let mut typed = Vec::new();
         while !typed
             .windows(wanted.len())
@@ -115,12 +115,12 @@ impl Received {
     /// Waits until all that has come fulfils the condition.
     #[track_caller]
     fn wait(&mut self, what: &str, mut condition: impl FnMut(&[u8]) -> bool) {
-        let deadline = Instant::now() + SOON;
+        let deadline = Instant::now() + PATIENCE;
         while !condition(&self.text) {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.receiver.recv_timeout(left) {
                 Ok(bytes) => self.text.extend(bytes),
-                Err(_) => panic!("no {what} in\n{}", rows(&self.text).join("\n")),
+                Err(_) => panic!("no {what} in {}", self.text.escape_ascii()),
             }
         }
     }
@@ -153,30 +153,20 @@ fn in_script(mut command: Command) -> Child {
         .unwrap()
 }
 
-/// Waits for the program to end by itself.
-#[track_caller]
-fn ended(mut child: Child) -> Output {
-    let deadline = Instant::now() + SOON;
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            panic!("it did not end");
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    child.wait_with_output().unwrap()
-}
-
 /// Ends the script's input while the board goes on from passage to passage, and waits for the end.
 #[track_caller]
 fn end(mut child: Child, board: impl Write) -> Output {
     drop(child.stdin.take());
     let mut board = board;
-    let deadline = Instant::now() + SOON;
+    // Ever more slowly: what a starved program does not read must not fill the line, which would cut
+    // a passage's end short.
+    let mut pause = Duration::from_millis(50);
+    let deadline = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
         // Fails when the program has gone in the meantime.
         let _ = board.write_all(PASSAGE_END);
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(pause);
+        pause = (pause * 5 / 4).min(Duration::from_secs(5));
     }
     ended(child)
 }
@@ -235,11 +225,10 @@ fn a_board_that_is_plugged_in_again_is_taken_up_again() {
 
     let second = Pty::board();
     symlink(&second.name, &port).unwrap();
-    thread::sleep(Duration::from_millis(600));
-    stdin.write_all(b"kept\n").unwrap();
-    second.wait_for("kept\n");
     second.print(b"two\n");
     said.wait_for("two\n");
+    stdin.write_all(b"kept\n").unwrap();
+    second.wait_for("kept\n");
     drop(stdin);
     assert!(end(child, &second.master).status.success());
 }
@@ -284,9 +273,10 @@ fn ports_that_cannot_be_opened_are_one_sentence() {
 
     let board = Pty::board();
     let name = board.name.to_str().unwrap();
-    let first = in_script(monitor(&board.name, &folder));
+    let mut first = in_script(monitor(&board.name, &folder));
     board.print(b"x");
-    thread::sleep(Duration::from_millis(500));
+    // What it has read, it has opened.
+    Received::of(first.stdout.take().unwrap()).wait_for("x");
     let expected = format!(
         "error: {name} is in use: close the program that has it open, such as another monitor\n"
     );
@@ -298,7 +288,8 @@ fn ports_that_cannot_be_opened_are_one_sentence() {
 struct Desk {
     child: Child,
     keyboard: File,
-    shown: Received,
+    output: Received,
+    terminal: Terminal,
 }
 
 impl Desk {
@@ -316,7 +307,8 @@ impl Desk {
         Desk {
             child: child.unwrap(),
             keyboard: pty.master.try_clone().unwrap(),
-            shown: Received::of(pty.master.try_clone().unwrap()),
+            output: Received::of(pty.master.try_clone().unwrap()),
+            terminal: Terminal::new(ROWS, COLUMNS),
         }
     }
 
@@ -324,33 +316,37 @@ impl Desk {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Waits until the terminal's rows fulfil the condition.
+    /// Waits until the rows that the terminal shows fulfil the condition.
     #[track_caller]
     fn wait(&mut self, what: &str, condition: impl Fn(&[String]) -> bool) {
-        self.shown.wait(what, |bytes| condition(&rows(bytes)));
+        let terminal = &mut self.terminal;
+        self.output.wait(what, |output| {
+            terminal.take(output);
+            condition(&terminal.rows())
+        });
     }
 
+    /// Waits until the terminal has shown this in a row, be it there still or not.
     #[track_caller]
     fn wait_for(&mut self, wanted: &str) {
-        self.wait(wanted, |rows| rows.iter().any(|row| row.contains(wanted)));
+        let terminal = &mut self.terminal;
+        self.output.wait(wanted, |output| {
+            terminal.take(output);
+            terminal.has_shown(wanted)
+        });
     }
 
-    fn rows(&self) -> Vec<String> {
-        rows(&self.shown.text)
+    /// Waits for the program to end by itself.
+    #[track_caller]
+    fn wait_for_end(&mut self) -> ExitStatus {
+        until("the end", || self.child.try_wait().unwrap())
     }
 
     /// Presses Ctrl-C and waits for the program to end.
     #[track_caller]
     fn leave(&mut self) {
         self.press("\x03");
-        let deadline = Instant::now() + SOON;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return assert!(status.success());
-            }
-            assert!(Instant::now() < deadline, "it did not end");
-            thread::sleep(Duration::from_millis(20));
-        }
+        assert!(self.wait_for_end().success());
     }
 }
 
@@ -362,17 +358,19 @@ impl Drop for Desk {
     }
 }
 
-/// What a terminal shows after these bytes, without empty rows at the end.
-fn rows(bytes: &[u8]) -> Vec<String> {
-    let size = |count| NonZero::new(count).unwrap();
-    let mut terminal = vt100::Parser::new(size(ROWS), size(COLUMNS), 0);
-    terminal.process(bytes);
-    let rows = terminal.screen().rows(0, COLUMNS);
-    let mut rows: Vec<_> = rows.map(|row| row.trim_end().to_owned()).collect();
-    while rows.last().is_some_and(String::is_empty) {
-        rows.pop();
+#[test]
+fn what_has_scrolled_away_or_been_drawn_over_has_been_shown() {
+    let mut terminal = Terminal::new(ROWS, COLUMNS);
+    let mut output = b"connected\r\nstatus".to_vec();
+    terminal.take(&output);
+    output.extend(b"\r\x1b[Jother\r\n");
+    output.extend("# end: seed 9\r\n".repeat(100).bytes());
+    terminal.take(&output);
+    let rows = terminal.rows();
+    assert!(rows.iter().all(|row| row == "# end: seed 9"), "{rows:?}");
+    for text in ["connected", "status", "other"] {
+        assert!(terminal.has_shown(text), "{text}");
     }
-    rows
 }
 
 #[test]
@@ -397,12 +395,13 @@ fn at_a_terminal_text_streams_above_a_status_line_and_an_editor() {
     board.print(b" to \x1b[2J\x1b[H\x07\xff be\n");
     desk.wait_for(" or not to ␛[2J␛[H␇");
     desk.press("\x1b[A");
-    desk.wait("the line of before", |rows| {
-        rows.last().unwrap() == "> /temp 0.5"
+    desk.wait("the line of before, below the status line", |rows| {
+        let Some(([.., status], input)) = rows.split_last().map(|(last, rest)| (rest, last)) else {
+            return false;
+        };
+        status.contains("characters/s") && input == "> /temp 0.5"
     });
-    let rows = desk.rows();
-    assert!(rows[rows.len() - 2].contains("characters/s"), "{rows:?}");
-    assert!(rows.contains(&"To be".to_owned()), "{rows:?}");
+    assert!(desk.terminal.has_shown("To be"));
 
     fs::remove_file(&port).unwrap();
     drop(board);
@@ -441,7 +440,7 @@ fn logs_of_a_probe_stand_apart_from_the_text() {
     let tool = folder.path().join("probe-rs");
     fs::write(
         &tool,
-        "#!/bin/sh\necho \"INFO $1 $3\"\nexec /bin/sleep 100\n",
+        "#!/bin/sh\necho \"INFO $1 $3\"\nexec /bin/sleep 600\n",
     )
     .unwrap();
     fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
@@ -519,9 +518,5 @@ fn a_board_that_has_been_flashed_can_be_talked_to_at_once() {
     let mut desk = Desk::sit_down(flash());
     desk.wait_for("open the monitor? [Y/n]");
     desk.press("n\r");
-    let deadline = Instant::now() + SOON;
-    while desk.child.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < deadline, "it did not end");
-        thread::sleep(Duration::from_millis(20));
-    }
+    desk.wait_for_end();
 }

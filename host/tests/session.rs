@@ -14,6 +14,7 @@ use firmware::board::failure::Failure;
 use firmware::generator::Generator;
 use firmware::image::{Choice, ImageError};
 use firmware::kernels::Bits;
+use firmware::protocol::{DONE_TEXT, Heard, OWN, Parser, Said};
 use firmware::sampler::Settings;
 use firmware::session::{Memory, Session};
 use host::image::AlignedImage;
@@ -145,10 +146,18 @@ impl Desk<'_, '_> {
         self.type_bytes(format!("{line}\n").as_bytes());
     }
 
-    /// What has been printed since the last call.
+    /// What has been printed since the last call, as people see it.
     fn printed(&mut self) -> String {
-        let printed = std::mem::take(&mut self.board.wires.borrow_mut().printed);
-        String::from_utf8(printed).expect("the board prints UTF-8")
+        let mut parser = Parser::new();
+        let printed = self.written().into_bytes().into_iter();
+        let shown = printed.filter_map(|byte| parser.push(byte).shown());
+        String::from_utf8(shown.collect()).unwrap()
+    }
+
+    /// What has been printed since the last call, with the characters that people do not see.
+    fn written(&mut self) -> String {
+        let written = std::mem::take(&mut self.board.wires.borrow_mut().printed);
+        String::from_utf8(written).expect("the board prints UTF-8")
     }
 
     fn wait_milliseconds(&mut self, milliseconds: u32) {
@@ -262,6 +271,56 @@ fn every_passage_takes_the_next_seed_and_reset_repeats_one() {
         let (_, again) = printed.split_once("# reset to seed ").unwrap();
         let seed: u64 = again.split_once('\n').unwrap().0.parse().unwrap();
         assert_eq!(passage(again), on_the_pc(seed, "hello", 50));
+    });
+}
+
+#[test]
+fn a_prompt_may_start_with_a_slash() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        for line in ["/pause", "/rate max", "/len 5"] {
+            desk.type_line(line);
+        }
+        for (line, prompt) in [
+            ("//* x", "/* x"),
+            ("//", "/"),
+            ("///", "//"),
+            ("/prompt /help", "/help"),
+            ("/prompt  a ", " a "),
+        ] {
+            desk.type_line("/pause");
+            desk.type_line("/seed 4");
+            desk.type_line(line);
+            desk.printed();
+            desk.type_line("/resume");
+            desk.poll(20);
+            assert_eq!(passage(&desk.printed()), on_the_pc(4, prompt, 5));
+        }
+        desk.type_line("/pause");
+        desk.printed();
+        desk.type_line("/prompt");
+        assert!(desk.printed().starts_with("# /prompt takes the text "));
+    });
+}
+
+#[test]
+fn each_typed_line_is_acknowledged_behind_its_answer() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        desk.type_line("/pause");
+        desk.written();
+        for line in ["/help", "/stats", "/nonsense", "/temp x", "abc", "\x1b[A"] {
+            desk.type_line(line);
+            let written = desk.written();
+            assert_eq!(written.matches(DONE_TEXT).count(), 1, "{written}");
+            assert!(written.ends_with(DONE_TEXT), "{written}");
+        }
+        desk.type_line("");
+        assert_eq!(desk.written(), "");
+        desk.type_line("abc");
+        assert_eq!(
+            desk.written(),
+            format!("{OWN}paused\n{DONE_TEXT}"),
+            "whoever prompts a board that is paused is told so"
+        );
     });
 }
 
@@ -421,8 +480,47 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
+/// The text of the passage that ends in `written`, without anything that is the board's own.
+fn text_of(written: &str, seed: u64) -> Vec<u8> {
+    let mut parser = Parser::new();
+    let mut text = Vec::new();
+    for byte in written.bytes() {
+        match parser.push(byte) {
+            Heard::Text(byte) => text.push(byte),
+            Heard::Line(line) => match Said::read(line) {
+                Said::Start(start) if start.seed == seed => text.clear(),
+                Said::End(end) if end.seed == seed => return text,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    panic!("no passage with seed {seed} in {written}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn what_the_board_says_in_between_is_never_taken_for_text(
+        lines in proptest::collection::vec("/(stats|help|model|nonsense|rate max|rate x)", 0..6),
+        times in proptest::collection::vec(0..9_usize, 6),
+    ) {
+        at_a_desk(FakeBoard::default(), |desk| {
+            for line in ["/pause", "/rate max", "/len 60", "/seed 3"] {
+                desk.type_line(line);
+            }
+            desk.type_line("/resume");
+            for (line, times) in lines.iter().zip(times) {
+                desk.poll(times);
+                // Few enough polls that the passage goes on behind it.
+                desk.board.wires.borrow_mut().typed.extend(format!("{line}\n").bytes());
+            }
+            desk.poll(100);
+            let text = text_of(&desk.written(), 3);
+            assert_eq!(String::from_utf8(text).unwrap(), on_the_pc(3, "", 60));
+        });
+    }
 
     #[test]
     fn nothing_that_is_typed_stops_the_stream(noise in noise()) {

@@ -4,6 +4,7 @@
 //! board, shows what the board writes, and ends with the figures that matter.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -92,10 +93,11 @@ fn heading(text: &str) {
 /// Trains and exports. Interrupted, the training saves itself and says how to go on.
 fn train() -> anyhow::Result<()> {
     CHILD_DECIDES.store(true, Ordering::Relaxed);
-    let trained =
-        Invocation::parse("cargo run --quiet --package host -- train --recipe quick --name")
-            .args([NAME])
-            .run();
+    let trained = Invocation::parse(
+        "cargo run --quiet --package host -- train --recipe quick --overwrite --name",
+    )
+    .args([NAME])
+    .run();
     CHILD_DECIDES.store(false, Ordering::Relaxed);
     trained
 }
@@ -122,6 +124,7 @@ fn stream(firmware: &Firmware, length: u32) -> anyhow::Result<()> {
         written += text.len();
         // A reader that went away, as in `| head`, ends nothing.
         let _ = out.write_all(text).and_then(|()| out.flush());
+        ControlFlow::Continue(())
     })?;
     if written < length as usize {
         bail!("the board wrote {written} characters instead of {length}");

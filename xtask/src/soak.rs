@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use firmware::console::Command;
 use firmware::generator::Generator;
 use firmware::image::Model;
+use firmware::protocol::{BREAK, DONE, End, OWN, RESUMED, Start};
 use firmware::sampler::Settings;
 use host::device::{self, Emulator, Firmware, Options, Program};
 use host::image::AlignedImage;
@@ -61,16 +63,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         ..Options::default()
     };
     let mut emulator = Emulator::start(&firmware, options)?;
-    for line in [
-        "/pause",
-        "/rate max",
-        &format!("/len {LENGTH}"),
-        &format!("/seed {FIRST_SEED}"),
-        "/resume",
+    for command in [
+        Command::Pause,
+        Command::Rate(0),
+        Command::Length(LENGTH),
+        Command::Seed(FIRST_SEED),
+        Command::Resume,
     ] {
-        emulator.send_line(line)?;
+        emulator.send_line(&command.to_string())?;
     }
-    emulator.read_until("# resumed\n", PATIENCE)?;
+    emulator.read_until(&format!("{OWN}{RESUMED}\n{DONE}"), PATIENCE)?;
 
     let start = Instant::now();
     let mut report = REPORT_INTERVAL;
@@ -100,10 +102,15 @@ fn expected(model: Model<'_>, seed: u64) -> String {
     let settings = Settings::default();
     let mut generator = Generator::new(model, settings, seed);
     let text: String = (0..LENGTH).map(|_| generator.next_char()).collect();
-    format!(
-        "# start: seed {seed}, temperature {}\n{text}\n# end: seed {seed}, {LENGTH} characters, ",
-        settings.temperature
-    )
+    let start = Start { seed, settings };
+    let end = End {
+        seed,
+        characters: LENGTH,
+        speed: 0,
+    };
+    let end = end.to_string();
+    let up_to_its_speed = end.rsplit_once(", ").map_or(&*end, |(before, _)| before);
+    format!("{OWN}{start}\n{text}{BREAK}{OWN}{up_to_its_speed}")
 }
 
 /// Fails with the place where `printed` stops being `expected`.

@@ -1,9 +1,11 @@
-//! The model images in flash, and the board's name for the PC to look up in the linked firmware.
+//! The model images in flash, and the mark with the board's name, for the PC to look up in the linked
+//! firmware, or in whatever file has been made of it.
 //!
 //! `build.rs` puts the file that `INKLING_MODEL` names where this module includes it from;
 //! `memory/inkling.x` gives both their sections. A second image may lie in the region `MODEL` of the
 //! board's memory script, where it is flashed by itself.
 
+use super::identity::{MARK, MARK_END};
 use super::{Board, Selected};
 use crate::image::{Choice, Model};
 
@@ -29,9 +31,12 @@ const NAME: &[u8] = <Selected as Board>::NAME.as_bytes();
 #[cfg_attr(feature = "esp32c3", unsafe(link_section = ".rodata.board"))]
 #[unsafe(no_mangle)]
 #[used]
-static INKLING_BOARD: [u8; NAME.len()] = match NAME.first_chunk() {
-    Some(name) => *name,
-    None => panic!("a slice has as many bytes as its length says"),
+static INKLING_BOARD: [u8; MARK.len() + NAME.len() + 1] = {
+    let mut mark = [MARK_END; _];
+    let (front, rest) = mark.split_at_mut(MARK.len());
+    front.copy_from_slice(MARK.as_bytes());
+    rest.split_at_mut(NAME.len()).0.copy_from_slice(NAME);
+    mark
 };
 
 /// The linked image, not checked yet.

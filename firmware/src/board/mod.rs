@@ -2,7 +2,8 @@
 //!
 //! Each board is one file here (boards that differ only in addresses share one), one memory script
 //! in `memory/`, one cargo feature of the same name, and one row in the host's list of boards.
-//! With no board feature, as on the PC, only the trait and the words about failures remain.
+//! With no board feature, as on the PC, only the trait, the words about failures and what a board is
+//! told by remain.
 //!
 //! Besides the trait a board has three functions: `start` brings it up; `last_words` gives a port for
 //! the last message of a panic and `clock` the time for logs, both with nothing else to rely on.
@@ -13,6 +14,7 @@ use embedded_io::{Read, ReadReady, Write};
 use failure::Failure;
 
 pub mod failure;
+pub mod identity;
 
 /// The hardware behind the program: a serial line, a clock, a light and perhaps some entropy.
 pub trait Board {

@@ -9,6 +9,7 @@ use embedded_io::Write as _;
 
 use super::failure::{Clipped, Failure, Message, Record};
 use super::{Selected, arch};
+use crate::protocol::{BREAK, OWN};
 use crate::serial::Text;
 
 /// A record's words, as loading and storing a whole one at once takes much code.
@@ -78,7 +79,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     };
     KEPT.store(Record::new(&message));
     let mut serial = Selected::last_words();
-    let _ = write!(Text(&mut serial), "\n# panic: {message}\n");
+    let _ = writeln!(Text(&mut serial), "{BREAK}{OWN}panic: {message}");
     let _ = serial.flush();
     #[cfg(feature = "defmt")]
     defmt::error!("panic: {=str}", message.as_str());

@@ -17,17 +17,11 @@ use embassy_usb::driver::Driver;
 use embassy_usb::{Builder, Config};
 use heapless::String;
 
+use super::identity::{USB_PRODUCT, USB_PRODUCT_PREFIX, USB_VENDOR};
 use super::port::Wire;
 use super::{Board, Selected};
 
-/// The pair that pid.codes keeps for tests and private use.
-const VENDOR: u16 = 0x1209;
-const PRODUCT: u16 = 0x0001;
-
 const PACKET_BYTES: usize = 64;
-
-/// What stands before the board's name where the PC shows the device.
-const PRODUCT_PREFIX: &str = "Inkling on ";
 
 const ONE: &str = "there is one USB device";
 
@@ -46,13 +40,13 @@ pub(super) static EXECUTOR: InterruptExecutor = InterruptExecutor::new();
 pub(super) async fn serve<D: Driver<'static>>(driver: D, number: u64) {
     let product = singleton!(: String<32> = String::new()).expect(ONE);
     let serial_number = singleton!(: String<16> = String::new()).expect(ONE);
-    for part in [PRODUCT_PREFIX, Selected::NAME] {
+    for part in [USB_PRODUCT_PREFIX, Selected::NAME] {
         // Board names are short; if one were not, it would be missing there.
         let _ = product.push_str(part);
     }
     // Sixteen digits fit.
     let _ = write!(serial_number, "{number:016X}");
-    let mut config = Config::new(VENDOR, PRODUCT);
+    let mut config = Config::new(USB_VENDOR, USB_PRODUCT);
     config.manufacturer = Some("Inkling");
     config.product = Some(product);
     config.serial_number = Some(serial_number);

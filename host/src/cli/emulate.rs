@@ -1,14 +1,17 @@
 //! `host emulate`: a board on the desk without a desk. Builds, boots, joins the terminal.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use firmware::image::ImageError;
 use firmware::sampler::{Settings, Thousandths};
 
 use super::model::find_image;
+use super::terminal::Known;
 use super::{interrupt, terminal};
 use crate::device::{DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use crate::image::AlignedImage;
@@ -22,8 +25,13 @@ const DELAY: Duration = Duration::from_millis(50);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 With neither --length nor a firmware of your own, the terminal becomes the board's serial console:
-type a line to start a passage with it, /help to list the commands, Ctrl-C to leave. Commands can
-also be piped in; the program then ends with the passage that is being written when they end.")]
+type a line to start a passage with it, /help to list the commands, Ctrl-C to leave.
+
+In scripts, the lines of standard input are typed one after the other: each one when the board has
+dealt with the line before, and when the passage is complete that this has started. A line /seed N
+holds the text until the prompt behind it, so that this gets the seed. The program ends with the
+passage of the last line that starts one, or, where none does, with the passage that is being
+written then. While the script has the board paused or passages endless (/len 0), it waits for none.")]
 pub struct Args {
     /// The board; `host boards` lists them
     #[arg(long, default_value = DEFAULT_BOARD)]
@@ -72,22 +80,47 @@ struct Passage {
     top_p: Thousandths,
 }
 
+impl Passage {
+    fn request(&self, length: u32) -> Request {
+        Request {
+            seed: self.seed,
+            prompt: self.prompt.clone(),
+            length,
+            settings: Settings {
+                temperature: self.temperature,
+                top_k: self.top_k,
+                top_p: self.top_p,
+            },
+        }
+    }
+}
+
 /// Boots and talks.
 pub fn run(args: &Args) -> Result<()> {
-    let firmware = match &args.elf {
-        Some(path) => Firmware::open(path)?,
-        None => build(args)?,
+    let mut request = args.length.map(|length| args.passage.request(length));
+    if let Some(request) = &request {
+        request.check()?;
+    }
+    let (firmware, known) = match &args.elf {
+        Some(path) => (Firmware::open(path)?, None),
+        None => {
+            let (firmware, known) = build(args)?;
+            (firmware, Some(known))
+        }
     };
+    if let (Some(request), Some(known)) = (&mut request, &known) {
+        read_prompt(request, known)?;
+    }
     let options = Options {
         log: args.log,
         usb: args.usb,
         ..Options::default()
     };
     let mut emulator = start(&firmware, options)?;
-    let Some(length) = args.length else {
-        return converse(&mut emulator);
+    let Some(request) = request else {
+        return converse(&mut emulator, known);
     };
-    let result = unless_interrupted(print_passage(&mut emulator, &args.passage, length));
+    let result = unless_interrupted(print_passage(&mut emulator, &request));
     if interrupt::happened() {
         bail!("interrupted before the passage was complete");
     }
@@ -100,7 +133,7 @@ pub fn boot(firmware: &Firmware) -> Result<()> {
         log: true,
         ..Options::default()
     };
-    converse(&mut start(firmware, options)?)
+    converse(&mut start(firmware, options)?, None)
 }
 
 fn start(firmware: &Firmware, options: Options) -> Result<Emulator> {
@@ -108,8 +141,8 @@ fn start(firmware: &Firmware, options: Options) -> Result<Emulator> {
     Ok(Emulator::start(firmware, options)?)
 }
 
-fn converse(emulator: &mut Emulator) -> Result<()> {
-    unless_interrupted(terminal::converse(emulator, None))
+fn converse(emulator: &mut Emulator, known: Option<Known>) -> Result<()> {
+    unless_interrupted(terminal::converse(emulator, None, known))
 }
 
 /// Ctrl-C reaches the emulator too, and may reach it first: that it ended is no failure then.
@@ -123,13 +156,15 @@ fn unless_interrupted(result: Result<()>) -> Result<()> {
     }
 }
 
-fn build(args: &Args) -> Result<Firmware> {
+/// A firmware, and the characters that its model knows.
+fn build(args: &Args) -> Result<(Firmware, Known)> {
     let board = find(&args.board)?;
     let model = match &args.model {
         Some(model) => find_image(model).unwrap_or_else(|| model.clone()),
         None => paths::weights_dir().join("shakespeare-64k.img"),
     };
     let image = AlignedImage::open(&model)?;
+    let known = known(&image).with_context(|| format!("cannot use {}", model.display()))?;
     note!(
         "building the firmware for {} around {} ({} bytes)",
         board.name,
@@ -144,29 +179,39 @@ fn build(args: &Args) -> Result<Firmware> {
         firmware.footprint.flash_bytes,
         firmware.footprint.static_ram_bytes
     );
-    Ok(firmware)
+    Ok((firmware, known))
 }
 
-fn print_passage(emulator: &mut Emulator, passage: &Passage, length: u32) -> Result<()> {
-    let request = Request {
-        seed: passage.seed,
-        prompt: passage.prompt.clone(),
-        length,
-        settings: Settings {
-            temperature: passage.temperature,
-            top_k: passage.top_k,
-            top_p: passage.top_p,
-        },
-    };
+/// The characters that a model knows.
+fn known(image: &AlignedImage) -> Result<Known, ImageError> {
+    Ok(image.model()?.alphabet().chars().collect())
+}
+
+/// Reads the prompt as the text was that the model learned.
+fn read_prompt(request: &mut Request, known: &Known) -> Result<()> {
+    let prompt = terminal::read_prompt(&request.prompt, |c| known.contains(&c));
+    if let Some(note) = terminal::prompt_note(&prompt.dropped) {
+        note!("{note}");
+    }
+    request.prompt = prompt.text;
+    Ok(request.check()?)
+}
+
+fn print_passage(emulator: &mut Emulator, request: &Request) -> Result<()> {
     let mut out = output::stdout();
     let mut written = Ok(());
-    emulator.stream_passage(&request, |text| {
-        if written.is_ok() {
-            written = out.write_all(text).and_then(|()| out.flush());
+    let skipped = emulator.stream_passage(request, |text| {
+        written = out.write_all(text).and_then(|()| out.flush());
+        match written.is_err() || interrupt::happened() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         }
     })?;
+    if let Some(note) = skipped.as_deref().and_then(terminal::prompt_note) {
+        note!("{note}");
+    }
     if out.is_terminal() {
         written = written.and_then(|()| writeln!(out));
     }
-    written.context("cannot write the passage")
+    Ok(written?)
 }

@@ -79,7 +79,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut out = output::stdout();
     let mut reports = Vec::new();
     for model in &args.models {
-        let report = measure(args, model)?;
+        let report = match measure(args, model) {
+            Ok(report) => report,
+            Err(error) if args.models.len() == 1 => return Err(error),
+            // The others are measured all the same.
+            Err(error) => {
+                note!("{}: {error:#}", model.display());
+                continue;
+            }
+        };
         if args.json {
             writeln!(out, "{}", serde_json::to_string(&report)?)?;
         }
@@ -87,9 +95,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     match &reports[..] {
         _ if args.json => {}
+        [] => {}
         [report] => print(&mut out, report)?,
         reports => writeln!(out, "{}", table(reports))?,
     }
+    let failed = args.models.len() - reports.len();
+    ensure!(
+        failed == 0,
+        "{failed} of {} models could not be measured, see above",
+        args.models.len()
+    );
     Ok(())
 }
 

@@ -85,7 +85,9 @@ pub fn run(args: &Args) -> Result<()> {
         stand_in: paths::weights_dir().join("shakespeare-64k.img"),
     };
     announce(&order)?;
-    write(&flash::prepare(&order)?, args)?;
+    let package = flash::prepare(&order)?;
+    confirm_foreign(&package, &order)?;
+    write(&package, args)?;
     if wants_monitor(args)? {
         monitor::join(board, args.port.as_deref())?;
     }
@@ -123,6 +125,24 @@ fn announce(order: &Order) -> Result<()> {
     Ok(())
 }
 
+/// Says that a firmware is not Inkling's; on a terminal, asks whether to go on. Scripts have named the
+/// file, and a board's own boot loader undoes it.
+fn confirm_foreign(package: &Package, order: &Order) -> Result<()> {
+    let Some(path) = order.firmware.as_deref().filter(|_| package.is_foreign) else {
+        return Ok(());
+    };
+    note!(
+        "{} is not an Inkling firmware: it will do whatever it does, and nobody has checked that it \
+         is for {}",
+        output::one_line(&path.display().to_string()),
+        package.board.name
+    );
+    if terminal::is_interactive() && !ask("write it all the same? [y/N] ")?.starts_with('y') {
+        bail!("nothing was written");
+    }
+    Ok(())
+}
+
 fn write(package: &Package, args: &Args) -> Result<()> {
     let board = package.board;
     let target = Target {
@@ -150,10 +170,14 @@ fn write(package: &Package, args: &Args) -> Result<()> {
     match written? {
         Written::ByTool => note!("{bytes} bytes written; {} starts", board.name),
         Written::Copied { drive, confirmed } => {
-            let drive = drive.display();
-            note!("{bytes} bytes copied to {drive}; {} starts", board.name);
-            if !confirmed {
-                note!("the board has not confirmed it; if it does not start, plug it in again");
+            let (drive, name) = (drive.display(), board.name);
+            if confirmed {
+                note!("{bytes} bytes copied to {drive}; {name} starts");
+            } else {
+                note!(
+                    "{bytes} bytes copied to {drive}; {name} has not confirmed them: if it does not \
+                     start, plug it in again, and if that does not help, repeat this"
+                );
             }
         }
     }
@@ -165,15 +189,21 @@ fn wants_monitor(args: &Args) -> Result<bool> {
     if args.yes || args.no_monitor || !terminal::is_interactive() {
         return Ok(args.yes && !args.no_monitor);
     }
+    let answer = ask("open the monitor? [Y/n] ")?;
+    Ok(!answer.is_empty() && !answer.starts_with('n'))
+}
+
+/// What somebody at a terminal answers, in small letters; with its line end, so that nothing at all is
+/// the end of the input.
+fn ask(question: &str) -> Result<String> {
     let mut out = output::stdout();
-    write!(out, "open the monitor? [Y/n] ")?;
+    write!(out, "{question}")?;
     out.flush()?;
     let mut answer = String::new();
     stdin()
         .read_line(&mut answer)
         .context("cannot read your answer")?;
-    // Nothing at all is the end of the input, not a line end.
-    Ok(!answer.is_empty() && !answer.trim().to_lowercase().starts_with('n'))
+    Ok(answer.trim_start_matches([' ', '\t']).to_lowercase())
 }
 
 fn install_rule(dir: &Path) -> Result<()> {

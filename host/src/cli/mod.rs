@@ -10,6 +10,7 @@ use crate::note;
 use crate::output;
 use clap::{Parser, Subcommand};
 
+mod arguments;
 mod boards;
 mod doctor;
 mod emulate;
@@ -26,6 +27,9 @@ mod run;
 mod sample;
 mod terminal;
 pub mod train;
+
+/// The exit code for a command line that cannot be understood.
+const MISUSED: u8 = 2;
 
 /// Train a character LSTM on your own text and let a microcontroller write with it.
 #[derive(Debug, Parser)]
@@ -69,7 +73,45 @@ enum Command {
 /// Parses the command line and runs it.
 #[must_use]
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    start(run)
+}
+
+/// Parses a command line and hands it to `run`.
+#[must_use]
+pub fn start<P: Parser>(run: impl FnOnce(P) -> anyhow::Result<()>) -> ExitCode {
+    let result = match arguments::parse() {
+        Ok(cli) => run(cli),
+        Err(error) if error.use_stderr() => {
+            note!("{}", arguments::refusal(&error));
+            return ExitCode::from(MISUSED);
+        }
+        // Help or the version was asked for.
+        Err(error) => write!(output::stdout(), "{}", error.render()).map_err(Into::into),
+    };
+    end(result)
+}
+
+/// How a program ends whose work ended so: with one sentence if it failed.
+fn end(result: anyhow::Result<()>) -> ExitCode {
+    // What is still in the buffer may be what finds the disk full.
+    let result = result.and_then(|()| Ok(output::stdout().flush()?));
+    let was_asked_to_end = interrupt::happened();
+    match result {
+        Ok(()) if was_asked_to_end => ExitCode::from(interrupt::exit_code()),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.chain().any(output::reader_is_gone) => ExitCode::SUCCESS,
+        Err(error) => {
+            note!("error: {error:#}");
+            match was_asked_to_end {
+                true => ExitCode::from(interrupt::exit_code()),
+                false => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
         Command::Train(args) => train::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Eval(args) => eval::run(&args),
@@ -83,21 +125,5 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Fetch(args) => fetch::run(&args),
         Command::Doctor(args) => doctor::run(&args),
-    };
-    end(result)
-}
-
-/// How a program ends whose work ended so: with one sentence if it failed.
-#[must_use]
-pub fn end(result: anyhow::Result<()>) -> ExitCode {
-    // What is still in the buffer may be what finds the disk full.
-    let result = result.and_then(|()| Ok(output::stdout().flush()?));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.chain().any(output::reader_is_gone) => ExitCode::SUCCESS,
-        Err(error) => {
-            note!("error: {error:#}");
-            ExitCode::FAILURE
-        }
     }
 }

@@ -18,8 +18,13 @@ use crate::output;
 #[command(after_help = "\
 On a terminal, text streams above a status line and an editor with history: type a line to start a
 passage with it, /help to list the commands, Tab to complete one, Ctrl-C to leave. A board that is
-unplugged is waited for. In scripts, standard input goes to the board and its text to standard
-output; the program then ends with the passage that is being written when the input ends.")]
+unplugged is waited for.
+
+In scripts, the lines of standard input are typed one after the other: each one when the board has
+dealt with the line before, and when the passage is complete that this has started. A line /seed N
+holds the text until the prompt behind it, so that this gets the seed. The program ends with the
+passage of the last line that starts one, or, where none does, with the passage that is being
+written then. While the script has the board paused or passages endless (/len 0), it waits for none.")]
 pub struct Args {
     /// The serial port, or tcp:HOST:PORT [default: that of the one board that is plugged in]
     #[arg(long)]
@@ -30,6 +35,9 @@ pub struct Args {
     /// Also write what the board prints to this file, behind what it holds
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// Start each line of that file with the time (UTC, ISO 8601)
+    #[arg(long, requires = "log")]
+    timestamps: bool,
     /// Show the board's log by a debug probe and probe-rs; this is the firmware that it runs
     #[arg(long, value_name = "FILE")]
     elf: Option<PathBuf>,
@@ -52,15 +60,15 @@ pub fn run(args: &Args) -> Result<()> {
         (None, Some(firmware)) => Some(firmware.board),
         (None, None) => None,
     };
-    let transcript = args.log.as_deref().map(terminal::Transcript::append);
-    let transcript = transcript.transpose()?;
+    let append = |path| terminal::Transcript::append(path, args.timestamps);
+    let transcript = args.log.as_deref().map(append).transpose()?;
     interrupt::watch();
     let mut line = connect(args.port.clone(), board, Duration::from_secs(args.wait))?;
     let _probe_log = match (&args.elf, board) {
         (Some(elf), Some(board)) => Some(attach(board, elf)?),
         _ => None,
     };
-    terminal::converse(&mut line, transcript)
+    terminal::converse(&mut line, transcript, None)
 }
 
 fn attach(board: &Board, elf: &Path) -> Result<ProbeLog> {
@@ -77,7 +85,7 @@ fn attach(board: &Board, elf: &Path) -> Result<ProbeLog> {
 pub fn join(board: &'static Board, port: Option<&str>) -> Result<()> {
     const START_UP: Duration = Duration::from_secs(20);
     let mut line = connect(port.map(str::to_owned), Some(board), START_UP)?;
-    terminal::converse(&mut line, None)
+    terminal::converse(&mut line, None, None)
 }
 
 fn connect(

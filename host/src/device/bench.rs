@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+use firmware::console::Command;
 use firmware::image::Dimensions;
+use firmware::protocol::MEMORY;
 use serde::{Deserialize, Serialize};
 
 use super::board::{Board, Unit};
@@ -26,10 +28,10 @@ pub const TUTORIAL_HIDDEN: usize = 100;
 pub const TUTORIAL_SYMBOLS: usize = 65;
 
 /// How long the bench program may take in an emulator that counts instructions.
-const BENCH_TIMEOUT: Duration = Duration::from_secs(300);
+const BENCH_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How long the console may take to answer.
-const CONSOLE_TIMEOUT: Duration = Duration::from_secs(20);
+const CONSOLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How far the calibration loop may be off its known length.
 const CALIBRATION_TOLERANCE: f64 = 0.001;
@@ -292,10 +294,10 @@ pub fn deepest_stack(firmware: &Firmware) -> Result<u64, DeviceError> {
         length: 100,
         settings: firmware::sampler::Settings::default(),
     })?;
-    emulator.send_line("/stats")?;
-    emulator.read_until("# memory: ", CONSOLE_TIMEOUT)?;
+    emulator.send_line(&Command::Stats.to_string())?;
+    emulator.read_until(MEMORY, CONSOLE_TIMEOUT)?;
     let line = emulator.read_until("\n", CONSOLE_TIMEOUT)?;
     line.split_once(' ')
         .and_then(|(number, _)| number.parse().ok())
-        .ok_or_else(|| DeviceError::Bench(format!("the console printed '# memory: {line}'")))
+        .ok_or_else(|| DeviceError::Bench(format!("the console printed '{MEMORY}{line}'")))
 }

@@ -73,6 +73,9 @@ pub enum Flasher {
         chip: &'static str,
         /// The UF2 family of the chip.
         family: u32,
+        /// Whether what is of the family "absolute" is for it too.
+        #[serde(skip)]
+        takes_absolute: bool,
         /// `Board-ID` in the drive's `INFO_UF2.TXT`.
         board_id: &'static str,
         /// How a person starts the boot loader.
@@ -188,6 +191,7 @@ pub const BOARDS: &[Board] = &[
         flasher: Some(Flasher::Uf2 {
             chip: "RP2040",
             family: 0xE48B_FF56,
+            takes_absolute: false,
             board_id: "RPI-RP2",
             hint: "hold BOOTSEL while you plug the board in",
         }),
@@ -207,6 +211,7 @@ pub const BOARDS: &[Board] = &[
         flasher: Some(Flasher::Uf2 {
             chip: "RP235x",
             family: 0xE48B_FF59,
+            takes_absolute: true,
             board_id: "RP2350",
             hint: "hold BOOTSEL while you plug the board in",
         }),

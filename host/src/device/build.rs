@@ -1,17 +1,17 @@
 //! Builds the firmware for a board with cargo, around a given model image.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io::IsTerminal;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Mutex, PoisonError};
 
 use super::board::Board;
 use super::elf::{self, Footprint};
 use super::error::DeviceError;
-use crate::paths;
+use super::files::{self, FIRMWARE_BYTES};
 use crate::toolchain::cargo;
+use crate::{note, paths};
 
 /// Flash that is kept for the program when a model is checked against a board before building; boards
 /// with more flash keep more, see [`Board::program_bytes`].
@@ -92,9 +92,8 @@ impl Firmware {
         program: Program,
         model: (&str, OsString),
     ) -> Result<Firmware, DeviceError> {
-        // Cargo's own lock ends before the file is read.
-        static BUILDING: Mutex<()> = Mutex::new(());
-        let _guard = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+        // Cargo's own lock ends before the file is read, which the next build overwrites.
+        let _lock = lock_builds().map_err(|reason| DeviceError::Cargo { reason })?;
         Firmware::open(&run_cargo(board, board.name, program.bin(), Some(model))?)
     }
 
@@ -115,7 +114,7 @@ impl Firmware {
             path: path.into(),
             reason,
         };
-        let elf = fs::read(path).map_err(|reason| error(reason.to_string()))?;
+        let elf = files::read(path, FIRMWARE_BYTES).map_err(|reason| error(reason.to_string()))?;
         let footprint = Footprint::read(&elf).map_err(error)?;
         Ok(Firmware {
             board: super::board::find(&footprint.board)?,
@@ -158,6 +157,30 @@ pub fn link_without_panics(board: &'static Board) -> Result<(), DeviceError> {
     run_cargo(board, "no-panic", "no_panic", None).map(drop)
 }
 
+/// Lets one build of a firmware run at a time, in this program and in all others of the project.
+fn lock_builds() -> io::Result<Option<File>> {
+    let project = paths::project_dir();
+    if !project.join("firmware").is_dir() {
+        // There is nothing to build, as cargo will say, and no folder to leave a file in.
+        return Ok(None);
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    let target = project.join(target.unwrap_or_else(|| "target".into()));
+    fs::create_dir_all(&target)?;
+    let file = File::create(target.join("firmware.lock"))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            if io::stderr().is_terminal() {
+                note!("waiting for another build of a firmware to end");
+            }
+            file.lock()?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    Ok(Some(file))
+}
+
 /// Runs `cargo build`; answers with the path of the linked file.
 fn run_cargo(
     board: &Board,
@@ -180,7 +203,7 @@ fn run_cargo(
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
-    if !std::io::stderr().is_terminal() {
+    if !io::stderr().is_terminal() {
         cargo.arg("--quiet");
     }
     let output = cargo
@@ -215,6 +238,22 @@ mod tests {
         let board = find(DEFAULT_BOARD).unwrap();
         let error = Firmware::build(board, Path::new("no/such.img"), Program::Console).unwrap_err();
         assert!(error.to_string().contains("no/such.img"), "{error}");
+    }
+
+    #[test]
+    fn a_firmware_is_read_before_the_next_build_can_replace_it() {
+        let first = lock_builds().unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let second = std::thread::spawn(move || {
+            let lock = lock_builds().unwrap();
+            sender.send(()).unwrap();
+            drop(lock);
+        });
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(receiver.try_recv().is_err(), "two builds at once");
+        drop(first);
+        receiver.recv().unwrap();
+        second.join().unwrap();
     }
 
     #[test]

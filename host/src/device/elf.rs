@@ -1,7 +1,14 @@
 //! Reads from a linked firmware for which board it is and how much flash and RAM it takes.
 
-use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionKind};
+use firmware::board::identity::MARK;
+use object::read::elf::{ElfFile32, ElfSymbol32};
+use object::{Endianness, Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionKind};
 use serde::Serialize;
+
+/// What the boards' linkers write.
+type Elf<'data> = ElfFile32<'data, Endianness>;
+
+type Symbol<'data, 'file> = ElfSymbol32<'data, 'file, Endianness>;
 
 /// The section and symbol of the linked model image, see `firmware/src/board/image.rs`.
 const MODEL_SYMBOL: &str = "INKLING_MODEL";
@@ -35,15 +42,23 @@ impl Footprint {
     /// # Errors
     /// Says why the file is not an Inkling firmware.
     pub fn read(elf: &[u8]) -> Result<Footprint, String> {
-        let file = object::File::parse(elf).map_err(|error| error.to_string())?;
+        let file = Elf::parse(elf).map_err(|error| error.to_string())?;
         let board = symbol(&file, BOARD_SYMBOL)
             .and_then(|name| data(&file, &name))
-            .and_then(|name| std::str::from_utf8(name).ok())
+            .and_then(|mark| std::str::from_utf8(mark).ok())
+            .map(|mark| mark.strip_prefix(MARK).unwrap_or(mark).trim_end())
             .ok_or("it is not an Inkling firmware")?;
         let model = model(&file)?;
         let address = |name| symbol(&file, name).map_or(0, |symbol| symbol.address());
         let stack_bytes = address("_stack_start").saturating_sub(address("_stack_end"));
-        let flash_bytes = file.segments().map(|segment| segment.file_range().1).sum();
+        // Neither sum means anything where it ends at the largest number, but neither panics.
+        let flash_bytes = file
+            .segments()
+            .map(|segment| segment.file_range().1)
+            .fold(0, u64::saturating_add);
+        if model.size() > flash_bytes {
+            return Err("its model is not stored".into());
+        }
         let static_ram_bytes = file
             .sections()
             .filter(|section| {
@@ -55,7 +70,7 @@ impl Footprint {
                     .is_ok_and(|name| !NOT_VARIABLES.contains(&name))
             })
             .map(|section| section.size())
-            .sum();
+            .fold(0, u64::saturating_add);
         Ok(Footprint {
             board: board.to_owned(),
             flash_bytes,
@@ -72,17 +87,25 @@ impl Footprint {
 /// # Errors
 /// Says why the file has no room for it.
 pub fn replace_model(elf: &mut [u8], image: &[u8]) -> Result<(), String> {
-    let file = object::File::parse(&*elf).map_err(|error| error.to_string())?;
+    let not_stored = "its model is not stored";
+    let file = Elf::parse(&*elf).map_err(|error| error.to_string())?;
     let model = model(&file)?;
     let section = model
         .section_index()
         .and_then(|index| file.section_by_index(index).ok())
         .ok_or("its model has no section")?;
-    let (start, _) = section.file_range().ok_or("its model is not stored")?;
-    let start = (start + model.address() - section.address()) as usize;
-    let room = model.size() as usize;
-    let place = elf.get_mut(start..start + room);
-    let place = place.ok_or("its model is not stored")?;
+    // The symbol has to lie in its section, and the section in the file.
+    let within = model.address().checked_sub(section.address());
+    let stored = section.file_range().zip(within);
+    let ((start, _), within) = stored.ok_or(not_stored)?;
+    if within.saturating_add(model.size()) > section.size() {
+        return Err(not_stored.into());
+    }
+    let start = start.saturating_add(within);
+    let [start, end] = [start, start.saturating_add(model.size())]
+        .map(|at| usize::try_from(at).unwrap_or(usize::MAX));
+    let place = elf.get_mut(start..end).ok_or(not_stored)?;
+    let room = place.len();
     let (front, rest) = place.split_at_mut_checked(image.len()).ok_or_else(|| {
         format!(
             "it has room for a model of {room} bytes, not {}",
@@ -95,24 +118,16 @@ pub fn replace_model(elf: &mut [u8], image: &[u8]) -> Result<(), String> {
 }
 
 /// The symbol of the model image.
-fn model<'data, 'file>(
-    file: &'file object::File<'data>,
-) -> Result<object::Symbol<'data, 'file>, &'static str> {
+fn model<'data, 'file>(file: &'file Elf<'data>) -> Result<Symbol<'data, 'file>, &'static str> {
     symbol(file, MODEL_SYMBOL).ok_or("it holds no model")
 }
 
-fn symbol<'data, 'file>(
-    file: &'file object::File<'data>,
-    name: &str,
-) -> Option<object::Symbol<'data, 'file>> {
+fn symbol<'data, 'file>(file: &'file Elf<'data>, name: &str) -> Option<Symbol<'data, 'file>> {
     file.symbols().find(|symbol| symbol.name() == Ok(name))
 }
 
 /// What is stored at a symbol.
-fn data<'data>(
-    file: &object::File<'data>,
-    symbol: &object::Symbol<'data, '_>,
-) -> Option<&'data [u8]> {
+fn data<'data>(file: &Elf<'data>, symbol: &Symbol<'data, '_>) -> Option<&'data [u8]> {
     let section = file.section_by_index(symbol.section_index()?).ok()?;
     let range = section.data_range(symbol.address(), symbol.size());
     range.ok().flatten()

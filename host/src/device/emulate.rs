@@ -6,22 +6,28 @@
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use firmware::protocol::{Heard, Parser, Said};
 use tempfile::TempDir;
 
 use super::board::{Board, Machine};
 use super::build::Firmware;
 use super::error::DeviceError;
 use super::log;
+use crate::output;
 use crate::toolchain::rp2040js;
 
 /// How long the program may take to start and to open the serial port.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How often whoever takes a silent board's text is asked whether to go on.
+const TICK: Duration = Duration::from_millis(100);
 
 /// What joins rp2040js to a socket.
 const RP2040_BRIDGE: &str = include_str!("rp2040.mjs");
@@ -39,6 +45,15 @@ pub struct Options {
     pub log: bool,
     /// Join the USB port of a board that has one beside its UART.
     pub usb: bool,
+}
+
+/// A line of the board's own to wait for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// How it starts, for whoever waits in vain.
+    pub name: &'a str,
+    /// Whether a line is the one.
+    pub is: fn(Said<'_>) -> bool,
 }
 
 /// A running emulator; ends with its value.
@@ -152,31 +167,48 @@ impl Emulator {
         }
     }
 
-    /// Hands on what the board prints before `marker` as it comes; the marker itself is consumed.
+    /// Hands on the text that the board prints until it says the line that is `wanted`, and answers with
+    /// that. What comes behind it stays for the next call. Whoever takes the text is asked now and then,
+    /// also where there is none, whether to go on; if not, the answer is `None`.
     ///
     /// # Errors
     /// When the board prints nothing for as long as `patience`, or the emulator ends.
-    pub fn read_before(
+    pub fn listen(
         &mut self,
-        marker: &str,
+        parser: &mut Parser,
         patience: Duration,
-        mut hand_on: impl FnMut(&[u8]),
-    ) -> Result<(), DeviceError> {
-        let marker_bytes = marker.as_bytes();
+        wanted: Wanted<'_>,
+        mut hand_on: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<Option<String>, DeviceError> {
         let mut last = Vec::new();
+        let mut deadline = Instant::now() + patience;
         loop {
-            if let Some(at) = find(&self.pending, marker_bytes) {
-                hand_on(&self.pending[..at]);
-                self.pending.drain(..at + marker_bytes.len());
-                return Ok(());
+            let mut text = Vec::new();
+            let mut found = None;
+            for (at, &byte) in self.pending.iter().enumerate() {
+                match parser.push(byte) {
+                    Heard::Text(byte) => text.push(byte),
+                    Heard::Line(line) if (wanted.is)(Said::read(line)) => {
+                        found = Some((at, line.to_owned()));
+                        break;
+                    }
+                    _ => {}
+                }
             }
-            // The end may be the beginning of the marker.
-            let sure = self.pending.len() - begun(&self.pending, marker_bytes);
-            hand_on(&self.pending[..sure]);
-            last.extend(self.pending.drain(..sure));
+            let goes_on = hand_on(&text).is_continue();
+            if let Some((end, line)) = found {
+                self.pending.drain(..=end);
+                return Ok(Some(line));
+            }
+            last.append(&mut self.pending);
             last.drain(..last.len().saturating_sub(SHOWN_BYTES));
-            if !self.wait(patience)? {
-                return Err(timed_out(marker, patience, &last));
+            if !goes_on {
+                return Ok(None);
+            }
+            if self.wait(TICK)? {
+                deadline = Instant::now() + patience;
+            } else if Instant::now() > deadline {
+                return Err(timed_out(wanted.name, patience, &last));
             }
         }
     }
@@ -366,28 +398,6 @@ fn timed_out(marker: &str, timeout: Duration, text: &[u8]) -> DeviceError {
     DeviceError::Timeout {
         wanted: marker.trim().into(),
         timeout,
-        last: String::from_utf8_lossy(last).trim().into(),
-    }
-}
-
-/// How many bytes at the end of `text` are the beginning of `marker`.
-fn begun(text: &[u8], marker: &[u8]) -> usize {
-    let longest = text.len().min(marker.len().saturating_sub(1));
-    (1..=longest)
-        .rev()
-        .find(|&count| text.ends_with(&marker[..count]))
-        .unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_beginning_of_a_marker_is_held_back() {
-        assert_eq!(begun(b"some text\n# e", b"\n# end"), 4);
-        assert_eq!(begun(b"some text", b"\n# end"), 0);
-        assert_eq!(begun(b"\n\n", b"\n\n# end"), 2);
-        assert_eq!(begun(b"", b"x"), 0);
+        last: output::one_line(String::from_utf8_lossy(last).trim()),
     }
 }

@@ -111,7 +111,7 @@ pub enum DeviceError {
     },
     /// The prompt cannot be typed at the console.
     #[error(
-        "a board takes a prompt of one line of at most {} bytes that does not start with '/'",
+        "a board takes a prompt of one line of at most {} bytes without control characters",
         firmware::console::LINE_BYTES
     )]
     Prompt,

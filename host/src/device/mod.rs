@@ -13,6 +13,7 @@ pub mod build;
 pub mod elf;
 pub mod emulate;
 pub mod error;
+mod files;
 pub mod fit;
 pub mod flash;
 pub mod line;

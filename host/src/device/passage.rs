@@ -1,18 +1,19 @@
 //! Asks a board's console for one passage of text and reads it, byte for byte.
 //!
-//! The board frames a passage between the line `# start: …` and the line end before `# end: …`;
-//! see `firmware/src/session.rs`.
+//! The board frames a passage between two lines of its own; see `firmware::protocol`.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use firmware::console::LINE_BYTES;
+use firmware::console::{self, Command};
+use firmware::protocol::{PAUSED, Parser, RESUMED, Said};
 use firmware::sampler::Settings;
 
-use super::emulate::Emulator;
+use super::emulate::{Emulator, Wanted};
 use super::error::DeviceError;
 
 /// How long a board may be silent; a slow one writes several characters in this time.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a board may take to answer before it is asked again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -31,66 +32,92 @@ pub struct Request {
 }
 
 impl Request {
-    fn check(&self) -> Result<(), DeviceError> {
-        let prompt = &self.prompt;
-        let is_line = !prompt.starts_with('/')
-            && prompt.len() <= LINE_BYTES
-            && !prompt.chars().any(|c| c.is_control() && c != '\t');
-        if is_line {
-            Ok(())
-        } else {
-            Err(DeviceError::Prompt)
-        }
+    /// Whether it can be typed at a console.
+    ///
+    /// # Errors
+    /// When the prompt is not one line, too long, or holds control characters.
+    pub fn check(&self) -> Result<(), DeviceError> {
+        let typed = Command::Prompt(&self.prompt).to_string();
+        console::check(typed.as_bytes())
+            .map(drop)
+            .map_err(|_| DeviceError::Prompt)
     }
 
     /// The lines to type, with the console paused.
-    fn lines(&self) -> Vec<String> {
+    fn commands(&self) -> Vec<Command<'_>> {
         let settings = self.settings;
-        let mut lines = vec![
-            "/rate max".to_owned(),
-            format!("/len {}", self.length.max(1)),
-            format!("/temp {}", settings.temperature),
-            format!("/topk {}", settings.top_k),
-            format!("/topp {}", settings.top_p),
-            format!("/seed {}", self.seed),
+        let mut commands = vec![
+            Command::Rate(0),
+            Command::Length(self.length.max(1)),
+            Command::Temperature(settings.temperature),
+            Command::TopK(settings.top_k),
+            Command::TopP(settings.top_p),
+            Command::Seed(self.seed),
         ];
         if !self.prompt.is_empty() {
-            lines.push(self.prompt.clone());
+            commands.push(Command::Prompt(&self.prompt));
         }
-        lines.push("/resume".to_owned());
-        lines
+        commands.push(Command::Resume);
+        commands
     }
 }
 
 impl Emulator {
-    /// Lets the board write a passage at full speed and hands on its text as it comes.
+    /// Lets the board write a passage at full speed and hands on its text as it comes, for as long as
+    /// whoever takes it goes on. Answers with what the board has left out of the prompt, if its model
+    /// did not know all of it.
     ///
     /// # Errors
     /// When the prompt cannot be typed, the board has no model, falls silent, or the emulator ends.
     pub fn stream_passage(
         &mut self,
         request: &Request,
-        hand_on: impl FnMut(&[u8]),
-    ) -> Result<(), DeviceError> {
+        mut hand_on: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<Option<String>, DeviceError> {
         request.check()?;
-        self.pause()?;
-        for line in request.lines() {
-            self.send_line(&line)?;
+        let mut parser = Parser::new();
+        self.pause(&mut parser)?;
+        for command in request.commands() {
+            self.send_line(&command.to_string())?;
         }
-        self.read_until("# resumed\n", PATIENCE)?;
-        self.read_until("\n", PATIENCE)?; // the line "# start: …"
-        self.read_before("\n# end: ", PATIENCE, hand_on)?;
-        self.read_until("\n", PATIENCE)?;
+        let resumed = Wanted {
+            name: RESUMED,
+            is: |said| matches!(said, Said::Resumed | Said::Skipped(_)),
+        };
+        let start = Wanted {
+            name: "start",
+            is: |said| matches!(said, Said::Start(_)),
+        };
+        let end = Wanted {
+            name: "end",
+            is: |said| matches!(said, Said::End(_)),
+        };
+        let mut skipped = None;
+        loop {
+            let line = self.listen(&mut parser, PATIENCE, resumed, |_| hand_on(&[]))?;
+            match line.as_deref().map(Said::read) {
+                Some(Said::Skipped(characters)) => skipped = Some(characters.to_owned()),
+                Some(_) => break,
+                None => return Ok(None),
+            }
+        }
+        self.listen(&mut parser, PATIENCE, start, |_| hand_on(&[]))?;
+        self.listen(&mut parser, PATIENCE, end, hand_on)?;
         // Nobody reads the passage that follows by itself.
-        self.send_line("/pause")
+        self.send_line(&Command::Pause.to_string())?;
+        Ok(skipped)
     }
 
     /// Stops the text. A board may lose what is typed before it has started, so it is asked again.
-    fn pause(&mut self) -> Result<(), DeviceError> {
+    fn pause(&mut self, parser: &mut Parser) -> Result<(), DeviceError> {
+        let paused = Wanted {
+            name: PAUSED,
+            is: |said| said == Said::Paused,
+        };
         let deadline = Instant::now() + PATIENCE;
         loop {
-            self.send_line("/pause")?;
-            match self.read_until("# paused\n", RETRY) {
+            self.send_line(&Command::Pause.to_string())?;
+            match self.listen(parser, RETRY, paused, |_| ControlFlow::Continue(())) {
                 Err(DeviceError::Timeout { .. }) if Instant::now() < deadline => {}
                 result => return result.map(drop),
             }
@@ -103,7 +130,10 @@ impl Emulator {
     /// As for [`Emulator::stream_passage`].
     pub fn passage(&mut self, request: &Request) -> Result<String, DeviceError> {
         let mut text = Vec::new();
-        self.stream_passage(request, |part| text.extend_from_slice(part))?;
+        self.stream_passage(request, |part| {
+            text.extend_from_slice(part);
+            ControlFlow::Continue(())
+        })?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 }

@@ -23,7 +23,7 @@ pub fn forget_package(command: &mut Command) {
     // Nor is it this package that is built there. Left in place, these make the build script of
     // ring, and in the end that of torch-sys, run again whenever another program is in between.
     for (name, _) in std::env::vars_os() {
-        let is_of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"]
+        let is_of_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"]
             .iter()
             .any(|prefix| name.to_string_lossy().starts_with(prefix));
         if is_of_package {

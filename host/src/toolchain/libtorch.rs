@@ -2,6 +2,10 @@
 //!
 //! torch-sys takes the folder in `LIBTORCH`, else downloads libtorch itself while it is built.
 //! Set-up keeps `LIBTORCH` in `.cargo/setup.toml`, which cargo reads, so nobody exports anything.
+//!
+//! What set-up unpacks comes out of wheels of known SHA-256. What torch-sys downloads is not checked:
+//! it comes over HTTPS, and neither torch-sys nor this project knows its digest. Users are told where
+//! that happens ([`UNCHECKED`]): on platforms without wheels, and where training is built before set-up.
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +17,9 @@ pub const VERSION: &str = "2.13.0";
 
 /// Whether set-up has a prebuilt libtorch for this platform; elsewhere torch-sys downloads one.
 pub const HAS_WHEELS: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+
+/// What there is to say about a libtorch that torch-sys downloads.
+pub const UNCHECKED: &str = "the build of the trainer downloads libtorch from download.pytorch.org and checks no digest of it";
 
 const NAME: &str = "libtorch";
 
@@ -105,8 +112,16 @@ pub fn check() -> Finding {
             None => ready(&dir),
             Some(fault) => Finding::missing(NAME, fault, SETUP),
         },
-        Source::Nowhere if HAS_WHEELS => Finding::missing(NAME, "not set up", SETUP),
-        Source::Nowhere => Finding::ready(NAME, "is downloaded by the build of the trainer"),
+        Source::Nowhere => not_chosen(HAS_WHEELS),
+    }
+}
+
+fn not_chosen(has_wheels: bool) -> Finding {
+    if has_wheels {
+        Finding::missing(NAME, format!("not set up, so {UNCHECKED}"), SETUP)
+    } else {
+        let detail = format!("{UNCHECKED}; to use one that you have checked, set LIBTORCH to it");
+        Finding::ready(NAME, detail)
     }
 }
 
@@ -164,6 +179,15 @@ mod tests {
         std::fs::remove_file(dir.path().join(&library)).expect("removed");
         let fault = fault(dir.path()).expect("a fault");
         assert!(fault.ends_with(&format!("has no {library}")), "{fault}");
+    }
+
+    #[test]
+    fn a_libtorch_that_nobody_checks_is_said_to_be_that() {
+        for has_wheels in [true, false] {
+            let finding = not_chosen(has_wheels);
+            assert!(finding.detail.contains("checks no digest"), "{finding:?}");
+            assert_eq!(finding.ready, !has_wheels);
+        }
     }
 
     #[test]

@@ -85,6 +85,9 @@ fn build(me: &Path, profile: &str) -> Result<PathBuf, TrainerError> {
     }
     if !beside(me).is_file() {
         note!("building the program that trains: a few minutes, once");
+        if libtorch::source() == libtorch::Source::Nowhere {
+            note!("libtorch: {}", libtorch::check().detail);
+        }
     }
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut cargo = cargo::cargo();

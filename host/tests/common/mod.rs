@@ -6,6 +6,9 @@ use firmware::kernels::Bits;
 use host::quantize::{Widths, quantize};
 use host::synthetic::float_model;
 
+pub mod terminal;
+pub mod wait;
+
 /// A sound image of a made-up model.
 pub fn image(hidden: usize) -> Vec<u8> {
     let parts = quantize(&float_model(65, hidden, 1, 7), Widths::uniform(Bits::Eight));

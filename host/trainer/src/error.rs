@@ -41,7 +41,10 @@ pub enum TrainError {
         fine_tune: f64,
     },
     /// There is nothing to resume.
-    #[error("there is no run to resume in '{}'; start one without --resume", .0.display())]
+    #[error(
+        "the run in '{}' has no checkpoint to go on from: it was ended before its first; train it anew",
+        .0.display()
+    )]
     NoCheckpoint(PathBuf),
     /// A checkpoint cannot be understood.
     #[error("the checkpoint '{}' cannot be used: {reason}", path.display())]

@@ -286,6 +286,7 @@ impl Run<'_> {
 
     fn save(&mut self) -> Result<(), TrainError> {
         self.last_try = Instant::now();
+        runs::confirm(self.run_dir, &self.trainer.job.run)?;
         let path = checkpoint::save(self.trainer, self.run_dir)?;
         self.saved = Some(self.trainer.progress.step);
         self.observer.observe(&Event::Checkpoint {
@@ -385,6 +386,7 @@ impl Run<'_> {
 
     /// Writes the float weights that quantization starts from.
     fn write_weights(&self, path: &Path, loss: Option<f64>) -> Result<(), TrainError> {
+        runs::confirm(self.run_dir, &self.trainer.job.run)?;
         let trainer = &*self.trainer;
         let corpus = &trainer.corpus;
         let mut archive = Archive::default();

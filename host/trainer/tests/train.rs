@@ -431,7 +431,7 @@ fn what_cannot_be_written_or_resumed_is_said_in_one_sentence() {
     let none = Checkpoint::read(&dir.path().join("none"))
         .unwrap_err()
         .to_string();
-    assert!(none.contains("no run to resume"), "{none}");
+    assert!(none.contains("no checkpoint to go on from"), "{none}");
 
     // A file where the folder should be: nothing can be written there.
     let blocked = dir.path().join("blocked");

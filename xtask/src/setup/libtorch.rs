@@ -57,7 +57,10 @@ pub fn install(cache: &Path) -> anyhow::Result<()> {
             });
         }
         Source::Setup(dir) if libtorch::fault(&dir).is_none() => return Ok(()),
-        Source::Nowhere if !libtorch::HAS_WHEELS => return Ok(()),
+        Source::Nowhere if !libtorch::HAS_WHEELS => {
+            say(NAME, libtorch::UNCHECKED);
+            return Ok(());
+        }
         Source::Setup(_) | Source::Nowhere => {}
     }
     let target = libtorch::install_dir();

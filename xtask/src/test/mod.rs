@@ -1,14 +1,19 @@
 //! `cargo xtask test`: set-up, then every check of the project as a named step.
 //!
-//! The quick steps come first. The first failure ends it with the command that repeats it.
+//! The quick steps come first. A failure ends nothing, so that one run tells all there is to mend; the
+//! summary names what failed, down to the single test, as the command that repeats it.
 
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 use crate::setup;
-use steps::{Step, Verdict};
+use steps::{Ended, Step, Verdict};
 
+mod failures;
 mod steps;
 
 /// Options of `test`.
@@ -17,8 +22,12 @@ pub struct Args {
     /// Only these steps, in this order [default: all]
     steps: Vec<String>,
 
-    /// Go on after a failure and report all of them at the end
+    /// End with the first step that fails, instead of running the others too
     #[arg(long)]
+    fail_fast: bool,
+
+    /// Go on after a failure, as it does anyway
+    #[arg(long, hide = true, conflicts_with = "fail_fast")]
     keep_going: bool,
 
     /// Print the steps and their commands, and run none
@@ -42,30 +51,28 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let start = Instant::now();
     let mut failed = Vec::new();
     let mut lines = Vec::new();
+    let mut beside = start_beside(&steps, args.fail_fast);
     for step in &steps {
         println!("\n==> {}: {}", step.name, step.promise);
-        let step_start = Instant::now();
-        let verdict = step.run();
-        let time = seconds(step_start.elapsed());
-        let word = match verdict {
-            Ok(Verdict::Passed) => "passed",
-            Ok(Verdict::Skipped(why)) => {
-                println!("skipped: {why}");
-                "skipped"
-            }
-            Err(error) => {
-                println!("\nerror: {error:#}");
-                failed.push(step.name);
-                "FAILED"
-            }
+        let ended = match beside.remove(step.name) {
+            Some(handle) => joined(handle)?,
+            None => step.run(),
         };
-        lines.push(format!("{word:<8} {:<14} {time:>8}", step.name));
-        if !failed.is_empty() && !args.keep_going {
-            break;
+        lines.push(line(&ended.verdict, step.name, ended.time));
+        match ended.verdict {
+            Verdict::Passed => {}
+            Verdict::Skipped(why) => println!("skipped: {why}"),
+            Verdict::Failed(parts) => {
+                lines.extend(parts.into_iter().map(|part| format!("{:<8} {part}", "")));
+                failed.push(step.name);
+                if args.fail_fast {
+                    break;
+                }
+            }
         }
     }
     println!("\n{}", lines.join("\n"));
-    println!("{:<8} {:<14} {:>8}", "", "total", seconds(start.elapsed()));
+    println!("{}", row("", "total", start.elapsed()));
     if !failed.is_empty() {
         bail!(
             "failed: {}; to repeat: cargo xtask test {}",
@@ -74,6 +81,34 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Steps that run in the background, by their names.
+type Beside = HashMap<&'static str, JoinHandle<Ended>>;
+
+/// Starts the steps that may run beside those before them; none if a failure may end it all.
+fn start_beside(steps: &[Step], fail_fast: bool) -> Beside {
+    let later = steps
+        .iter()
+        .skip(1)
+        .filter(|step| step.beside && !fail_fast);
+    later
+        .map(|step| {
+            let name = step.name;
+            println!(
+                "{name} runs beside what comes before it; what it prints is shown in its turn"
+            );
+            let step = step.clone();
+            (name, thread::spawn(move || step.run_silently()))
+        })
+        .collect()
+}
+
+/// Waits for a step that runs in the background, and shows what it printed.
+fn joined(handle: JoinHandle<Ended>) -> anyhow::Result<Ended> {
+    let ended = handle.join().map_err(|_| anyhow!("a step panicked"))?;
+    io::stdout().write_all(&ended.printed)?;
+    Ok(ended)
 }
 
 /// The steps that the user named, or all.
@@ -96,8 +131,19 @@ fn chosen(all: Vec<Step>, names: &[String]) -> anyhow::Result<Vec<Step>> {
         .collect()
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
+/// A step's line in the summary.
+fn line(verdict: &Verdict, step: &str, time: Duration) -> String {
+    let word = match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Skipped(_) => "skipped",
+        Verdict::Failed(_) => "FAILED",
+    };
+    row(word, step, time)
+}
+
+fn row(word: &str, name: &str, time: Duration) -> String {
+    let time = format!("{:.1} s", time.as_secs_f64());
+    format!("{word:<8} {name:<14} {time:>8}")
 }
 
 #[cfg(test)]
@@ -111,6 +157,14 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn every_test_program_runs_after_a_failure_too() {
+        let commands = steps::all().into_iter().flat_map(|step| step.commands);
+        for command in commands.filter(|command| command.is_cargo("test")) {
+            assert!(command.to_string().contains(" --no-fail-fast"), "{command}");
+        }
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The steps of `cargo xtask test`: what each promises and the commands that check it.
 
+use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use host::device::{BOARDS, Board};
 use host::toolchain::tools::{DENY, MACHETE, TYPOS};
 
+use super::failures::Failures;
 use crate::command::Invocation;
 
 /// One step.
@@ -17,23 +20,30 @@ pub struct Step {
     pub promise: &'static str,
     /// What it runs, one after the other.
     pub commands: Vec<Invocation>,
+    /// Whether it may run beside the steps before it. Cargo locks a folder of builds, so it must build
+    /// in another: for boards with optimization, what the steps before build without.
+    pub beside: bool,
     /// The host it cannot do without; where it is out of reach the step is skipped.
     needs: Option<&'static str>,
 }
 
-/// How a step ended that did not fail.
+/// How a step ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// All of its commands succeeded.
     Passed,
     /// It could not be run here.
     Skipped(String),
+    /// What failed: the commands that repeat that and nothing else.
+    Failed(Vec<String>),
 }
 
 /// All steps, the quick ones first.
 pub fn all() -> Vec<Step> {
     let cargo = |line: &str| Invocation::parse(&format!("cargo {line}"));
     let deny = || Invocation::new(DENY.program()).args(["--all-features", "check"]);
+    // All test programs run, whatever fails in the first of them.
+    let test = |package: &str| cargo(&format!("test --locked --no-fail-fast -p {package}"));
     let clippy = |line: &str| cargo(&format!("clippy --locked {line} -- -D warnings"));
     vec![
         step(
@@ -91,28 +101,23 @@ pub fn all() -> Vec<Step> {
         step(
             "engine",
             "the engine keeps its promises",
-            [cargo("test --locked -p firmware")],
+            [test("firmware")],
         ),
-        step(
-            "xtask",
-            "the chores keep their promises",
-            [cargo("test --locked -p xtask")],
-        ),
-        step(
-            "boards",
-            "the firmware builds for every board and fits it",
-            [cargo("xtask boards")],
-        ),
+        step("xtask", "the chores keep their promises", [test("xtask")]),
+        Step {
+            beside: true,
+            ..step(
+                "boards",
+                "the firmware builds for every board and fits it",
+                [cargo("xtask boards")],
+            )
+        },
         step(
             "host",
             "export, commands and the firmware on emulators keep their promises",
-            [cargo("test --locked -p host")],
+            [test("host")],
         ),
-        step(
-            "trainer",
-            "training keeps its promises",
-            [cargo("test --locked -p trainer")],
-        ),
+        step("trainer", "training keeps its promises", [test("trainer")]),
     ]
 }
 
@@ -125,18 +130,70 @@ fn step(
         name,
         promise,
         commands: commands.into_iter().collect(),
+        beside: false,
         needs: None,
     }
 }
 
+/// A step that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How.
+    pub verdict: Verdict,
+    /// How long it took.
+    pub time: Duration,
+    /// What it printed, if it has not been shown yet.
+    pub printed: Vec<u8>,
+}
+
 impl Step {
-    /// Runs its commands until one fails.
-    pub fn run(&self) -> anyhow::Result<Verdict> {
-        if let Some(host) = self.needs.filter(|host| !reachable(host)) {
-            return Ok(Verdict::Skipped(format!("{host} cannot be reached")));
+    /// Runs its commands, those behind a failure too.
+    pub fn run(&self) -> Ended {
+        self.run_showing(&mut |command, failures| {
+            let mut out = io::stdout();
+            // Only what is read needs a pipe; the others get the terminal and its colours.
+            if command.is_cargo("test") {
+                command.run_watched(&mut out, |line| failures.read(line))
+            } else {
+                command.run()
+            }
+            .inspect_err(|error| println!("\nerror: {error:#}"))
+        })
+    }
+
+    /// The same, and keeps what it prints to itself.
+    pub fn run_silently(&self) -> Ended {
+        let mut printed = Vec::new();
+        let ended = self.run_showing(&mut |command, failures| {
+            let result = command.run_watched(&mut printed, |line| failures.read(line));
+            result.inspect_err(|error| printed.extend(format!("\nerror: {error:#}\n").bytes()))
+        });
+        Ended { printed, ..ended }
+    }
+
+    fn run_showing(&self, run: &mut dyn FnMut(&Invocation, &mut Failures) -> Result<()>) -> Ended {
+        let start = Instant::now();
+        let verdict = match self.needs.filter(|host| !reachable(host)) {
+            Some(host) => Verdict::Skipped(format!("{host} cannot be reached")),
+            None => {
+                let mut failed = Vec::new();
+                for command in &self.commands {
+                    let mut failures = Failures::new();
+                    if run(command, &mut failures).is_err() {
+                        failed.extend(failures.into_commands(command));
+                    }
+                }
+                match failed.is_empty() {
+                    true => Verdict::Passed,
+                    false => Verdict::Failed(failed),
+                }
+            }
+        };
+        Ended {
+            verdict,
+            time: start.elapsed(),
+            printed: Vec::new(),
         }
-        self.commands.iter().try_for_each(Invocation::run)?;
-        Ok(Verdict::Passed)
     }
 }
 
@@ -145,4 +202,43 @@ fn reachable(host: &str) -> bool {
         .into_iter()
         .flatten()
         .any(|address| TcpStream::connect_timeout(&address, Duration::from_secs(3)).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_keeps_no_command_behind_it_from_running() {
+        let cargo = |line: &str| Invocation::parse(&format!("cargo {line}"));
+        let commands = ["no-such-owl", "--version", "test --no-such-option"].map(cargo);
+        assert_eq!(
+            step("owls", "they fly", commands).run().verdict,
+            Verdict::Failed(vec![
+                "cargo no-such-owl".into(),
+                "cargo test --no-such-option".into()
+            ])
+        );
+        assert_eq!(
+            step("owls", "they fly", [cargo("--version")]).run().verdict,
+            Verdict::Passed
+        );
+    }
+
+    #[test]
+    fn what_a_step_beside_others_prints_is_kept_for_its_turn() {
+        let commands =
+            ["--version", "no-such-owl"].map(|word| Invocation::new("cargo").args([word]));
+        let ended = step("owls", "they fly", commands).run_silently();
+        assert_eq!(
+            ended.verdict,
+            Verdict::Failed(vec!["cargo no-such-owl".into()])
+        );
+        let printed = String::from_utf8(ended.printed).expect("UTF-8");
+        assert!(printed.starts_with("cargo 1."), "{printed}");
+        assert!(
+            printed.contains("\nerror: `cargo no-such-owl` failed"),
+            "{printed}"
+        );
+    }
 }

@@ -190,7 +190,8 @@ fn commands() -> impl Iterator<Item = (&'static str, bool)> {
     HELP.iter().filter_map(|line| {
         let (usage, _) = line.split_once("  ")?;
         let name = usage.split(' ').next()?;
-        name.starts_with('/').then_some((name, usage.contains(' ')))
+        let is_command = name.starts_with('/') && !name.starts_with("//");
+        is_command.then_some((name, usage.contains(' ')))
     })
 }
 

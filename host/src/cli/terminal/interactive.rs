@@ -4,19 +4,21 @@ use std::io::{Write, stdout};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::{execute, terminal};
+use firmware::protocol::{Heard, Parser, Said};
 
 use super::editor::{Action, Editor};
 use super::screen::{Footer, Screen};
 use super::status::Status;
+use super::typist::{Known, Typist};
 use super::{TICK, Transcript};
 use crate::cli::interrupt;
 use crate::device::line::{Event, Line};
 use crate::device::log;
 use crate::note;
-use crate::output::Decoder;
+use crate::output::{self, Decoder};
 
 /// When a board that has not said what it is gets asked.
 const INTRODUCTION: Duration = Duration::from_millis(1500);
@@ -45,11 +47,15 @@ impl Drop for RawMode {
 }
 
 /// Talks until the user leaves.
-pub fn run(line: &mut dyn Line, transcript: Option<Transcript>) -> Result<()> {
+pub fn run(
+    line: &mut dyn Line,
+    transcript: Option<Transcript>,
+    known: Option<Known>,
+) -> Result<()> {
     let board_log = log::redirect();
     note!("Ctrl-C leaves; a line starts a passage, /help lists the commands, Tab completes them");
     let _raw = RawMode::enter().context("cannot use the terminal")?;
-    let mut view = View::new(transcript);
+    let mut view = View::new(transcript, known);
     let result = talk(line, &mut view, &board_log);
     let farewell = view.screen.leave();
     result.and_then(|()| put(&farewell))
@@ -58,6 +64,9 @@ pub fn run(line: &mut dyn Line, transcript: Option<Transcript>) -> Result<()> {
 fn talk(line: &mut dyn Line, view: &mut View, board_log: &Receiver<String>) -> Result<()> {
     view.text("")?;
     while !interrupt::happened() {
+        if has_hung_up() {
+            bail!("the terminal is gone");
+        }
         while event::poll(Duration::ZERO)? {
             let action = match event::read()? {
                 event::Event::Key(key) => view.editor.key(key),
@@ -77,28 +86,27 @@ fn talk(line: &mut dyn Line, view: &mut View, board_log: &Receiver<String>) -> R
                 Action::Leave => return Ok(()),
                 Action::Send(text) => {
                     view.notice(&format!("> {text}"))?;
-                    if !line.send(format!("{text}\n").as_bytes())? {
-                        view.notice("not sent: no board takes it")?;
-                    }
+                    view.send(line, &text)?;
                 }
             }
         }
-        while !view.status.is_mid_talk()
+        while !view.parser.is_mid_line()
             && let Ok(said) = board_log.try_recv()
         {
             view.notice(&format!("log: {said}"))?;
         }
         match line.next(TICK)? {
             Event::Bytes(bytes) => {
-                let text = view.decoder.decode(&bytes);
+                let shown = view.hear(&bytes);
+                let text = view.decoder.decode(&shown);
                 if let Some(transcript) = &mut view.transcript {
                     transcript.add(&text)?;
                 }
-                view.status.observe(&text, Instant::now());
                 view.text(&text)?;
             }
             Event::Lost => {
                 view.status.set_connected(false, Instant::now());
+                view.parser = Parser::new();
                 view.notice("unplugged: waiting for the board")?;
             }
             Event::Connected => {
@@ -123,7 +131,9 @@ struct View {
     screen: Screen,
     editor: Editor,
     status: Status,
+    parser: Parser,
     decoder: Decoder,
+    typist: Typist,
     transcript: Option<Transcript>,
     /// When to ask the board what it is.
     introduction: Option<Instant>,
@@ -131,27 +141,71 @@ struct View {
 }
 
 impl View {
-    fn new(transcript: Option<Transcript>) -> View {
+    fn new(transcript: Option<Transcript>, known: Option<Known>) -> View {
         let now = Instant::now();
         let columns = terminal::size().map_or(80, |(columns, _)| columns);
         View {
             screen: Screen::new(columns.into()),
             editor: Editor::new(Editor::history_file()),
             status: Status::new(now),
+            parser: Parser::new(),
             decoder: Decoder::default(),
+            typist: Typist::new(known),
             transcript,
             introduction: None,
             drawn: now,
         }
     }
 
+    /// Takes note of what the board prints; answers with what of it is to be shown.
+    fn hear(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut shown = Vec::with_capacity(bytes.len());
+        let mut characters = 0;
+        for &byte in bytes {
+            let heard = self.parser.push(byte);
+            shown.extend(heard.shown());
+            match heard {
+                // Each character but the line end has one byte that continues no other.
+                Heard::Text(byte) => {
+                    characters += usize::from(byte != b'\n' && byte & 0xC0 != 0x80)
+                }
+                Heard::Line(line) => {
+                    let said = Said::read(line);
+                    self.status.hear(said);
+                    self.typist.hear(said);
+                }
+                _ => {}
+            }
+        }
+        self.status.count(characters, Instant::now());
+        shown
+    }
+
+    /// Sends what the user has typed.
+    fn send(&mut self, line: &mut dyn Line, text: &str) -> Result<()> {
+        match self.typist.read(text.as_bytes()) {
+            Ok(typed) => {
+                if let Some(note) = &typed.note {
+                    self.notice(note)?;
+                }
+                if !line.send(format!("{}\n", typed.line).as_bytes())? {
+                    self.notice("not sent: no board takes it")?;
+                }
+                Ok(())
+            }
+            Err(error) => self.notice(&error.to_string()),
+        }
+    }
+
     fn draw(&mut self, draw: impl FnOnce(&mut Screen, Footer<'_>) -> String) -> Result<()> {
         self.drawn = Instant::now();
-        let status = self.status.line(self.drawn);
+        // What boards say and users paste may hold anything.
+        let status = output::one_line(&self.status.line(self.drawn));
         let (input, cursor) = self.editor.line();
+        let input = output::one_line(input);
         let footer = Footer {
             status: &status,
-            input,
+            input: &input,
             cursor,
         };
         put(&draw(&mut self.screen, footer))
@@ -162,7 +216,8 @@ impl View {
     }
 
     fn notice(&mut self, line: &str) -> Result<()> {
-        self.draw(|screen, footer| screen.notice(line, footer))
+        let line = output::clean(line);
+        self.draw(|screen, footer| screen.notice(&line, footer))
     }
 
     fn refresh(&mut self) -> Result<()> {
@@ -171,6 +226,23 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// Whether the terminal has been closed. Not every system sends a signal then, nor to every program.
+#[cfg(unix)]
+fn has_hung_up() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdin = std::io::stdin();
+    let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
+    let at_once = Timespec::default();
+    let is_known = poll(&mut fds, Some(&at_once)).is_ok();
+    let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+    is_known && fds.iter().any(|fd| fd.revents().intersects(gone))
+}
+
+#[cfg(not(unix))]
+fn has_hung_up() -> bool {
+    false
 }
 
 fn put(out: &str) -> Result<()> {

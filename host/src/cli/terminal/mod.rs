@@ -3,12 +3,10 @@
 //! On a terminal: text above, a status line and an editor below (`interactive`). In scripts: what
 //! comes in goes to the board, what the board says goes out (`plain`).
 
-use std::fs::{File, OpenOptions};
-use std::io::{IsTerminal, Write, stdin, stdout};
-use std::path::{Path, PathBuf};
+use std::io::{IsTerminal, stdin, stdout};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::device::line::Line;
 
@@ -16,7 +14,13 @@ mod editor;
 mod interactive;
 mod plain;
 mod screen;
+mod script;
 mod status;
+mod transcript;
+mod typist;
+
+pub use transcript::Transcript;
+pub use typist::{Known, note as prompt_note, read_prompt};
 
 /// How long the board is waited for before the user gets a turn, and the other way round.
 const TICK: Duration = Duration::from_millis(20);
@@ -26,37 +30,15 @@ pub fn is_interactive() -> bool {
     stdin().is_terminal() && stdout().is_terminal()
 }
 
-/// Talks until the user leaves.
-pub fn converse(line: &mut dyn Line, transcript: Option<Transcript>) -> Result<()> {
+/// Talks until the user leaves, with a board whose model knows these characters, if it is known.
+pub fn converse(
+    line: &mut dyn Line,
+    transcript: Option<Transcript>,
+    known: Option<Known>,
+) -> Result<()> {
     if is_interactive() {
-        interactive::run(line, transcript)
+        interactive::run(line, transcript, known)
     } else {
-        plain::run(line, transcript)
-    }
-}
-
-/// A file with all that the board prints, complete at any time.
-#[derive(Debug)]
-pub struct Transcript {
-    file: File,
-    path: PathBuf,
-}
-
-impl Transcript {
-    /// Goes on with the file, or begins it.
-    pub fn append(path: &Path) -> Result<Transcript> {
-        let file = OpenOptions::new().create(true).append(true).open(path);
-        let file = file.with_context(|| format!("cannot write to {}", path.display()))?;
-        Ok(Transcript {
-            file,
-            path: path.into(),
-        })
-    }
-
-    fn add(&mut self, text: &str) -> Result<()> {
-        self.file
-            .write_all(text.as_bytes())
-            .and_then(|()| self.file.flush())
-            .with_context(|| format!("cannot write to {}", self.path.display()))
+        plain::run(line, transcript, known)
     }
 }

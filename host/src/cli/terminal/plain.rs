@@ -1,93 +1,170 @@
-//! The console in scripts: standard input goes to the board, what it prints to standard output.
+//! The console in scripts: lines of standard input go to the board, what it prints to standard output.
 
-use std::io::{IsTerminal, Read, Write, stdin, stdout};
+use std::io::{BufRead, Read, Write, stdin};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
+use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use firmware::protocol::{Heard, Parser, Said};
 
+use super::script::Script;
+use super::typist::{Known, Typist};
 use super::{TICK, Transcript};
 use crate::cli::interrupt;
 use crate::device::line::{Event, Line};
 use crate::note;
-use crate::output::Decoder;
+use crate::output::{self, Decoder};
 
-/// More than the length of the line that ends a passage.
-const KEPT_BYTES: usize = 200;
+/// More than a board takes in a line. The rest of a longer one is not kept.
+const LONGEST_LINE: u64 = 1024;
 
-/// What the board prints at the end of a passage.
-const PASSAGE_END: &[u8] = b"\n# end: ";
+/// More than a board says in a line. The rest of a longer one, which only noise can be, is not shown.
+const LONGEST_TALK: usize = 4096;
 
-/// Talks until the input has ended and with it the passage that is being written then.
-pub fn run(line: &mut dyn Line, mut transcript: Option<Transcript>) -> Result<()> {
+/// Talks until all lines have been sent and the passage is complete that the last of them started.
+pub fn run(
+    line: &mut dyn Line,
+    mut transcript: Option<Transcript>,
+    known: Option<Known>,
+) -> Result<()> {
     let input = read_input();
+    let mut next_input = Some(());
+    let mut typist = Typist::new(known);
+    let mut script = Script::new(line.greets(), Instant::now());
+    let mut parser = Parser::new();
     let mut decoder = Decoder::default();
-    let mut out = stdout().lock();
-    let is_terminal = out.is_terminal();
-    let mut input_has_ended = false;
-    // What has come since the last input, or the end of it.
-    let mut last_words: Vec<u8> = Vec::new();
-    while !interrupt::happened() {
-        // One piece at a time: a board that is flooded is heard in between.
-        match input.try_recv() {
-            Ok(bytes) if !line.send(&bytes)? => {
-                note!(
-                    "not sent, no board takes it: {}",
-                    bytes.trim_ascii().escape_ascii()
-                );
+    let mut out = output::stdout();
+    let mut page = Page::default();
+    // A line of the board's own, as far as it has come.
+    let mut talk = Vec::new();
+    let mut is_complete = true;
+    while !interrupt::happened() && !script.is_over()? {
+        if script.needs_line() && next_input.is_some() {
+            match input.try_recv() {
+                Ok(typed) => match typist.read(&typed) {
+                    Ok(typed) => script.add(typed),
+                    Err(error) => {
+                        note!("{error}: {}", output::one_line(&lossy(&typed)));
+                        is_complete = false;
+                    }
+                },
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => {
+                    script.end_input();
+                    next_input = None;
+                }
             }
-            Ok(_) | Err(TryRecvError::Empty) => {}
-            Err(TryRecvError::Disconnected) => input_has_ended = true,
         }
-        let mut bytes = match line.next(TICK)? {
+        if let Some(typed) = script.next(Instant::now())? {
+            if let Some(note) = &typed.note {
+                note!("{note}");
+            }
+            if !line.send(format!("{}\n", typed.line).as_bytes())? {
+                note!("not sent, no board takes it: {}", typed.line);
+                script.not_sent();
+                is_complete = false;
+            }
+        }
+        let bytes = match line.next(TICK)? {
             Event::Bytes(bytes) => bytes,
             Event::Lost => {
                 note!("unplugged: waiting for the board");
+                parser = Parser::new();
+                is_complete &= !script.change_board(Instant::now());
                 continue;
             }
-            Event::Connected | Event::Quiet => continue,
-        };
-        let mut is_over = false;
-        if input_has_ended {
-            let seen = last_words.len();
-            last_words.extend(&bytes);
-            if let Some(end) = end_of_passage(&last_words) {
-                bytes.truncate(end.saturating_sub(seen));
-                is_over = true;
+            Event::Connected => {
+                script.change_board(Instant::now());
+                continue;
             }
-            // Keeps enough for the end of a passage, which may come in pieces.
-            let surplus = last_words.len().saturating_sub(KEPT_BYTES);
-            last_words.drain(..surplus);
+            Event::Quiet => continue,
+        };
+        script.hear_something(Instant::now());
+        let mut all = Vec::with_capacity(bytes.len());
+        for byte in bytes {
+            let heard = parser.push(byte);
+            all.extend(heard.shown());
+            match heard {
+                Heard::Text(byte) if script.shows_text() => page.text(&[byte]),
+                // Behind a passage that ends with a line end there is one more.
+                Heard::Break if script.shows_text() => page.text(b"\n"),
+                Heard::Mark => talk.clear(),
+                Heard::Talk(byte) if talk.len() < LONGEST_TALK => talk.push(byte),
+                Heard::Line(line) => {
+                    let said = Said::read(line);
+                    if script.shows(said) {
+                        page.end_row();
+                        page.text(&talk);
+                        page.end_row();
+                    }
+                    typist.hear(said);
+                    script.hear(said);
+                }
+                Heard::Done => script.done(Instant::now()),
+                _ => {}
+            }
+            if script.is_over()? {
+                break;
+            }
         }
-        let text = decoder.decode(&bytes);
         if let Some(transcript) = &mut transcript {
-            transcript.add(&text)?;
+            transcript.add(&decoder.decode(&all))?;
         }
-        let shown = if is_terminal { text.as_bytes() } else { &bytes };
-        if out.write_all(shown).and_then(|()| out.flush()).is_err() || is_over {
-            break;
-        }
+        page.write(&mut out)?;
+    }
+    if !is_complete {
+        bail!("not all of the input was carried out, see above");
     }
     Ok(())
 }
 
-/// The end of the line that ends a passage.
-fn end_of_passage(text: &[u8]) -> Option<usize> {
-    let start = text
-        .windows(PASSAGE_END.len())
-        .position(|window| window == PASSAGE_END)?;
-    let line = start + PASSAGE_END.len();
-    let length = text[line..].iter().position(|&byte| byte == b'\n')?;
-    Some(line + length + 1)
+/// What is shown of the board's text and lines.
+#[derive(Debug, Default)]
+struct Page {
+    unwritten: Vec<u8>,
+    is_mid_row: bool,
 }
 
-/// Reads standard input in a thread, since that cannot be interrupted.
+impl Page {
+    fn text(&mut self, bytes: &[u8]) {
+        self.unwritten.extend_from_slice(bytes);
+        if let Some(&last) = bytes.last() {
+            self.is_mid_row = last != b'\n';
+        }
+    }
+
+    /// Ends the row if anything stands in it.
+    fn end_row(&mut self) {
+        if self.is_mid_row {
+            self.text(b"\n");
+        }
+    }
+
+    fn write(&mut self, out: &mut impl Write) -> std::io::Result<()> {
+        out.write_all(&self.unwritten)?;
+        self.unwritten.clear();
+        out.flush()
+    }
+}
+
+fn lossy(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).into_owned()
+}
+
+/// Reads the lines of standard input that hold anything in a thread, since that cannot be
+/// interrupted. The last line needs no end.
 fn read_input() -> Receiver<Vec<u8>> {
     let (sender, receiver) = sync_channel(1);
     thread::spawn(move || {
-        let mut buffer = [0; 1024];
-        while let Ok(count @ 1..) = stdin().lock().read(&mut buffer) {
-            if sender.send(buffer[..count].to_vec()).is_err() {
+        let mut stdin = stdin().lock();
+        let mut line = Vec::new();
+        while let Ok(1..) = (&mut stdin).take(LONGEST_LINE).read_until(b'\n', &mut line) {
+            if !line.ends_with(b"\n") && stdin.skip_until(b'\n').is_err() {
+                break;
+            }
+            while line.pop_if(|byte| matches!(byte, b'\n' | b'\r')).is_some() {}
+            if !line.is_empty() && sender.send(std::mem::take(&mut line)).is_err() {
                 break;
             }
         }

@@ -1,19 +1,14 @@
 //! What the console shows of itself, gathered for a line at the bottom of the terminal.
 //!
-//! Reads the lines that the board starts with `# `, see `firmware/src/session.rs`; all else is text
-//! and is counted for the speed.
+//! Reads the lines that are the board's own; all else is text and is counted for the speed.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use firmware::protocol::{Said, Start};
+
 /// What the speed is measured over.
 const WINDOW: Duration = Duration::from_secs(3);
-
-/// How the console's own lines start.
-const TALK: &str = "# ";
-
-/// The longest of them that is looked at; they are shorter.
-const LINE_BYTES: usize = 512;
 
 /// What is known of the board.
 #[derive(Debug)]
@@ -23,9 +18,6 @@ pub struct Status {
     seed: Option<String>,
     temperature: Option<String>,
     connected: bool,
-    /// The line that is coming in, as far as it may be one of the console's.
-    line: String,
-    is_text: bool,
     /// When characters came and how many.
     arrivals: VecDeque<(Instant, usize)>,
     since: Instant,
@@ -40,8 +32,6 @@ impl Status {
             seed: None,
             temperature: None,
             connected: true,
-            line: String::new(),
-            is_text: false,
             arrivals: VecDeque::new(),
             since: now,
         }
@@ -60,33 +50,9 @@ impl Status {
         self.model.is_some()
     }
 
-    /// Whether a line of the console has come in part: nothing should come in between.
-    pub fn is_mid_talk(&self) -> bool {
-        self.connected && !self.is_text && !self.line.is_empty()
-    }
-
-    /// Takes note of what the board prints.
-    pub fn observe(&mut self, text: &str, now: Instant) {
-        let mut count = 0;
-        for c in text.chars() {
-            if c == '\n' {
-                if !self.is_text {
-                    let line = std::mem::take(&mut self.line);
-                    self.read(&line);
-                }
-                self.line.clear();
-                self.is_text = false;
-            } else if !self.is_text {
-                self.line.push(c);
-                let may_be_talk =
-                    self.line.starts_with(TALK) || TALK.starts_with(self.line.as_str());
-                if !may_be_talk || self.line.len() > LINE_BYTES {
-                    self.is_text = true;
-                }
-            }
-            count += usize::from(self.is_text);
-        }
-        self.arrivals.push_back((now, count));
+    /// Takes note of so many characters of text.
+    pub fn count(&mut self, characters: usize, now: Instant) {
+        self.arrivals.push_back((now, characters));
         self.forget(now);
     }
 
@@ -98,26 +64,29 @@ impl Status {
         }
     }
 
-    fn read(&mut self, line: &str) {
-        let Some(line) = line.strip_prefix(TALK) else {
-            return;
-        };
-        if let Some(model) = line.strip_prefix("model: ") {
-            self.model = model.split(',').next().map(str::to_owned);
-        } else if let Some((_, board)) = line
-            .strip_prefix("Inkling ")
-            .and_then(|greeting| greeting.split_once(" on "))
-        {
-            self.board = Some(board.to_owned());
-        } else if line.starts_with("no model") {
-            self.model = Some("no model".into());
+    /// Takes note of a line of the board's own.
+    pub fn hear(&mut self, said: Said<'_>) {
+        match said {
+            Said::Greeting(board) => self.board = Some(board.to_owned()),
+            Said::Model { name, .. } => self.model = Some(name.to_owned()),
+            Said::NoModel(_) => self.model = Some("no model".into()),
+            Said::Start(Start { seed, settings }) => {
+                self.seed = Some(seed.to_string());
+                self.temperature = Some(settings.temperature.to_string());
+            }
+            Said::Other(line) => self.read(line),
+            _ => {}
         }
+    }
+
+    fn read(&mut self, line: &str) {
         let values = [
             ("seed ", &mut self.seed),
             ("temperature ", &mut self.temperature),
         ];
         for (name, value) in values {
-            // After a colon, a comma, or at the start.
+            // After a colon, a comma, "reset to", or at the start.
+            let line = line.strip_prefix("reset to ").unwrap_or(line);
             let parts = line.split(", ").flat_map(|part| part.rsplit(": ").next());
             if let Some(found) = parts.filter_map(|part| part.strip_prefix(name)).next() {
                 *value = Some(found.to_owned());
@@ -160,41 +129,34 @@ mod tests {
     fn the_board_tells_what_the_line_shows() {
         let start = Instant::now();
         let mut status = Status::new(start);
-        status.observe("# Inkling 0.1.0 on pico\n# model: tiny, 65 sym", start);
-        assert!(status.is_mid_talk());
-        status.observe(
-            "bols, 1 x 88 units\n# start: seed 7, temperature 0.8\nAB",
-            start,
-        );
-        assert!(!status.is_mid_talk());
+        for line in [
+            "Inkling 0.1.0 on pico",
+            "model: tiny, 65 symbols, 1 x 88 units",
+            "start: seed 7, temperature 0.8",
+        ] {
+            status.hear(Said::read(line));
+        }
         let later = start + Duration::from_secs(1);
-        status.observe("#no talk\nseed 9\n", later);
+        status.count(16, later);
         assert_eq!(
             status.line(later),
             "pico · 16 characters/s · temperature 0.8 · seed 7 · tiny"
         );
-        status.observe(
-            "# temperature 0.5, top-k 3\n# reset to seed 9\n# seed 11\n",
-            later,
-        );
+        for line in ["temperature 0.5, top-k 3", "reset to seed 9", "seed 11"] {
+            status.hear(Said::read(line));
+        }
         assert!(status.line(later).contains("temperature 0.5 · seed 11 "));
-        status.observe(
-            "# passage: seed 12, 4 of 9 characters\n# settings: temperature 0.1, rate 40\n",
-            later,
-        );
+        for line in [
+            "passage: seed 12, 4 of 9 characters",
+            "settings: temperature 0.1, rate 40",
+        ] {
+            status.hear(Said::read(line));
+        }
         assert!(status.line(later).contains("temperature 0.1 · seed 12 "));
         let silent = later + 2 * WINDOW;
         assert!(status.line(silent).contains(" 0 characters/s"));
         status.set_connected(false, silent);
         assert_eq!(status.line(silent), "unplugged: waiting for the board");
         assert!(!status.knows_model());
-    }
-
-    #[test]
-    fn endless_lines_of_noise_are_not_kept() {
-        let start = Instant::now();
-        let mut status = Status::new(start);
-        status.observe(&format!("# {}", "x".repeat(10_000)), start);
-        assert!(status.line.len() <= LINE_BYTES + 1);
     }
 }

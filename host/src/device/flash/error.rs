@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::load::LoadError;
 use crate::device::DeviceError;
+use crate::output::one_line;
 
 /// Why a board could not be flashed.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +17,7 @@ pub enum FlashError {
         board: &'static str,
     },
     /// The file is for another board.
-    #[error("{} is a firmware for {found}, not for {wanted}", path.display())]
+    #[error("{} is a firmware for {found}, not for {wanted}", shown(path))]
     OtherFirmware {
         /// The file.
         path: PathBuf,
@@ -26,13 +27,16 @@ pub enum FlashError {
         wanted: &'static str,
     },
     /// Nothing says which board a file is for.
-    #[error("{} does not tell which board it is for: name that with --board", path.display())]
+    #[error(
+        "{} does not tell which board it is for: name that with --board",
+        shown(path)
+    )]
     WhichBoard {
         /// The file.
         path: PathBuf,
     },
     /// The firmware file cannot be read.
-    #[error("cannot read the firmware {}: {reason}", path.display())]
+    #[error("cannot read the firmware {}: {reason}", shown(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -40,7 +44,7 @@ pub enum FlashError {
         reason: io::Error,
     },
     /// The firmware file makes no sense.
-    #[error("cannot use the firmware {}: {reason}", path.display())]
+    #[error("cannot use the firmware {}: {reason}", shown(path))]
     Firmware {
         /// The file.
         path: PathBuf,
@@ -119,7 +123,7 @@ pub enum FlashError {
     #[error(
         "the drive {} is that of {found}, not of {wanted}: plug the right board in, or name the other \
          one with --board",
-        drive.display()
+        shown(drive)
     )]
     WrongBoard {
         /// Where the drive is mounted.
@@ -141,7 +145,10 @@ pub enum FlashError {
         drives: Vec<PathBuf>,
     },
     /// The folder is no board's drive.
-    #[error("{} is not the drive of a board (it has no {file}): {hint}", drive.display())]
+    #[error(
+        "{} is not the drive of a board (it has no {file}): {hint}",
+        shown(drive)
+    )]
     NoLabel {
         /// The folder.
         drive: PathBuf,
@@ -161,21 +168,61 @@ pub enum FlashError {
         /// How to bring the drive out.
         hint: &'static str,
     },
+    /// The drive takes no programs for the board.
+    #[error(
+        "the board at {} is in maintenance mode, where it takes new interface firmware only: unplug it, \
+         and plug it in again without holding its reset button",
+        shown(drive)
+    )]
+    Maintenance {
+        /// Where the drive is mounted.
+        drive: PathBuf,
+    },
+    /// The board's interface has come to an end.
+    #[error(
+        "the interface of the board at {} has stopped at an error and says: {said}; unplug the board, \
+         plug it in again and repeat",
+        shown(drive)
+    )]
+    Stopped {
+        /// Where the drive is mounted.
+        drive: PathBuf,
+        /// What it says.
+        said: String,
+    },
     /// The user gave up.
     #[error("interrupted; the board is as it was")]
     Interrupted,
+    /// The user gave up while the board was at it.
+    #[error(
+        "interrupted before the board had confirmed the program: if it does not start, repeat this"
+    )]
+    GaveUp,
     /// The drive cannot be written.
-    #[error("cannot copy to {} ({reason}): plug the board in again and repeat", drive.display())]
+    #[error(
+        "cannot copy to {} ({reason}): plug the board in again and repeat",
+        shown(drive)
+    )]
     Copy {
         /// Where the drive is mounted.
         drive: PathBuf,
         /// The system's reason.
         reason: io::Error,
     },
+    /// Where the file is to go is something else.
+    #[error(
+        "{} has a link, or another thing that is no plain file, by the name of the file that is to be \
+         copied there: delete that and repeat",
+        shown(drive)
+    )]
+    NotPlain {
+        /// Where the drive is mounted.
+        drive: PathBuf,
+    },
     /// The drive belongs to somebody else.
     #[error(
         "you may not write to {}: mount the drive as yourself, or run this as the user who mounted it",
-        drive.display()
+        shown(drive)
     )]
     NotYours {
         /// Where the drive is mounted.
@@ -242,6 +289,12 @@ impl FlashError {
             io::ErrorKind::PermissionDenied => FlashError::NotYours {
                 drive: drive.into(),
             },
+            // Not the system's, but that of the module `files`.
+            io::ErrorKind::InvalidInput if reason.raw_os_error().is_none() => {
+                FlashError::NotPlain {
+                    drive: drive.into(),
+                }
+            }
             _ => FlashError::Copy {
                 drive: drive.into(),
                 reason,
@@ -250,10 +303,12 @@ impl FlashError {
     }
 }
 
+/// A path as it stands in a sentence.
+fn shown(path: &Path) -> String {
+    one_line(&path.display().to_string())
+}
+
 fn listed(paths: &[PathBuf]) -> String {
-    let paths: Vec<_> = paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
+    let paths: Vec<_> = paths.iter().map(|path| shown(path)).collect();
     paths.join(", ")
 }

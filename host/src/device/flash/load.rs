@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use firmware::board::identity::{MARK, MARK_END};
 use firmware::image::{ALIGNMENT, MAGIC};
 use ihex::Record;
 use object::Endianness;
@@ -12,6 +13,9 @@ use object::read::elf::{ElfFile32, ProgramHeader};
 
 /// Bytes of data in a record of a hex file: what every loader takes.
 const RECORD_BYTES: usize = 16;
+
+/// More than any board's flash holds: a small file can name the same bytes many times over.
+const MOST_BYTES: usize = 64 << 20;
 
 /// Why a file is no load.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +37,9 @@ pub enum LoadError {
     /// There is nothing in it.
     #[error("it holds nothing for the flash")]
     Empty,
+    /// There is more in it than any flash holds.
+    #[error("it holds more than any board has flash for")]
+    TooLarge,
     /// Two parts claim the same place.
     #[error("two parts of it overlap at address {address:#010x}")]
     Overlap {
@@ -56,7 +63,7 @@ impl Load {
         let error = |error: object::Error| LoadError::Elf(error.to_string());
         let file = ElfFile32::<Endianness>::parse(elf).map_err(error)?;
         let endian = file.endian();
-        let mut load = Load::default();
+        let mut pieces = Vec::new();
         for header in file.elf_program_headers() {
             if header.p_type(endian) != object::elf::PT_LOAD || header.p_filesz(endian) == 0 {
                 continue;
@@ -64,9 +71,9 @@ impl Load {
             let bytes = header
                 .data(endian, elf)
                 .map_err(|()| LoadError::Elf("it is cut short".into()))?;
-            load.insert(header.p_paddr(endian), bytes)?;
+            pieces.push((header.p_paddr(endian), bytes));
         }
-        load.some()
+        Load::of_pieces(pieces)?.some()
     }
 
     /// The content of an Intel hex file.
@@ -74,22 +81,55 @@ impl Load {
     /// # Errors
     /// When a line is damaged or there is no data.
     pub fn from_hex(text: &str) -> Result<Load, LoadError> {
-        let mut load = Load::default();
+        let mut pieces = Vec::new();
         let mut base = 0_u32;
         for (index, record) in ihex::Reader::new(text).enumerate() {
             let record =
                 record.map_err(|error| LoadError::Hex(format!("line {}: {error}", index + 1)))?;
             match record {
                 Record::Data { offset, value } => {
-                    load.insert(base.wrapping_add(offset.into()), &value)?;
+                    pieces.push((base.wrapping_add(offset.into()), value));
                 }
                 Record::ExtendedLinearAddress(upper) => base = u32::from(upper) << 16,
                 Record::ExtendedSegmentAddress(segment) => base = u32::from(segment) << 4,
-                Record::EndOfFile => return load.some(),
+                Record::EndOfFile => return Load::of_pieces(pieces)?.some(),
                 Record::StartLinearAddress(_) | Record::StartSegmentAddress { .. } => {}
             }
         }
         Err(LoadError::Hex("it is cut short".into()))
+    }
+
+    /// Puts pieces together, in whatever order they come.
+    ///
+    /// # Errors
+    /// When two overlap, one ends behind the last address, or they are too many bytes.
+    pub(super) fn of_pieces<B: AsRef<[u8]>>(mut pieces: Vec<(u32, B)>) -> Result<Load, LoadError> {
+        let lengths = pieces.iter().map(|(_, bytes)| bytes.as_ref().len());
+        if lengths.fold(0, usize::saturating_add) > MOST_BYTES {
+            return Err(LoadError::TooLarge);
+        }
+        // All at once, since adding one by one moves the bytes behind each of them again.
+        pieces.sort_by_key(|(address, _)| *address);
+        let mut parts: Vec<(u32, Vec<u8>)> = Vec::new();
+        for (address, bytes) in &pieces {
+            let bytes = bytes.as_ref();
+            if bytes.is_empty() {
+                continue;
+            }
+            let overlap = LoadError::Overlap { address: *address };
+            end_of(*address, bytes).ok_or(overlap.clone())?;
+            match parts.last_mut() {
+                Some((start, part)) => match end_of(*start, part) {
+                    Some(end) if end > *address => return Err(overlap),
+                    Some(end) if end == *address => part.extend_from_slice(bytes),
+                    _ => parts.push((*address, bytes.to_vec())),
+                },
+                None => parts.push((*address, bytes.to_vec())),
+            }
+        }
+        Ok(Load {
+            parts: parts.into_iter().collect(),
+        })
     }
 
     /// Adds a part.
@@ -98,10 +138,7 @@ impl Load {
     /// When it overlaps another one or ends behind the last address.
     pub fn insert(&mut self, address: u32, bytes: &[u8]) -> Result<(), LoadError> {
         let overlap = LoadError::Overlap { address };
-        let end = u32::try_from(bytes.len())
-            .ok()
-            .and_then(|length| address.checked_add(length))
-            .ok_or(overlap.clone())?;
+        let end = end_of(address, bytes).ok_or(overlap.clone())?;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -157,10 +194,12 @@ impl Load {
     /// Whether any byte lies in a range of addresses.
     #[must_use]
     pub fn touches(&self, range: Range<u32>) -> bool {
-        self.parts().any(|(address, part)| {
-            u64::from(address) < u64::from(range.end)
-                && u64::from(range.start) < u64::from(address) + part.len() as u64
-        })
+        // Of the parts that begin in front of its end, the last one reaches furthest.
+        let last = self.parts.range(..range.end).next_back();
+        !range.is_empty()
+            && last.is_some_and(|(&address, part)| {
+                u64::from(range.start) < u64::from(address) + part.len() as u64
+            })
     }
 
     /// What starts with the magic of a model image, sound or not, to the end of its part.
@@ -173,6 +212,17 @@ impl Load {
                 .step_by(ALIGNMENT)
                 .map(|at| &part[at..])
                 .find(|rest| rest.starts_with(&MAGIC))
+        })
+    }
+
+    /// The board that the mark of an Inkling firmware names, if there is one.
+    #[must_use]
+    pub fn marked_board(&self) -> Option<&str> {
+        self.parts().find_map(|(_, part)| {
+            let mut marks = part.windows(MARK.len());
+            let start = marks.position(|bytes| bytes == MARK.as_bytes())? + MARK.len();
+            let name = part.get(start..)?.split(|&byte| byte == MARK_END).next()?;
+            std::str::from_utf8(name).ok()
         })
     }
 
@@ -227,6 +277,12 @@ impl Load {
         }
         Ok(self)
     }
+}
+
+/// Behind the last byte, if that is an address.
+fn end_of(address: u32, bytes: &[u8]) -> Option<u32> {
+    let length = u32::try_from(bytes.len()).ok()?;
+    address.checked_add(length)
 }
 
 #[cfg(test)]
@@ -292,7 +348,72 @@ mod tests {
         assert_eq!(Load::from_hex(":00000001FF\n"), Err(LoadError::Empty));
     }
 
+    /// Records of one byte each, in the order of these addresses, which end below 64 KiB.
+    fn records(addresses: impl Iterator<Item = u16>) -> String {
+        let record = |address: u16| Record::Data {
+            offset: address,
+            value: vec![address as u8],
+        };
+        let mut records: Vec<_> = addresses.map(record).collect();
+        records.push(Record::EndOfFile);
+        ihex::create_object_file_representation(&records).unwrap()
+    }
+
+    #[test]
+    fn many_small_records_take_no_time_in_whatever_order_they_come() {
+        const COUNT: u16 = 60_000;
+        let start = std::time::Instant::now();
+        let upwards = Load::from_hex(&records(0..COUNT)).unwrap();
+        assert_eq!(upwards.bytes(), usize::from(COUNT));
+        assert_eq!(upwards.parts().count(), 1);
+        assert_eq!(Load::from_hex(&records((0..COUNT).rev())).unwrap(), upwards);
+        let apart = Load::from_hex(&records((0..COUNT).step_by(2))).unwrap();
+        assert_eq!(apart.parts().count(), usize::from(COUNT / 2));
+        // It took minutes where each record was looked for among all the others.
+        assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn pieces_that_overlap_or_are_too_many_are_refused() {
+        let piece = |address, length| (address, vec![0_u8; length]);
+        let refused = |pieces| Load::of_pieces(pieces).unwrap_err();
+        let overlap = LoadError::Overlap { address: 19 };
+        assert_eq!(refused(vec![piece(19, 4), piece(16, 4)]), overlap);
+        assert_eq!(refused(vec![piece(19, 1), piece(19, 1)]), overlap);
+        let behind = LoadError::Overlap { address: u32::MAX };
+        assert_eq!(refused(vec![piece(u32::MAX, 2)]), behind);
+        // One megabyte, stored once and named many times.
+        let megabyte = vec![0_u8; 1 << 20];
+        let named = |index: u32| (index << 20, megabyte.as_slice());
+        assert_eq!(
+            Load::of_pieces((0..65).map(named).collect()).unwrap_err(),
+            LoadError::TooLarge
+        );
+    }
+
     proptest! {
+        #[test]
+        fn a_load_is_the_same_at_once_and_one_by_one(
+            pieces in proptest::collection::vec((0_u32..200, 0_usize..20), 0..12),
+        ) {
+            let pieces: Vec<_> = pieces
+                .into_iter()
+                .map(|(address, length)| (address, vec![address as u8; length]))
+                .collect();
+            let mut one_by_one: Result<_, LoadError> = Ok(Load::default());
+            for (address, bytes) in &pieces {
+                one_by_one = one_by_one.and_then(|mut load: Load| {
+                    load.insert(*address, bytes)?;
+                    Ok(load)
+                });
+            }
+            let at_once = Load::of_pieces(pieces);
+            prop_assert_eq!(at_once.is_ok(), one_by_one.is_ok());
+            if let (Ok(at_once), Ok(one_by_one)) = (at_once, one_by_one) {
+                prop_assert_eq!(at_once, one_by_one);
+            }
+        }
+
         #[test]
         fn a_hex_file_holds_what_was_put_in(
             parts in proptest::collection::btree_map(0_u32..0x30, 1_usize..0x2000, 1..6),

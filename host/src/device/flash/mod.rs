@@ -15,7 +15,6 @@ use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
 
 pub use error::FlashError;
 use firmware::image::VERSION;
@@ -23,6 +22,7 @@ pub use load::{Load, LoadError};
 
 use super::board::{BOARDS, Board, Flasher, Region};
 use super::build::{Firmware, Program};
+use super::files::{self, FIRMWARE_BYTES};
 use crate::image::AlignedImage;
 
 /// Flash windows of microcontrollers begin at multiples of this.
@@ -61,6 +61,8 @@ pub struct Package {
     pub load: Load,
     /// The linked firmware, for tools that want it so.
     elf: Option<Vec<u8>>,
+    /// The program is none of Inkling's, as far as can be told.
+    pub is_foreign: bool,
 }
 
 /// How a board was reached, for the user to read.
@@ -96,16 +98,21 @@ pub fn board_of(path: &Path) -> Result<&'static Board, FlashError> {
     let which = || FlashError::WhichBoard { path: path.into() };
     match kind(path) {
         Kind::Elf => Ok(Firmware::open(path)?.board),
-        Kind::Hex => Err(which()),
+        Kind::Hex => marked(&read_hex(path)?).ok_or_else(which),
         Kind::Bin => {
             let found = boot_image(path)?.1;
             let of_chip = |board: &&Board| matches!(board.flasher, Some(Flasher::Espflash { id, .. }) if id == found);
             BOARDS.iter().find(of_chip).ok_or_else(which)
         }
         Kind::Uf2 => {
-            let family = read_uf2(path)?.1.ok_or_else(which)?;
-            let of_family = |board: &&Board| matches!(board.flasher, Some(Flasher::Uf2 { family: own, .. }) if own == family);
-            BOARDS.iter().find(of_family).ok_or_else(which)
+            let families = read_uf2(path)?;
+            let mut boards = BOARDS.iter().filter(|board| {
+                matches!(board.flasher, Some(Flasher::Uf2 { family, .. }) if families.contains_key(&Some(family)))
+            });
+            match (boards.next(), boards.next()) {
+                (Some(board), None) => Ok(board),
+                _ => Err(which()),
+            }
         }
     }
 }
@@ -138,6 +145,7 @@ pub fn prepare(order: &Order) -> Result<Package, FlashError> {
                 board,
                 load: Load::default(),
                 elf: None,
+                is_foreign: false,
             },
         };
         return package.with_model(region, image)?.checked();
@@ -184,15 +192,24 @@ fn read(board: &'static Board, path: &Path, image: Option<&[u8]>) -> Result<Pack
         wanted: board.name,
     };
     let load = match (kind(path), board.flasher) {
-        (Kind::Uf2, Some(Flasher::Uf2 { family, .. })) => match read_uf2(path)? {
-            (_, Some(found)) if found != family => {
-                return Err(other(board_of(path).map_or_else(
-                    |_| format!("the UF2 family {found:#010x}"),
-                    |board| board.name.to_owned(),
-                )));
-            }
-            (load, _) => load,
-        },
+        (
+            Kind::Uf2,
+            Some(Flasher::Uf2 {
+                family,
+                takes_absolute,
+                ..
+            }),
+        ) => {
+            let mut families = read_uf2(path)?;
+            let absolute = takes_absolute.then_some(Some(uf2::ABSOLUTE));
+            // What is for this chip alone before what is for others too.
+            let keys = [Some(Some(family)), absolute, Some(None)];
+            let load = keys
+                .into_iter()
+                .flatten()
+                .find_map(|key| families.remove(&key));
+            load.ok_or_else(|| other(chips(&families)))?
+        }
         (Kind::Uf2, _) => return Err(other("boards that take UF2 files".into())),
         (Kind::Bin, Some(Flasher::Espflash { id, .. })) => match boot_image(path)? {
             (load, found) if found == id => load,
@@ -202,11 +219,7 @@ fn read(board: &'static Board, path: &Path, image: Option<&[u8]>) -> Result<Pack
         (
             Kind::Hex,
             Some(Flasher::Uf2 { .. } | Flasher::Daplink { .. } | Flasher::Probe { .. }),
-        ) => {
-            let text = read_file(path)?;
-            Load::from_hex(&String::from_utf8_lossy(&text))
-                .map_err(|reason| unusable(path, reason))?
-        }
+        ) => read_hex(path)?,
         (Kind::Elf | Kind::Hex, _) => {
             let mut firmware = Firmware::open(path)?;
             if firmware.board.name != board.name {
@@ -218,25 +231,53 @@ fn read(board: &'static Board, path: &Path, image: Option<&[u8]>) -> Result<Pack
             return Package::of_elf(firmware);
         }
     };
+    if let Some(found) = marked(&load)
+        && found.name != board.name
+    {
+        return Err(other(found.name.to_owned()));
+    }
     if image.is_some() {
         return Err(FlashError::NoRegion { board: board.name });
     }
     Ok(Package {
         board,
+        is_foreign: load.marked_board().is_none() && load.image().is_none(),
         load,
         elf: None,
     })
 }
 
+/// The board that an Inkling firmware says it is for.
+fn marked(load: &Load) -> Option<&'static Board> {
+    let name = load.marked_board()?;
+    BOARDS.iter().find(|board| board.name == name)
+}
+
+fn read_hex(path: &Path) -> Result<Load, FlashError> {
+    let text = read_file(path)?;
+    Load::from_hex(&String::from_utf8_lossy(&text)).map_err(|reason| unusable(path, reason))
+}
+
 fn read_file(path: &Path) -> Result<Vec<u8>, FlashError> {
-    fs::read(path).map_err(|reason: io::Error| FlashError::Read {
+    files::read(path, FIRMWARE_BYTES).map_err(|reason| FlashError::Read {
         path: path.into(),
         reason,
     })
 }
 
-fn read_uf2(path: &Path) -> Result<(Load, Option<u32>), FlashError> {
+fn read_uf2(path: &Path) -> Result<uf2::ByFamily, FlashError> {
     uf2::decode(&read_file(path)?).map_err(|reason| unusable(path, reason))
+}
+
+/// What a file is for, of whose families none is wanted.
+fn chips(families: &uf2::ByFamily) -> String {
+    let name = |family: u32| {
+        let of_family = |board: &&Board| matches!(board.flasher, Some(Flasher::Uf2 { family: own, .. }) if own == family);
+        let board = BOARDS.iter().find(of_family);
+        board.map_or_else(|| uf2::family_name(family), |board| board.name.to_owned())
+    };
+    let names: Vec<_> = families.keys().flatten().copied().map(name).collect();
+    names.join(" and ")
 }
 
 /// A file for the beginning of the flash of a chip of Espressif, and the number of the chip.
@@ -319,6 +360,7 @@ impl Package {
             board: firmware.board,
             load: Load::from_elf(&firmware.elf)?,
             elf: Some(firmware.elf),
+            is_foreign: false,
         })
     }
 
@@ -381,34 +423,31 @@ impl Package {
     }
 
     /// Writes it to the board. `goes_on` says now and then whether to go on waiting for the
-    /// board's drive.
+    /// board's drive, and for its word that it has taken the program.
     ///
     /// # Errors
     /// When the board does not come, is the wrong one, or does not take it.
     pub fn write(
         &self,
         target: &Target<'_>,
-        goes_on: impl FnMut() -> bool,
+        mut goes_on: impl FnMut() -> bool,
     ) -> Result<Written, FlashError> {
         let board = self.board;
-        let find_drive = || match target.drive {
+        let mut find_drive = || match target.drive {
             Some(drive) => drive::named(board, drive),
-            None => drive::wait_for(board, target.patience, goes_on),
+            None => drive::wait_for(board, target.patience, &mut goes_on),
         };
         match board.flasher {
             Some(Flasher::Uf2 { family, .. }) => {
                 let file = uf2::encode(&self.load, family);
                 let drive = find_drive()?;
-                drive::copy_uf2(&drive, &file)?;
-                Ok(Written::Copied {
-                    drive,
-                    confirmed: true,
-                })
+                let confirmed = drive::copy_uf2(&drive, &file, goes_on)?;
+                Ok(Written::Copied { drive, confirmed })
             }
             Some(Flasher::Daplink { .. }) => {
                 let file = self.load.to_hex()?;
                 let drive = find_drive()?;
-                let confirmed = drive::copy_hex(&drive, file.as_bytes())?;
+                let confirmed = drive::copy_hex(&drive, file.as_bytes(), goes_on)?;
                 Ok(Written::Copied { drive, confirmed })
             }
             Some(Flasher::Probe { chip }) => {

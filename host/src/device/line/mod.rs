@@ -40,6 +40,11 @@ pub trait Line {
     /// # Errors
     /// When nothing can be typed any more.
     fn send(&mut self, bytes: &[u8]) -> Result<bool, LineError>;
+
+    /// Whether the board has been switched on with the line, so that it will greet.
+    fn greets(&self) -> bool {
+        false
+    }
 }
 
 impl Line for Emulator {
@@ -54,5 +59,9 @@ impl Line for Emulator {
     fn send(&mut self, bytes: &[u8]) -> Result<bool, LineError> {
         Emulator::send(self, bytes)?;
         Ok(true)
+    }
+
+    fn greets(&self) -> bool {
+        true
     }
 }

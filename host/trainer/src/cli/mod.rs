@@ -21,7 +21,7 @@ use host::export::{Owner, export, may_write, owner};
 use host::name::Name;
 use host::recipe::{DEFAULT_RECIPE, Recipe, budget};
 use host::report::{self, Report};
-use host::runs::{self, Claimed, RunId, weights_path};
+use host::runs::{self, Claimed, RunId};
 use host::{note, output, paths};
 
 mod display;
@@ -40,7 +40,7 @@ struct Cli {
 /// Parses the command line and runs it.
 #[must_use]
 pub fn main() -> ExitCode {
-    host::cli::end(run(&Cli::parse().args))
+    host::cli::start(|cli: Cli| run(&cli.args))
 }
 
 /// Trains, and exports what was learned.
@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<()> {
             let (name, step) = (&run.name, trainer.steps_done());
             note!("to go on: cargo run -p host -- train --resume {name}");
             note!("to export it as it is, add: --steps {step}");
-            std::process::exit(interrupt::exit_code().into());
+            Ok(())
         }
         Outcome::Finished { weights, .. } if !args.no_export => {
             export_run(args, &trainer, &weights)
@@ -189,7 +189,9 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
     };
     (job.source, job.reading) = (text.source(), corpus.reading);
     check_export(args, &job.recipe, &corpus)?;
-    job.from = args.from.as_deref().map(weights_path).transpose()?;
+    if let Some(from) = &args.from {
+        job.from = Some(runs::load_weights(from)?.0);
+    }
     let mut trainer = Trainer::new(job, corpus, crate::device(args.device)?)?;
     // Nothing is written before all that can be wrong has been looked at.
     let run = claim(args, trainer.job.name.clone())?;

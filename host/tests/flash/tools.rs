@@ -1,0 +1,166 @@
+//! The programs that flash boards without a drive, played by scripts that note how they were called.
+
+use super::*;
+
+/// A folder with a program that notes how it was called, and copies the file it was given.
+fn tool(desk: &Desk, name: &str, listed: &str, exit: u8) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let bin = desk.path("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let notes = desk.path("notes").display().to_string();
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" >>{notes}\n[ \"$1\" = list ] && echo '{listed}' && exit 0\n\
+         for last; do :; done\n[ -f \"$last\" ] && /bin/cat \"$last\" >>{notes}.$1\nexit {exit}\n"
+    );
+    fs::write(bin.join(name), script).unwrap();
+    fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    bin.display().to_string()
+}
+
+fn notes(desk: &Desk) -> Vec<String> {
+    let notes = fs::read_to_string(desk.path("notes")).unwrap();
+    notes.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_debug_probe_gets_a_hex_file() {
+    let desk = Desk::new();
+    let bin = tool(&desk, "probe-rs", "[0]: J-Link -- 1366:1051", 0);
+    let model = desk.file("model.img", &image(16));
+    flash(&[
+        "--board",
+        "nrf52840-dk",
+        "--weights-only",
+        "--model",
+        &model,
+    ])
+    .env("PATH", &bin)
+    .assert()
+    .success()
+    .stderr(predicate::str::contains("; nrf52840-dk starts\n"));
+    let notes = notes(&desk);
+    assert_eq!(notes[0], "list");
+    assert!(notes[1].starts_with("download --chip nRF52840_xxAA --binary-format hex /"));
+    assert_eq!(notes[2], "reset --chip nRF52840_xxAA");
+    let hex = fs::read_to_string(desk.path("notes.download")).unwrap();
+    let load = Load::from_hex(&hex).unwrap();
+    assert_eq!(
+        load.parts().collect::<Vec<_>>(),
+        [(0x8_0000, &image(16)[..])]
+    );
+}
+
+/// The options with which espflash is to be called.
+const ON_PORT: &str = "--chip esp32c3 --port /dev/ttyACM7";
+
+/// Flashes an ESP32-C3; answers with how espflash was called, but for the files.
+fn esp32c3(desk: &Desk, arguments: &[&str]) -> Vec<String> {
+    let bin = tool(desk, "espflash", "", 0);
+    flash(arguments)
+        .args(["--port", "/dev/ttyACM7"])
+        .env("PATH", &bin)
+        .assert()
+        .success()
+        .stderr(predicate::str::contains("; esp32c3 starts\n"));
+    let call = |note: String| note.rsplit_once(" /").unwrap().0.to_owned();
+    notes(desk).into_iter().map(call).collect()
+}
+
+#[test]
+fn espflash_gets_the_linked_file_and_the_model_for_beside_it() {
+    let desk = Desk::new();
+    let linked = elf(0x3C00_0000, "esp32c3", &image(40));
+    let firmware = desk.file("firmware.elf", &linked);
+    let model = desk.file("model.img", &image(16));
+    let calls = esp32c3(&desk, &["--firmware", &firmware, "--model", &model]);
+    let beside = format!("write-bin {ON_PORT} 0x200000");
+    assert_eq!(calls, [beside.clone(), format!("flash {ON_PORT}")]);
+    assert_eq!(fs::read(desk.path("notes.flash")).unwrap(), linked);
+    assert_eq!(fs::read(desk.path("notes.write-bin")).unwrap(), image(16));
+
+    // By itself it clears the model of before.
+    let desk = Desk::new();
+    let calls = esp32c3(&desk, &["--firmware", &firmware]);
+    assert_eq!(calls, [beside.clone(), format!("flash {ON_PORT}")]);
+    assert_eq!(fs::read(desk.path("notes.write-bin")).unwrap(), [0xFF; 256]);
+
+    let desk = Desk::new();
+    let weights = ["--board", "esp32c3", "--weights-only", "--model", &model];
+    assert_eq!(esp32c3(&desk, &weights), [beside]);
+    assert_eq!(fs::read(desk.path("notes.write-bin")).unwrap(), image(16));
+}
+
+#[test]
+fn espflash_gets_a_whole_image_for_the_beginning_of_the_flash() {
+    let desk = Desk::new();
+    let mut image = vec![0xE9, 3, 2, 0x20, 0, 0, 0, 0, 0xEE, 0, 0, 0, 5, 0];
+    image.resize(70_000, 0x5A);
+    let firmware = desk.file("firmware.bin", &image);
+    // The file tells which board it is for.
+    let calls = esp32c3(&desk, &["--firmware", &firmware]);
+    let call = |offset| format!("write-bin {ON_PORT} {offset}");
+    assert_eq!(calls, [call("0x0"), call("0x200000")]);
+    let written = fs::read(desk.path("notes.write-bin")).unwrap();
+    assert_eq!(written, [&image[..], &[0xFF; 256]].concat());
+
+    complains(
+        &["--firmware", &firmware, "--board", "pico"],
+        "is a firmware for boards",
+    );
+    image[12] = 9;
+    let other = desk.file("other.bin", &image);
+    complains(
+        &["--firmware", &other, "--board", "esp32c3"],
+        "other.bin is a firmware for Espressif's chip number 9, not for esp32c3",
+    );
+    complains(
+        &["--firmware", &other],
+        "does not tell which board it is for",
+    );
+    let program = desk.file("program.bin", &[0; 100]);
+    complains(
+        &["--firmware", &program],
+        "it is no image for the boot loader",
+    );
+}
+
+#[test]
+fn a_missing_tool_or_probe_or_one_that_fails_is_one_sentence() {
+    let desk = Desk::new();
+    let model = desk.file("model.img", &image(16));
+    let weights = ["--board", "blackpill", "--weights-only", "--model", &model];
+    let said = |path: &str, sentence: &'static str| {
+        flash(&weights)
+            .env("PATH", path)
+            .assert()
+            .code(1)
+            .stderr(predicate::str::contains(sentence));
+    };
+    said(
+        "",
+        "error: probe-rs is not installed, which flashes this board: `cargo install probe-rs-tools --locked`",
+    );
+    let bin = tool(&desk, "probe-rs", "No debug probes were found.", 0);
+    said(&bin, "error: no debug probe was found");
+    let bin = tool(&desk, "probe-rs", "[0]: STLink", 1);
+    said(&bin, "error: probe-rs could not flash the board, see above");
+}
+
+#[test]
+fn the_udev_rule_is_written_or_shown() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("rules.d")).unwrap();
+    let rules = desk.path("rules.d").display().to_string();
+    flash(&[&format!("--udev={rules}")]).assert().success();
+    let text = fs::read_to_string(desk.path("rules.d/70-inkling.rules")).unwrap();
+    assert!(
+        text.contains("ATTRS{idVendor}==\"2e8a\", TAG+=\"uaccess\"\n"),
+        "{text}"
+    );
+    let file = desk.file("file", b"");
+    flash(&[&format!("--udev={file}/rules.d")])
+        .assert()
+        .code(1)
+        .stdout(text)
+        .stderr(predicate::str::contains("run this as root"));
+}
