@@ -502,15 +502,18 @@ mod command_line {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("empty.txt"), "").unwrap();
         std::fs::write(folder.path().join("binary.txt"), b"a\0b").unwrap();
-        std::fs::write(folder.path().join("latin1.txt"), b"caf\xe9").unwrap();
+        std::fs::write(folder.path().join("noise.txt"), b"\x01\x81\x02\x8d\x03\xff").unwrap();
+        std::fs::write(folder.path().join("one.txt"), "a").unwrap();
+        std::fs::create_dir(folder.path().join("nothing")).unwrap();
         std::fs::write(folder.path().join("short.txt"), "ab").unwrap();
         std::fs::write(folder.path().join("owls.txt"), text(60)).unwrap();
         for (args, told) in [
             (&["--text", "none.txt"][..], "cannot find the text"),
-            (&["--text", "."], "is a directory"),
+            (&["--text", "nothing"], "there is no text in 'nothing'"),
             (&["--text", "empty.txt"], "is empty"),
             (&["--text", "binary.txt"], "looks like a binary file"),
-            (&["--text", "latin1.txt"], "first bad byte at offset 3"),
+            (&["--text", "noise.txt"], "first bad byte at offset 1"),
+            (&["--text", "one.txt"], "only 1 character;"),
             (&["--text", "short.txt"], "only 2 characters"),
             (&["--hidden", "0"], "hidden is 0"),
             (&["--lr", "NaN"], "learning_rate is NaN"),
