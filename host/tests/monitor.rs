@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 mod common;
 use common::terminal::Terminal;
-use common::wait::{PATIENCE, ended, until};
+use common::wait::{PATIENCE, ended, wait_for_end};
 
 const ROWS: u16 = 12;
 const COLUMNS: u16 = 60;
@@ -336,17 +336,11 @@ impl Desk {
         });
     }
 
-    /// Waits for the program to end by itself.
-    #[track_caller]
-    fn wait_for_end(&mut self) -> ExitStatus {
-        until("the end", || self.child.try_wait().unwrap())
-    }
-
     /// Presses Ctrl-C and waits for the program to end.
     #[track_caller]
     fn leave(&mut self) {
         self.press("\x03");
-        assert!(self.wait_for_end().success());
+        assert!(wait_for_end(&mut self.child).success());
     }
 }
 
@@ -518,5 +512,5 @@ fn a_board_that_has_been_flashed_can_be_talked_to_at_once() {
     let mut desk = Desk::sit_down(flash());
     desk.wait_for("open the monitor? [Y/n]");
     desk.press("n\r");
-    desk.wait_for_end();
+    wait_for_end(&mut desk.child);
 }
