@@ -147,10 +147,12 @@ pub enum Command<'a> {
     Stats,
     /// Describe the model.
     Model,
+    /// Restart into the boot loader.
+    BootLoader,
 }
 
 /// The help text, a line each.
-pub const HELP: [&str; 13] = [
+pub const HELP: [&str; 14] = [
     "TEXT        start a passage with TEXT",
     "/temp X     temperature: 0 is greedy, 0.8 is usual, more is wilder",
     "/topk N     draw from the N likeliest symbols only; 0 is off",
@@ -163,6 +165,7 @@ pub const HELP: [&str; 13] = [
     "/reset      start the passage again, same seed and prompt",
     "/stats      settings, progress, speed",
     "/model      what the model is",
+    "/bootloader restart to take a new program over USB",
     "/help       this list",
 ];
 
@@ -239,6 +242,7 @@ impl<'a> Command<'a> {
             "/reset" => bare("/reset", value, Command::Reset),
             "/stats" => bare("/stats", value, Command::Stats),
             "/model" => bare("/model", value, Command::Model),
+            "/bootloader" => bare("/bootloader", value, Command::BootLoader),
             _ => Err(CommandError::Unknown(name)),
         }
     }
@@ -365,6 +369,7 @@ mod tests {
         assert_eq!(read("/reset"), Ok(Command::Reset));
         assert_eq!(read("/stats"), Ok(Command::Stats));
         assert_eq!(read("/model"), Ok(Command::Model));
+        assert_eq!(read("/bootloader"), Ok(Command::BootLoader));
         assert_eq!(read("/help"), Ok(Command::Help));
     }
 

@@ -4,11 +4,17 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::output::one_line;
+
 /// Why a firmware could not be built, booted or talked to.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// The name is not in [`super::board::BOARDS`].
-    #[error("there is no board '{name}'; the boards are {}", known_boards())]
+    #[error(
+        "there is no board '{}'; the boards are {}, and `host boards` lists their other names",
+        one_line(name),
+        known_boards()
+    )]
     UnknownBoard {
         /// What was asked for.
         name: String,

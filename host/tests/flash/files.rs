@@ -299,6 +299,7 @@ fn a_board_without_a_place_for_models_gets_one_into_its_program() {
         firmware: Some(firmware.into()),
         model: Some(desk.file("model.img", &image(16)).into()),
         weights_only: false,
+        by_probe: false,
         stand_in: PathBuf::new(),
     };
     let package = prepare(&order).unwrap_or_else(|error| panic!("{error}"));
