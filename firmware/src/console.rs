@@ -165,7 +165,7 @@ pub const HELP: [&str; 14] = [
     "/reset      start the passage again, same seed and prompt",
     "/stats      settings, progress, speed",
     "/model      what the model is",
-    "/bootloader restart to take a new program over USB",
+    "/bootloader  restart to take a new program over USB",
     "/help       this list",
 ];
 

@@ -23,7 +23,8 @@ use crate::paths;
 #[command(after_help = "\
 Without --firmware, the firmware is built around the model. With --weights-only just the model is
 written to the flash that the board sets aside for one; that needs no compiler. What is written is
-put together and checked before the board is touched.")]
+put together and checked before the board is touched. A Pico that runs Inkling needs no button: it is
+asked over USB to restart into its boot loader.")]
 pub struct Args {
     /// The board; `host boards` lists them [default: the one that the firmware is for]
     #[arg(long, required_unless_present_any = ["firmware", "udev"])]
@@ -185,7 +186,8 @@ fn write(package: &Package, args: &Args) -> Result<()> {
     match written? {
         Written::ByTool => note!("{bytes} bytes written; {} starts", board.name),
         Written::Copied { drive, confirmed } => {
-            let (drive, name) = (drive.display(), board.name);
+            let drive = output::one_line(&drive.display().to_string());
+            let name = board.name;
             if confirmed {
                 note!("{bytes} bytes copied to {drive}; {name} starts");
             } else {

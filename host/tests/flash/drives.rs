@@ -130,7 +130,7 @@ fn a_drive_that_comes_back_elsewhere_with_a_complaint_is_a_failure() {
     }
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn nothing_on_a_drive_is_followed_or_waited_for() {
     use std::os::unix::fs::symlink;
@@ -295,20 +295,14 @@ fn a_model_too_large_to_link_goes_beside_the_program() {
 fn a_pico_that_runs_is_asked_for_its_drive_and_waited_for() {
     use std::io::Read;
 
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
     let desk = Desk::new();
     let firmware = desk.file("firmware.elf", &elf(PICO, "pico", &image(16)));
-    let board = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&board).unwrap();
-    unlockpt(&board).unwrap();
-    let port = ptsname(&board, Vec::new()).unwrap().into_string().unwrap();
+    let (mut board, port) = pty();
     let drive = desk.path("pico");
     let comes = thread::spawn({
         let drive = drive.clone();
         move || {
             let mut typed = String::new();
-            let mut board = fs::File::from(board);
             while !typed.ends_with('\n') {
                 let mut bytes = [0; 64];
                 let count = board.read(&mut bytes).unwrap_or_default();

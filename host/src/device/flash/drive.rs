@@ -703,7 +703,7 @@ mod tests {
         assert!(error.to_string().starts_with("cannot copy to"), "{error}");
     }
 
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     #[test]
     fn nothing_on_a_drive_is_followed_waited_for_or_read_without_end() {
         use std::os::unix::fs::symlink;

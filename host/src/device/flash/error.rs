@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::load::LoadError;
 use crate::device::DeviceError;
-use crate::output::one_line;
+use crate::device::error::shown;
 
 /// Why a board could not be flashed.
 #[derive(Debug, thiserror::Error)]
@@ -321,11 +321,6 @@ impl FlashError {
             },
         }
     }
-}
-
-/// A path as it stands in a sentence.
-fn shown(path: &Path) -> String {
-    one_line(&path.display().to_string())
 }
 
 fn listed(paths: &[PathBuf]) -> String {

@@ -22,7 +22,7 @@ pub use load::{Load, LoadError};
 
 use super::board::{BOARDS, Board, Flasher, Region};
 use super::build::{Firmware, Program};
-use super::files::{self, FIRMWARE_BYTES};
+use super::files::{self, LOADABLE_BYTES};
 use crate::image::AlignedImage;
 
 /// Flash windows of microcontrollers begin at multiples of this.
@@ -265,7 +265,7 @@ fn read_hex(path: &Path) -> Result<Load, FlashError> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, FlashError> {
-    files::read(path, FIRMWARE_BYTES).map_err(|reason| FlashError::Read {
+    files::read(path, LOADABLE_BYTES).map_err(|reason| FlashError::Read {
         path: path.into(),
         reason,
     })

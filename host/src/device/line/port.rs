@@ -12,6 +12,7 @@ use super::error::LineError;
 use super::permission;
 use crate::device::Board;
 use crate::device::usb::{Certainty, Device};
+use crate::output::one_line;
 
 /// What every board's UART runs at; USB ports take any speed.
 const BAUD: u32 = 115_200;
@@ -56,8 +57,8 @@ impl Port {
             };
         };
         let product = usb.product.as_deref().unwrap_or_default();
-        // Linux without libudev gives spaces as underscores.
-        let plain = product.replace('_', " ");
+        // Linux without libudev gives spaces as underscores. Devices say what they like.
+        let plain = one_line(&product.replace('_', " "));
         let device = Device::of(usb.vid, usb.pid);
         let boards = match device {
             Some(device) if device.certainty == Certainty::Own => {
