@@ -10,7 +10,7 @@
 use core::fmt::{self, Write as _};
 
 use embedded_hal::digital::{OutputPin, PinState};
-use embedded_io::{Read, ReadReady};
+use embedded_io::{Read, ReadReady, Write as _};
 use heapless::String;
 
 use crate::board::Board;
@@ -322,7 +322,21 @@ impl<'m, B: Board> Player<'m, B> {
             }
             Command::Stats => self.describe_progress(),
             Command::Model => self.describe_model(),
+            Command::BootLoader => self.start_boot_loader(),
         }
+    }
+
+    /// The end of the program, where there is a boot loader.
+    #[inline(never)]
+    fn start_boot_loader(&mut self) {
+        if !self.port.board.has_boot_loader() {
+            return self.port.say(format_args!(
+                "this board has no boot loader that a program can start"
+            ));
+        }
+        self.port.say(format_args!("the boot loader starts"));
+        let _ = self.port.board.serial().flush();
+        self.port.board.start_boot_loader();
     }
 
     fn apply_settings(&mut self) {

@@ -36,7 +36,15 @@ fn boards_are_listed_for_people_and_for_programs() {
         assert!(table.contains(board.name), "{table}");
         assert_eq!(json[index]["name"], board.name);
         assert_eq!(json[index]["flash_bytes"], board.flash_bytes);
+        for alias in board.aliases {
+            assert!(table.contains(&format!(" {} is {}", alias.name, board.name)));
+        }
     }
+    assert_eq!(json[0]["aliases"][0]["name"], "pico-w");
+    assert!(
+        table.contains(" pico-w is pico: its LED hangs on the radio chip"),
+        "{table}"
+    );
 }
 
 #[test]

@@ -65,6 +65,15 @@ pub trait Board {
         None
     }
 
+    /// Whether [`Board::start_boot_loader`] does anything.
+    fn has_boot_loader(&self) -> bool {
+        false
+    }
+
+    /// Restarts the board into the boot loader of its chip, which takes a new program over USB. Where
+    /// there is one, this does not return.
+    fn start_boot_loader(&mut self) {}
+
     /// Whether a reader has opened the serial port since the last call. A port that cannot tell
     /// answers no.
     fn has_new_reader(&mut self) -> bool {

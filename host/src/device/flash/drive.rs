@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(250);
 const CONFIRMATION: Duration = Duration::from_secs(30);
 
 /// How long a board may take to restart, and the system to notice that its drive is gone.
-const RESTART: Duration = Duration::from_secs(5);
+const RESTART: Duration = Duration::from_secs(3);
 
 /// The file by which a DAPLink says what went wrong.
 const FAILURE: &str = "FAIL.TXT";
@@ -186,6 +186,20 @@ pub fn choose(board: &Board, drives: &[PathBuf]) -> Result<Option<PathBuf>, Flas
     }
 }
 
+/// Whether a board shows its drive only when it is asked to, instead of its program.
+#[must_use]
+pub fn comes_on_demand(board: &Board) -> bool {
+    matches!(board.flasher, Some(Flasher::Uf2 { .. }))
+}
+
+/// Whether the drive of a board is there already, at the place that the user named or at any.
+#[must_use]
+pub fn is_there(board: &Board, drive: Option<&Path>) -> bool {
+    let drives = drive.map_or_else(mounted, |drive| vec![drive.to_path_buf()]);
+    // Those of other boards are a reason to stop, but not here.
+    !matches!(choose(board, &drives), Ok(None))
+}
+
 /// The drive that the user named, if it is one of the board's.
 ///
 /// # Errors
@@ -205,21 +219,45 @@ pub fn named(board: &Board, drive: &Path) -> Result<PathBuf, FlashError> {
 pub fn wait_for(
     board: &Board,
     patience: Duration,
-    mut goes_on: impl FnMut() -> bool,
+    goes_on: impl FnMut() -> bool,
 ) -> Result<PathBuf, FlashError> {
+    let found = wait(|| choose(board, &mounted()), patience, goes_on)?;
+    found.ok_or_else(|| FlashError::NoDrive {
+        board: board.name,
+        hint: hint(board),
+    })
+}
+
+/// Waits until the folder that the user named is the drive of a board.
+///
+/// # Errors
+/// As [`named`], or when `goes_on` says no.
+pub fn wait_for_named(
+    board: &Board,
+    drive: &Path,
+    patience: Duration,
+    goes_on: impl FnMut() -> bool,
+) -> Result<PathBuf, FlashError> {
+    let drives = [drive.to_path_buf()];
+    match wait(|| choose(board, &drives), patience, goes_on)? {
+        Some(drive) => Ok(drive),
+        None => named(board, drive),
+    }
+}
+
+fn wait(
+    look: impl Fn() -> Result<Option<PathBuf>, FlashError>,
+    patience: Duration,
+    mut goes_on: impl FnMut() -> bool,
+) -> Result<Option<PathBuf>, FlashError> {
     let deadline = Instant::now() + patience;
     loop {
-        if let Some(drive) = choose(board, &mounted())? {
+        let drive = look()?;
+        if drive.is_some() || Instant::now() >= deadline {
             return Ok(drive);
         }
         if !goes_on() {
             return Err(FlashError::Interrupted);
-        }
-        if Instant::now() >= deadline {
-            return Err(FlashError::NoDrive {
-                board: board.name,
-                hint: hint(board),
-            });
         }
         thread::sleep(TICK);
     }
@@ -665,7 +703,7 @@ mod tests {
         assert!(error.to_string().starts_with("cannot copy to"), "{error}");
     }
 
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     #[test]
     fn nothing_on_a_drive_is_followed_waited_for_or_read_without_end() {
         use std::os::unix::fs::symlink;

@@ -22,7 +22,7 @@ pub use load::{Load, LoadError};
 
 use super::board::{BOARDS, Board, Flasher, Region};
 use super::build::{Firmware, Program};
-use super::files::{self, FIRMWARE_BYTES};
+use super::files::{self, LOADABLE_BYTES};
 use crate::image::AlignedImage;
 
 /// Flash windows of microcontrollers begin at multiples of this.
@@ -48,6 +48,8 @@ pub struct Order {
     pub model: Option<PathBuf>,
     /// Only the model, not the program.
     pub weights_only: bool,
+    /// By a debug probe, which erases no more than it writes.
+    pub by_probe: bool,
     /// A small model to build around if the wanted one has to go to the region.
     pub stand_in: PathBuf,
 }
@@ -84,6 +86,10 @@ pub enum Written {
 pub struct Target<'a> {
     /// The folder where its drive is mounted, if the user named one.
     pub drive: Option<&'a Path>,
+    /// It has been asked to show its drive, which is waited for even if it is named.
+    pub is_coming: bool,
+    /// The debug probe to flash it by, if the user named one.
+    pub probe: Option<&'a str>,
     /// Its serial port, if the user named one.
     pub port: Option<&'a str>,
     /// How long to wait for its drive.
@@ -137,10 +143,10 @@ pub fn prepare(order: &Order) -> Result<Package, FlashError> {
         };
         check_versions(program.as_ref(), image)?;
         let package = match (flasher, program) {
-            (Flasher::Daplink { .. }, None) => {
+            (Flasher::Daplink { .. }, None) if !order.by_probe => {
                 return Err(FlashError::ErasesAll { board: board.name });
             }
-            (Flasher::Daplink { .. }, Some(program)) => program,
+            (Flasher::Daplink { .. }, Some(program)) if !order.by_probe => program,
             _ => Package {
                 board,
                 load: Load::default(),
@@ -259,7 +265,7 @@ fn read_hex(path: &Path) -> Result<Load, FlashError> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, FlashError> {
-    files::read(path, FIRMWARE_BYTES).map_err(|reason| FlashError::Read {
+    files::read(path, LOADABLE_BYTES).map_err(|reason| FlashError::Read {
         path: path.into(),
         reason,
     })
@@ -433,7 +439,13 @@ impl Package {
         mut goes_on: impl FnMut() -> bool,
     ) -> Result<Written, FlashError> {
         let board = self.board;
+        if target.probe.is_some() {
+            return self.write_by_probe(target.probe);
+        }
         let mut find_drive = || match target.drive {
+            Some(drive) if target.is_coming => {
+                drive::wait_for_named(board, drive, target.patience, &mut goes_on)
+            }
             Some(drive) => drive::named(board, drive),
             None => drive::wait_for(board, target.patience, &mut goes_on),
         };
@@ -450,10 +462,7 @@ impl Package {
                 let confirmed = drive::copy_hex(&drive, file.as_bytes(), goes_on)?;
                 Ok(Written::Copied { drive, confirmed })
             }
-            Some(Flasher::Probe { chip }) => {
-                tool::probe(chip, &self.load.to_hex()?)?;
-                Ok(Written::ByTool)
-            }
+            Some(Flasher::Probe { .. }) => self.write_by_probe(None),
             Some(Flasher::Espflash { chip, .. }) => {
                 // Of a linked firmware the tool makes what the boot loader takes.
                 let is_linked = self.elf.is_some();
@@ -470,6 +479,18 @@ impl Package {
                 Ok(Written::ByTool)
             }
             None => Err(FlashError::EmulatedOnly { board: board.name }),
+        }
+    }
+
+    fn write_by_probe(&self, probe: Option<&str>) -> Result<Written, FlashError> {
+        let board = self.board.name;
+        match self.board.flasher {
+            None => Err(FlashError::EmulatedOnly { board }),
+            Some(Flasher::Espflash { .. }) => Err(FlashError::NotByProbe { board }),
+            Some(flasher) => {
+                tool::probe(flasher.chip(), &self.load.to_hex()?, probe)?;
+                Ok(Written::ByTool)
+            }
         }
     }
 }

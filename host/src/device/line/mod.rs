@@ -4,6 +4,7 @@
 //! and plugged in again. An [`Emulator`] is a line too.
 
 pub mod error;
+mod permission;
 pub mod port;
 pub mod serial;
 
