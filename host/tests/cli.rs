@@ -175,7 +175,7 @@ fn what_is_not_there_is_named() {
     insta::assert_snapshot!(refusals.concat(), @r"
     error: there is no model nothing.img: name an image file
     error: there is no finished run nothing: `host train` makes one, in runs/
-    error: cannot find the text 'nothing.txt'; check the path
+    error: cannot find the text 'nothing.txt'; check the path, or say with --text where it is
     ");
 }
 

@@ -91,8 +91,8 @@ fn of_a_huge_text_no_more_is_measured_than_takes_bounded_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.txt");
     std::fs::write(&path, &text).unwrap();
-    let encoded =
-        corpus::validation_symbols(&Source::File(path), "9876543210", ASCII, &|_| ()).unwrap();
+    let opened = Source::File(path).open(ASCII, &|_| ()).unwrap();
+    let encoded = corpus::validation_symbols(&opened, "9876543210", ASCII, &|_| ()).unwrap();
     assert_eq!(encoded.symbols.len(), MAX_VALIDATION);
     // Training ends with a 6, so the validation part begins with a 7.
     let begin = text.len() / 10 * 9 % 10;
@@ -530,8 +530,8 @@ fn a_text_is_measured_under_the_alphabet_of_a_model() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.txt");
     std::fs::write(&path, "0123456789".repeat(9) + "abcabcabxy").unwrap();
-    let source = Source::File(path);
-    let measure = |alphabet: &str| corpus::validation_symbols(&source, alphabet, ASCII, &|_| ());
+    let text = Source::File(path).open(ASCII, &|_| ()).unwrap();
+    let measure = |alphabet: &str| corpus::validation_symbols(&text, alphabet, ASCII, &|_| ());
     let encoded = measure("cba").unwrap();
     assert_eq!(encoded.symbols, [2, 1, 0, 2, 1, 0, 2, 1]);
     assert_eq!(encoded.skipped, 2);

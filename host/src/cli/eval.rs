@@ -7,7 +7,7 @@ use anyhow::ensure;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use super::model::{Shape, TextArgs, bar, image_path};
+use super::model::{Shape, TextArgs, bar, folder_of, image_path};
 use crate::evaluate::{Saturation, bits, engine_block_loss, engine_loss};
 use crate::export::comes_from;
 use crate::image::AlignedImage;
@@ -115,18 +115,19 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
     let alphabet: String = model.alphabet().chars().collect();
     let float = match &args.float {
         Some(run) => {
-            let (_, float) = runs::load_weights(run)?;
+            let (path, float) = runs::load_weights(run)?;
             ensure!(
                 float.alphabet.iter().copied().eq(alphabet.chars()),
                 "{} knows other characters than {}: it was not exported from that run",
                 model.name(),
                 run.display()
             );
-            Some(float)
+            Some((path, float))
         }
         None => origin(&image, model.name()),
     };
-    let validation = args.text.validation(&alphabet, float.as_ref())?;
+    let run = float.as_ref().map(|(path, float)| (folder_of(path), float));
+    let validation = args.text.validation(&alphabet, run)?;
 
     let progress = bar(validation.len(), "engine");
     let engine = engine_loss(model, &validation, |done| progress.set_position(done));
@@ -135,7 +136,7 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         block_loss_nats: engine_block_loss(model, &validation, length as usize),
     });
     progress.finish_and_clear();
-    let float_loss = float.map(|float| {
+    let float_loss = float.map(|(_, float)| {
         let progress = bar(validation.len(), "float");
         let loss = float.loss(&validation, |done| progress.set_position(done));
         progress.finish_and_clear();
@@ -160,14 +161,14 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
 
 /// The float weights that the image was exported from: those of the run of its name, if it is still
 /// there and has not been trained again.
-fn origin(image: &AlignedImage, name: &str) -> Option<FloatModel> {
+fn origin(image: &AlignedImage, name: &str) -> Option<(PathBuf, FloatModel)> {
     let name_of_run: Name = name.parse().ok()?;
-    let (_, float) = runs::load_weights(&paths::run_dir(&name_of_run)).ok()?;
+    let (path, float) = runs::load_weights(&paths::run_dir(&name_of_run)).ok()?;
     if !comes_from(image, &float) {
         note!("{name}: the run of this name holds other weights; name its own with --float");
         return None;
     }
-    Some(float)
+    Some((path, float))
 }
 
 fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use firmware::kernels::Bits;
 
-use super::model::{TextArgs, bar};
+use super::model::{TextArgs, bar, folder_of};
 use crate::evaluate::bits;
 use crate::export::{Exported, export, may_write};
 use crate::name::Name;
@@ -69,7 +69,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     let alphabet: String = float.alphabet.iter().collect();
-    let validation = args.text.validation(&alphabet, Some(&float))?;
+    let validation = args
+        .text
+        .validation(&alphabet, Some((folder_of(&weights), &float)))?;
     let wanted = float.widths();
     let widths = Widths {
         recurrent: args.bits.unwrap_or(wanted.recurrent),

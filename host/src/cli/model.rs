@@ -1,5 +1,6 @@
 //! What several subcommands share: naming a model, naming a text, a bar for long measurements.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,56 +10,87 @@ use firmware::image::Model;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::corpus::{Reading, Source, Standard, validation_symbols};
+use crate::corpus::{Charset, Reading, Source, Standard, Text, gather, validation_symbols};
 use crate::note;
 use crate::paths;
 use crate::quantize::FloatModel;
+use crate::words::{count, share};
 
 /// Which text to measure on.
 #[derive(Debug, clap::Args)]
 pub struct TextArgs {
-    /// Measure on the last 10 % of this file [default: the text the model was trained on]
+    /// Measure on the last 10 % of this text: a file, a folder, or - for standard input; several are
+    /// read as one [default: the text the model was trained on]
     #[arg(long, value_name = "FILE")]
-    text: Option<PathBuf>,
+    text: Vec<PathBuf>,
     /// Measure on a standard corpus
     #[arg(long, value_enum, conflicts_with = "text")]
     corpus: Option<Standard>,
-    /// Skip bytes that are not UTF-8 instead of refusing the file
+    /// The encoding of the text, such as windows-1251 [default: found out]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<Charset>,
+    /// Drop bytes that cannot be decoded, if they are few, instead of refusing the text
     #[arg(long)]
     lossy: bool,
+    /// The text that was named: what comes through a pipe can be read only once.
+    #[arg(skip)]
+    named: OnceCell<Text>,
 }
 
 impl TextArgs {
     /// The validation part of the text in a model's own symbols. Where nothing was named, the source
-    /// that the model's metadata tells of, else the standard corpus.
+    /// that the metadata of the weights of `run` tells of, in its folder, else the standard corpus.
     pub fn validation(
         &self,
         alphabet: &str,
-        metadata: Option<&FloatModel>,
+        run: Option<(&Path, &FloatModel)>,
     ) -> anyhow::Result<Vec<u8>> {
-        let trained_on =
-            || -> Option<Source> { serde_json::from_str(metadata?.metadata.get("source")?).ok() };
-        let source = match (&self.text, self.corpus) {
-            (Some(path), _) => Source::File(path.clone()),
-            (None, Some(standard)) => Source::Standard(standard),
-            (None, None) => trained_on().unwrap_or(Source::Standard(Standard::default())),
-        };
-        let unicode = metadata.map_or(!alphabet.is_ascii(), |model| {
-            model
-                .metadata
-                .get("unicode")
-                .is_some_and(|value| value == "true")
-        });
+        let say = |line: &str| note!("{line}");
+        let metadata = |key| run.and_then(|(_, model)| model.metadata.get(key));
+        let unicode = metadata("unicode").map_or(!alphabet.is_ascii(), |value| value == "true");
         let reading = Reading {
             unicode,
             lossy: self.lossy,
+            encoding: self.encoding,
             ..Reading::default()
         };
-        let encoded = validation_symbols(&source, alphabet, reading, &|line| note!("{line}"))?;
+        let own = || {
+            let source: Source = serde_json::from_str(metadata("source")?).ok()?;
+            let (run_dir, _) = run?;
+            let trained: Reading = metadata("reading")
+                .and_then(|json| serde_json::from_str(json).ok())
+                .unwrap_or(reading);
+            let reading = Reading {
+                lossy: self.lossy || trained.lossy,
+                encoding: self.encoding.or(trained.encoding),
+                ..trained
+            };
+            Some((source.within(run_dir), reading))
+        };
+        let encoded = if self.text.is_empty() {
+            let (source, reading) = match self.corpus {
+                Some(standard) => (Source::Standard(standard), reading),
+                None => own().unwrap_or((Source::Standard(Standard::default()), reading)),
+            };
+            let text = source.open(reading, &say)?;
+            validation_symbols(&text, alphabet, reading, &say)?
+        } else {
+            let text = match self.named.get() {
+                Some(text) => text,
+                None => {
+                    let text = gather(&self.text, reading, &say)?;
+                    text.notes.iter().for_each(|note| say(note));
+                    self.named.get_or_init(|| text)
+                }
+            };
+            validation_symbols(text, alphabet, reading, &say)?
+        };
         if encoded.skipped > 0 {
+            let all = encoded.skipped + encoded.symbols.len();
             note!(
-                "{} characters that the model does not know were skipped",
-                encoded.skipped
+                "left out: {} that the model does not know ({} of what is measured)",
+                count(encoded.skipped as u64, "character"),
+                share(encoded.skipped as u64, all as u64)
             );
         }
         if encoded.symbols.len() < 2 {
@@ -68,6 +100,11 @@ impl TextArgs {
         }
         Ok(encoded.symbols)
     }
+}
+
+/// The folder that a file is in.
+pub fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new("."))
 }
 
 /// The size of a model in numbers, as reports print it.

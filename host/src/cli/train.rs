@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::corpus::Standard;
+use crate::corpus::{Charset, Reading, Standard};
 use crate::device;
 use crate::name::Name;
 use crate::recipe::{Length, Recipe, budget};
@@ -17,9 +17,11 @@ use crate::toolchain::trainer;
 /// Options of `train`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Your own text, in UTF-8 [default: the standard corpus]
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
-    pub text: Option<PathBuf>,
+    /// Your own text: files, folders with all the texts in them, or - for standard input; several are
+    /// read as one, with blank lines between them. With --resume, where the text is now [default: the
+    /// standard corpus]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub text: Vec<PathBuf>,
     /// Which standard corpus
     #[arg(long, value_enum, default_value_t, conflicts_with_all = ["text", "resume"])]
     pub corpus: Standard,
@@ -57,7 +59,10 @@ pub struct Args {
     /// Keep the text's own characters (up to 255) instead of transliterating to ASCII
     #[arg(long, conflicts_with = "resume")]
     pub unicode: bool,
-    /// Drop bytes that are not UTF-8 instead of refusing the text
+    /// The encoding of the text, such as windows-1251, shift_jis or macintosh [default: found out]
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    pub encoding: Option<Charset>,
+    /// Drop bytes that cannot be decoded, if they are few, instead of refusing the text
     #[arg(long, conflicts_with = "resume")]
     pub lossy: bool,
     /// Print one line of JSON per event
@@ -139,6 +144,17 @@ impl Settings {
 }
 
 impl Args {
+    /// How the text is to be read.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        Reading {
+            unicode: self.unicode,
+            lossy: self.lossy,
+            encoding: self.encoding,
+            ..Reading::default()
+        }
+    }
+
     /// The flash that settings are to be chosen for, with a name for it.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::words::{count, share};
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
     /// The path names nothing.
-    #[error("cannot find the text '{}'; check the path", .0.display())]
+    #[error("cannot find the text '{}'; check the path, or say with --text where it is", .0.display())]
     NotFound(PathBuf),
     /// A folder holds no text.
     #[error("there is no text in '{0}'; name a text file, or a folder that holds some")]

@@ -174,26 +174,12 @@ impl Corpus {
     }
 }
 
-/// The validation part of `source` as symbols of a model's own alphabet: what `eval` measures on, at
-/// most [`MAX_VALIDATION`] characters.
-///
-/// # Errors
-/// As [`Corpus::load`], and when `alphabet` is none.
-pub fn validation_symbols(
-    source: &Source,
-    alphabet: &str,
-    reading: Reading,
-    say: &dyn Fn(&str),
-) -> Result<Encoded, CorpusError> {
-    let text = source.open(reading, say)?;
-    validation_of(&text, alphabet, reading, say)
-}
-
-/// The same for a text.
+/// The validation part of a text as symbols of a model's own alphabet: what `eval` measures on, at
+/// most [`MAX_VALIDATION`] characters. `say` hears of what is left out of the text.
 ///
 /// # Errors
 /// When it cannot be read or decoded, and when `alphabet` is none.
-pub fn validation_of(
+pub fn validation_symbols(
     text: &Text,
     alphabet: &str,
     reading: Reading,
@@ -202,11 +188,8 @@ pub fn validation_of(
     let alphabet = Alphabet::from_symbols(alphabet)?;
     let mut characters = 0;
     let first = text.read(reading, |_| characters += 1)?;
-    text.notes.iter().for_each(|note| say(note));
-    first
-        .notes(characters as u64)
-        .iter()
-        .for_each(|note| say(note));
+    let notes = first.notes(characters as u64);
+    notes.iter().for_each(|note| say(note));
     let begin = training_part(characters);
     let validation = begin..characters.min(begin + MAX_VALIDATION);
     let mut encoded = Encoded {

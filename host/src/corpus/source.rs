@@ -79,7 +79,9 @@ impl Source {
                     found: false,
                 };
                 let name = fetched.standard.to_string();
-                Text::new(name.clone(), name, vec![file], reading)
+                let mut text = Text::new(name.clone(), name, vec![file], reading)?;
+                text.standard = Some(*standard);
+                Ok(text)
             }
             Self::File(path) => gather(std::slice::from_ref(path), reading, say),
             Self::Files(paths) => gather(paths, reading, say),

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::clean::{Cleaner, LeftOut};
 use super::encoding::{self, Charset, Guess, Trial, Verdict};
-use super::{CorpusError, Reading, Source, hex};
+use super::{CorpusError, Reading, Source, Standard, hex};
 use crate::paths;
 use crate::words::{count, share};
 
@@ -36,6 +36,8 @@ pub struct Text {
     pub guess: Option<Charset>,
     /// What the user should know about its files, one sentence each.
     pub notes: Vec<String>,
+    /// The standard corpus that it is, if it is one.
+    pub standard: Option<Standard>,
     parts: Vec<Part>,
 }
 
@@ -134,6 +136,7 @@ impl Text {
             description,
             guess,
             notes,
+            standard: None,
             parts: sorted.parts,
         })
     }
@@ -196,6 +199,9 @@ impl Text {
     /// paths, and by a relative one what lies in the folder of the run.
     #[must_use]
     pub fn source(&self) -> Source {
+        if let Some(standard) = self.standard {
+            return Source::Standard(standard);
+        }
         let mut kept = kept_names();
         let path = |part: &Part| match &part.file.bytes {
             Bytes::File(path) => path.clone(),

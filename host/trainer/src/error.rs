@@ -64,7 +64,7 @@ pub enum TrainError {
     },
     /// A run is resumed on another text.
     #[error(
-        "the text of this run has changed (SHA-256 {found}, was {expected}); bring the old one back or start a new run"
+        "the text of this run has changed (SHA-256 {found}, was {expected}); bring the old one back, say with --text where it is, or start a new run"
     )]
     TextChanged {
         /// The digest of the text as it is.

@@ -406,6 +406,8 @@ impl Run<'_> {
             archive.text("started_from", from.display());
         }
         archive.text("unicode", corpus.reading.unicode);
+        let reading = serde_json::to_string(&corpus.reading).unwrap_or_default();
+        archive.text("reading", reading);
         let source = serde_json::to_string(&trainer.job.source).unwrap_or_default();
         archive.text("source", source);
         archive.text("validation_loss_nats", loss.unwrap_or(f64::NAN));

@@ -46,14 +46,12 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job whose reading follows from its recipe.
+    /// A job whose alphabet is that of its recipe.
     #[must_use]
-    pub fn new(name: Name, source: Source, unicode: bool, lossy: bool, recipe: Recipe) -> Self {
+    pub fn new(name: Name, source: Source, reading: Reading, recipe: Recipe) -> Self {
         let reading = Reading {
-            unicode,
-            lossy,
             printable: recipe.model.alphabet == AlphabetKind::Printable,
-            ..Reading::default()
+            ..reading
         };
         Self {
             name,

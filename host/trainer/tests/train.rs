@@ -48,8 +48,7 @@ fn job(recipe: Recipe) -> Job {
     Job::new(
         Name::like("test"),
         Source::File("x".into()),
-        false,
-        false,
+        Reading::default(),
         recipe,
     )
 }

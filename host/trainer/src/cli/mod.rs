@@ -16,7 +16,7 @@ use host::cli::export::print_export;
 use host::cli::interrupt;
 use host::cli::model::bar;
 use host::cli::train::Args;
-use host::corpus::{Corpus, Reading, Source};
+use host::corpus::{Corpus, Reading, Source, Text, gather, run_name};
 use host::export::{Owner, export, may_write, owner};
 use host::name::Name;
 use host::recipe::{DEFAULT_RECIPE, Recipe, budget};
@@ -140,20 +140,27 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
             write!(output::stdout(), "{}", checkpoint.job.recipe.to_toml())?;
             return Ok(None);
         }
-        let job = &checkpoint.job;
-        let corpus = Corpus::load(&job.source, job.reading, &say)?;
-        check_export(args, &job.recipe, &corpus)?;
-        let trainer = checkpoint.resume(corpus, crate::device(args.device)?)?;
+        let Job {
+            source, reading, ..
+        } = &checkpoint.job;
+        let text = if args.text.is_empty() {
+            source.within(&run.folder).open(*reading, &say)?
+        } else {
+            gather(&args.text, *reading, &say)?
+        };
+        let corpus = Corpus::from_text(&text, *reading)?;
+        check_export(args, &checkpoint.job.recipe, &corpus)?;
+        let mut trainer = checkpoint.resume(corpus, crate::device(args.device)?)?;
+        if !args.text.is_empty() {
+            text.keep(&run.folder)?;
+            trainer.job.source = text.source();
+        }
         check_room(args)?;
         return Ok(Some(Prepared { trainer, run }));
     }
 
-    let text = args.text.as_deref().map(std::path::absolute).transpose()?;
-    let source = text
-        .clone()
-        .map_or(Source::Standard(args.corpus), Source::File);
     let plan = match args.flash()? {
-        Some((name, bytes)) => plan_for(args, &source, name, bytes)?,
+        Some((name, bytes)) => plan_for(args, name, bytes)?,
         None => {
             let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
             let mut recipe = Recipe::find(name)?;
@@ -161,7 +168,7 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
             Plan {
                 name: name.to_owned(),
                 recipe,
-                corpus: None,
+                read: None,
             }
         }
     };
@@ -171,14 +178,16 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         return Ok(None);
     }
     let name = args.name.clone().unwrap_or_else(|| {
-        let named_after = args.text.as_deref().unwrap_or(Path::new(&plan.name));
-        Name::of_file(named_after)
+        let text = run_name(&args.text);
+        Name::of_file(text.as_deref().unwrap_or(Path::new(&plan.name)))
     });
-    let mut job = Job::new(name, source, args.unicode, args.lossy, plan.recipe);
-    let corpus = match plan.corpus {
-        Some(corpus) => corpus,
-        None => Corpus::load(&job.source, job.reading, &say)?,
+    let source = Source::Standard(args.corpus);
+    let mut job = Job::new(name, source, args.reading(), plan.recipe);
+    let (text, corpus) = match plan.read {
+        Some(read) => read,
+        None => read(args, job.reading)?,
     };
+    (job.source, job.reading) = (text.source(), corpus.reading);
     check_export(args, &job.recipe, &corpus)?;
     if let Some(from) = &args.from {
         job.from = Some(runs::load_weights(from)?.0);
@@ -187,6 +196,10 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
     // Nothing is written before all that can be wrong has been looked at.
     let run = claim(args, trainer.job.name.clone())?;
     (trainer.job.name, trainer.job.run) = (run.name.clone(), run.id.clone());
+    if let Err(error) = text.keep(&run.folder) {
+        let _ = std::fs::remove_dir_all(&run.folder);
+        return Err(error.into());
+    }
     Ok(Some(Prepared { trainer, run }))
 }
 
@@ -257,17 +270,24 @@ fn may_replace_model(name: &Name) -> bool {
 struct Plan {
     name: String,
     recipe: Recipe,
-    corpus: Option<Corpus>,
+    read: Option<(Text, Corpus)>,
+}
+
+/// The text that the command line names.
+fn read(args: &Args, reading: Reading) -> Result<(Text, Corpus)> {
+    let say = |line: &str| note!("{line}");
+    let text = if args.text.is_empty() {
+        Source::Standard(args.corpus).open(reading, &say)?
+    } else {
+        gather(&args.text, reading, &say)?
+    };
+    let corpus = Corpus::from_text(&text, reading)?;
+    Ok((text, corpus))
 }
 
 /// Chooses settings for so many bytes of flash: the symbols of the text decide what fits.
-fn plan_for(args: &Args, source: &Source, name: String, bytes: usize) -> Result<Plan> {
-    let reading = Reading {
-        unicode: args.unicode,
-        lossy: args.lossy,
-        ..Reading::default()
-    };
-    let corpus = Corpus::load(source, reading, &|line| note!("{line}"))?;
+fn plan_for(args: &Args, name: String, bytes: usize) -> Result<Plan> {
+    let (text, corpus) = read(args, args.reading())?;
     let symbols = corpus.alphabet.len();
     let mut recipe = budget::recipe(bytes, symbols, args.settings.bits)?;
     args.settings.apply(&mut recipe);
@@ -275,7 +295,7 @@ fn plan_for(args: &Args, source: &Source, name: String, bytes: usize) -> Result<
     Ok(Plan {
         name,
         recipe,
-        corpus: Some(corpus),
+        read: Some((text, corpus)),
     })
 }
 

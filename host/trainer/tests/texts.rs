@@ -1,0 +1,240 @@
+//! Texts as users have them: in any encoding, in several files, out of a pipe, moved since.
+
+#![allow(clippy::unwrap_used)]
+#![cfg(unix)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use assert_cmd::prelude::*;
+use host::corpus::{Reading, Source};
+use host::quantize::FloatModel;
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+
+mod common;
+use common::{SMALL, contents, host, text, train};
+
+/// The options of a small training to its end, and some more.
+fn small<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&SMALL[..], &["--steps", "3"], more].concat()
+}
+
+/// Standard output of a command that succeeds, and what it says beside it.
+fn said(mut command: std::process::Command) -> (String, String) {
+    let output = command.assert().success().get_output().clone();
+    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (out, err)
+}
+
+/// The loss on the text of a run, by `eval` and by `export`.
+fn losses(desk: &Path, name: &str) -> [String; 2] {
+    let (eval, _) = said(host(desk, &["eval", name, "--json"]));
+    let eval: serde_json::Value = serde_json::from_str(&eval).unwrap();
+    let (export, _) = said(host(desk, &["export", name, "--json"]));
+    let export: serde_json::Value = serde_json::from_str(&export).unwrap();
+    [&eval, &export["losses"]].map(|losses| losses["engine_loss_nats"].to_string())
+}
+
+#[test]
+fn a_text_out_of_a_pipe_can_be_resumed_and_measured() {
+    let desk = tempfile::tempdir().unwrap();
+    let desk = desk.path();
+    fs::write(desk.join("a.txt"), text(80)).unwrap();
+    let from_stdin = |args: &[&str]| {
+        let mut command = train(desk, args);
+        command.stdin(fs::File::open(desk.join("a.txt")).unwrap());
+        command
+    };
+    let (out, _) = said(from_stdin(&small(&["--text", "-"])));
+    assert!(out.contains("training 'text' on standard input"), "{out}");
+    assert_eq!(
+        fs::read(desk.join("runs/text/text")).unwrap(),
+        text(80).as_bytes()
+    );
+
+    // The names that shells give to pipes.
+    let mut shell = std::process::Command::new("bash");
+    let options = small(&[]).join(" ");
+    let trainer = env!("CARGO_BIN_EXE_inkling-trainer");
+    shell.current_dir(desk).args([
+        "-c",
+        &format!("{trainer} {options} --text <(cat a.txt) </dev/null"),
+    ]);
+    let (out, _) = said(shell);
+    assert!(out.contains("training 'text-2' on a pipe"), "{out}");
+    // The file that is open as standard input is not there the next time either.
+    let (out, _) = said(from_stdin(&small(&["--text", "/dev/stdin"])));
+    assert!(out.contains("training 'text-3'"), "{out}");
+
+    fs::remove_file(desk.join("a.txt")).unwrap();
+    for name in ["text", "text-2", "text-3"] {
+        let [eval, export] = losses(desk, name);
+        assert_eq!(eval, export);
+        train(desk, &["--resume", name, "--steps", "5"])
+            .stdin(Stdio::null())
+            .assert()
+            .success()
+            .stdout(contains("trained 5 steps"));
+    }
+}
+
+#[test]
+fn a_text_that_moved_is_named_again_and_no_other_one_is_taken() {
+    let desk = tempfile::tempdir().unwrap();
+    let desk = desk.path();
+    fs::create_dir_all(desk.join("old/texts")).unwrap();
+    fs::write(desk.join("old/texts/1.txt"), text(50)).unwrap();
+    fs::write(desk.join("old/texts/2.txt"), text(30)).unwrap();
+    fs::write(desk.join("other.txt"), text(81)).unwrap();
+    train(desk, &small(&["--text", "old/texts"]))
+        .assert()
+        .success();
+    fs::rename(desk.join("old"), desk.join("new")).unwrap();
+    let before = contents(desk);
+
+    let resume = |more: &[&str]| {
+        train(
+            desk,
+            &[&["--resume", "texts", "--steps", "5"], more].concat(),
+        )
+    };
+    resume(&[])
+        .assert()
+        .failure()
+        .stderr(contains("cannot find the text").and(contains("--text")));
+    resume(&["--text", "other.txt"])
+        .assert()
+        .failure()
+        .stderr(contains("has changed").and(contains("say with --text where it is")));
+    resume(&["--text", "new/texts/1.txt"]).assert().failure();
+    assert!(contents(desk) == before);
+
+    resume(&["--text", "new/texts"]).assert().success();
+    // From now on it knows.
+    train(desk, &["--resume", "texts", "--steps", "7"])
+        .assert()
+        .success()
+        .stdout(contains("trained 7 steps"));
+    let [eval, export] = losses(desk, "texts");
+    assert_eq!(eval, export);
+}
+
+#[test]
+fn a_text_is_read_the_same_whenever_a_run_needs_it() {
+    let desk = tempfile::tempdir().unwrap();
+    let desk = desk.path();
+    let russian = "Съешь ещё этих мягких французских булок, да выпей же чаю.\n".repeat(60);
+    let (bytes, _, _) = encoding_rs::KOI8_U.encode(&russian);
+    fs::write(desk.join("guessed.txt"), &bytes).unwrap();
+    fs::write(desk.join("named.txt"), &bytes).unwrap();
+    fs::write(desk.join("utf8.txt"), &russian).unwrap();
+
+    let (out, _) = said(train(desk, &small(&["--unicode", "--text", "guessed.txt"])));
+    assert!(
+        out.contains("note: 'guessed.txt' is not UTF-8 and read as KOI8-U"),
+        "{out}"
+    );
+    train(
+        desk,
+        &small(&["--unicode", "--text", "named.txt", "--encoding", "koi8-u"]),
+    )
+    .assert()
+    .success();
+    train(desk, &small(&["--unicode", "--text", "utf8.txt"]))
+        .assert()
+        .success();
+    let alphabet = |name: &str| {
+        let path = desk.join(format!("runs/{name}/weights.safetensors"));
+        let model = FloatModel::load(&path).unwrap();
+        let reading: Reading = serde_json::from_str(&model.metadata["reading"]).unwrap();
+        let source: Source = serde_json::from_str(&model.metadata["source"]).unwrap();
+        assert_eq!(source.public(), Source::File(format!("{name}.txt").into()));
+        (model.alphabet, reading.encoding.or(reading.guess).is_some())
+    };
+    let (expected, _) = alphabet("utf8");
+    let expected_losses = losses(desk, "utf8");
+    for name in ["guessed", "named"] {
+        assert_eq!(alphabet(name), (expected.clone(), true));
+        assert_eq!(losses(desk, name), expected_losses);
+        train(desk, &["--resume", name, "--steps", "4"])
+            .assert()
+            .success();
+    }
+    train(
+        desk,
+        &small(&["--text", "utf8.txt", "--encoding", "klingon"]),
+    )
+    .assert()
+    .failure()
+    .stderr(contains("there are utf-8, utf-16le"));
+    train(
+        desk,
+        &small(&["--text", "guessed.txt", "--encoding", "utf-8", "--lossy"]),
+    )
+    .assert()
+    .failure()
+    .stderr(contains("more than 3 %").and(contains("--encoding")));
+    assert!(!desk.join("runs/guessed-2").exists());
+}
+
+#[test]
+fn several_texts_and_folders_train_one_model() {
+    let desk = tempfile::tempdir().unwrap();
+    let desk = desk.path();
+    fs::create_dir_all(desk.join("books/.git")).unwrap();
+    fs::write(desk.join("books/b.txt"), text(40)).unwrap();
+    fs::write(desk.join("books/a.txt"), text(30)).unwrap();
+    fs::write(desk.join("books/picture.png"), b"\x89PNG\r\n\0\0\0\0").unwrap();
+    fs::write(desk.join("last.txt"), text(10)).unwrap();
+    let texts = ["--text", "books", "--text", "last.txt"];
+    let (out, _) = said(train(desk, &small(&texts)));
+    assert!(
+        out.contains("training 'books' on books and 1 more"),
+        "{out}"
+    );
+    assert!(out.contains("left out: 1 file that is no text"), "{out}");
+    // A shell may have found the names.
+    let listed = ["--text", "books/a.txt", "books/b.txt", "last.txt"];
+    let (out, _) = said(train(desk, &small(&listed)));
+    assert!(out.contains("training 'a' on a.txt and 2 more"), "{out}");
+    let sha = |name: &str| {
+        let path = desk.join(format!("runs/{name}/weights.safetensors"));
+        let corpus = &FloatModel::load(&path).unwrap().metadata["corpus"];
+        corpus.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(sha("books"), sha("a"));
+    // `eval` takes the same, and a pipe for several models.
+    let (out, _) = said(host(desk, &[&["eval", "a", "--json"], &texts[..]].concat()));
+    let (own, _) = said(host(desk, &["eval", "a", "--json"]));
+    assert_eq!(out, own);
+    let mut piped = host(desk, &["eval", "a", "books", "--json", "--text", "-"]);
+    piped.stdin(fs::File::open(desk.join("last.txt")).unwrap());
+    assert_eq!(said(piped).0.lines().count(), 2);
+}
+
+#[test]
+fn float_samples_and_training_never_write_what_stands_for_rare_characters() {
+    let desk = tempfile::tempdir().unwrap();
+    let desk = desk.path();
+    // Each of 400 characters twice, so most are rare, with a few frequent ones between them.
+    let rare = (0..400).filter_map(|n| char::from_u32(0x4e00 + n));
+    let poem: String = rare.map(|c| format!("天地{c}，\n")).collect();
+    fs::write(desk.join("poem.txt"), poem.repeat(2)).unwrap();
+    let options = ["--unicode", "--text", "poem.txt"];
+    let (out, _) = said(train(desk, &small(&options)));
+    assert!(
+        out.contains("are all read as '\u{fffd}', which the model never writes"),
+        "{out}"
+    );
+    let (_, samples) = out.split_once("it writes:").unwrap();
+    assert!(!samples.contains('\u{fffd}'), "{samples}");
+    for model in [&["poem", "--float"][..], &["poem"]] {
+        for temperature in ["0", "0.8", "20"] {
+            let settings = ["--length", "300", "--temperature", temperature];
+            let (text, _) = said(host(desk, &[&["sample"], model, &settings].concat()));
+            assert!(!text.contains('\u{fffd}'), "{text}");
+        }
+    }
+}
