@@ -6,7 +6,8 @@
 //! told by remain.
 //!
 //! Besides the trait a board has three functions: `start` brings it up; `last_words` gives a port for
-//! the last message of a panic and `clock` the time for logs, both with nothing else to rely on.
+//! the last message of a panic and `clock` the time for logs, both with nothing else to rely on. Chips
+//! with a boot loader on USB have `restart_into_boot_loader` too.
 
 use embedded_hal::digital::OutputPin;
 use embedded_io::{Read, ReadReady, Write};

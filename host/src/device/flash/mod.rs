@@ -4,6 +4,7 @@
 //! and complete, before [`Package::write`] touches a board. A model of its own goes to the board's
 //! model region; flashing a whole firmware clears that, so that the model it is built around runs.
 
+mod copy;
 pub mod drive;
 pub mod error;
 pub mod load;
@@ -453,13 +454,13 @@ impl Package {
             Some(Flasher::Uf2 { family, .. }) => {
                 let file = uf2::encode(&self.load, family);
                 let drive = find_drive()?;
-                let confirmed = drive::copy_uf2(&drive, &file, goes_on)?;
+                let confirmed = copy::uf2(&drive, &file, goes_on)?;
                 Ok(Written::Copied { drive, confirmed })
             }
             Some(Flasher::Daplink { .. }) => {
                 let file = self.load.to_hex()?;
                 let drive = find_drive()?;
-                let confirmed = drive::copy_hex(&drive, file.as_bytes(), goes_on)?;
+                let confirmed = copy::hex(&drive, file.as_bytes(), goes_on)?;
                 Ok(Written::Copied { drive, confirmed })
             }
             Some(Flasher::Probe { .. }) => self.write_by_probe(None),

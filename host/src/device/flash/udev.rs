@@ -23,7 +23,12 @@ pub fn rules() -> String {
          ACTION==\"remove\", GOTO=\"inkling_end\"\n\
          SUBSYSTEM!=\"tty|usb|hidraw\", GOTO=\"inkling_end\"\n",
     );
-    for device in DEVICES {
+    let has_all = |device: &&Device| {
+        let mut others = DEVICES.iter().filter(|other| other.vendor == device.vendor);
+        !device.products.is_empty() && others.any(|other| other.products.is_empty())
+    };
+    // What is named by its product is one of all the vendor's, if those are named too.
+    for device in DEVICES.iter().filter(|device| !has_all(device)) {
         text += &format!("# {}\n", device.what);
         let vendor = format!("ATTRS{{idVendor}}==\"{:04x}\"", device.vendor);
         let products = device.products.iter();
