@@ -1,10 +1,15 @@
-//! What the tests of `flash` and `monitor` share: made-up models and linked firmwares.
+//! What the tests share: made-up models, linked firmwares, terminals and boards.
 
 #![allow(clippy::unwrap_used, dead_code)]
 
 use firmware::kernels::Bits;
 use host::quantize::{Widths, quantize};
 use host::synthetic::float_model;
+
+#[cfg(unix)]
+pub mod board;
+#[cfg(unix)]
+pub mod pty;
 
 /// A sound image of a made-up model.
 pub fn image(hidden: usize) -> Vec<u8> {
