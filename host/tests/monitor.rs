@@ -451,7 +451,8 @@ fn a_board_that_is_plugged_in_again_is_taken_up_again() {
 
     let second = Puppet::new();
     symlink(&second.name, &port).unwrap();
-    thread::sleep(Duration::from_millis(600));
+    second.print(b"back\n");
+    said.wait_for("back\n");
     stdin.write_all(b"kept\n").unwrap();
     second.wait_for("kept\n");
     second.acknowledge();
@@ -504,9 +505,9 @@ fn ports_that_cannot_be_opened_are_one_sentence() {
 
     let board = Puppet::new();
     let name = board.name.to_str().unwrap();
-    let first = in_script(monitor(&board.name, &folder));
+    let mut first = in_script(monitor(&board.name, &folder));
     board.print(b"x");
-    thread::sleep(Duration::from_millis(500));
+    Received::of(first.stdout.take().unwrap()).wait_for("x");
     let expected = format!(
         "error: {name} is in use: close the program that has it open, such as another monitor\n"
     );
