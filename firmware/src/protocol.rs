@@ -6,7 +6,7 @@
 //! board writes [`DONE`]. Both are control characters that terminals ignore.
 //!
 //! ```text
-//! ␞# start: seed 7, temperature 0.8⏎To be, or n␞⏎␞# temperature 0.5⏎␆ot to be␞⏎␞# end: seed 7, …⏎
+//! ␞# start: seed 7, temperature 0.8⏎To be or␞⏎␞# temperature 0.5⏎␆ not to be␞⏎␞# end: seed 7, …⏎
 //! ```
 //!
 //! What is typed is in [`crate::console`].
