@@ -135,6 +135,14 @@ fn a_linked_firmware_needs_an_emulator_and_a_prompt_that_can_be_typed() {
         .stderr(
             "error: a board takes a prompt of one line of at most 255 bytes without control characters\n",
         );
+    // One may become too long by being read: this letter is four of the model's.
+    host(&["emulate", "--length", "5", "--prompt", &"Щ".repeat(127)])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(predicate::str::starts_with(
+            "error: a board takes a prompt of one line",
+        ));
     for (prompt, taken) in [("/* x", "/* x"), ("//", "//"), ("/aéb", "/ab")] {
         let run = host(&["emulate", "--elf", elf, "--length", "5", "--prompt", prompt]).assert();
         let text = on_the_pc(1, taken, 5);
