@@ -31,10 +31,11 @@ pub enum LineError {
 
 impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(IGNORED)?;
         match self {
-            LineError::TooLong => write!(f, "{IGNORED}longer than {LINE_BYTES} bytes"),
-            LineError::NotUtf8 => write!(f, "{IGNORED}not UTF-8 text"),
-            LineError::Control => write!(f, "{IGNORED}it holds control characters"),
+            LineError::TooLong => write!(f, "longer than {LINE_BYTES} bytes"),
+            LineError::NotUtf8 => f.write_str("not UTF-8 text"),
+            LineError::Control => f.write_str("it holds control characters"),
         }
     }
 }
