@@ -116,11 +116,6 @@ impl Received {
             text.windows(wanted.len()).any(|window| window == wanted)
         });
     }
-
-    /// Takes in what has come until now.
-    pub fn take_in(&mut self) {
-        self.text.extend(self.receiver.try_iter().flatten());
-    }
 }
 
 /// Waits for a program to end by itself.
