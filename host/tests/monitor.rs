@@ -411,6 +411,26 @@ fn signals_end_a_conversation_and_leave_the_terminal_as_it_was() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_is_to_be_ignored_is_ignored() {
+    let folder = TempDir::new().unwrap();
+    let board = EmulatedBoard::start(&common::image(16));
+    // As `nohup` starts programs, so that they outlive the terminal.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" monitor --port \"$1\""]);
+    command.arg(env!("CARGO_BIN_EXE_host")).arg(&board.name);
+    command.env("INKLING_CACHE", folder.path());
+    let mut child = in_script(command);
+    let mut shown = Received::of(child.stdout.take().unwrap());
+    shown.wait("text", |text| !text.is_empty());
+    signal(&child, Signal::HUP);
+    let before = shown.text.len();
+    shown.wait("more text", |text| text.len() > before + 40);
+    signal(&child, Signal::TERM);
+    assert_eq!(ended(child).status.code(), Some(143));
+}
+
 #[test]
 fn a_terminal_that_goes_away_ends_the_conversation() {
     let folder = TempDir::new().unwrap();

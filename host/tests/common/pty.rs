@@ -115,9 +115,4 @@ impl Received {
             text.windows(wanted.len()).any(|window| window == wanted)
         });
     }
-
-    /// Takes in what has come until now.
-    pub fn take_in(&mut self) {
-        self.text.extend(self.receiver.try_iter().flatten());
-    }
 }
