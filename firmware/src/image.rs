@@ -122,7 +122,7 @@ impl fmt::Display for ImageError {
             ),
             Self::Truncated { found, expected } => write!(
                 f,
-                "the model image is cut short: {found} bytes instead of {expected}"
+                "the model image is cut short: {found} of {expected} bytes"
             ),
             Self::Corrupted => {
                 f.write_str("the model image is damaged: its checksum does not match")

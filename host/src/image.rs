@@ -12,6 +12,7 @@ use firmware::image::{
 use firmware::kernels::Bits;
 
 use crate::name::Name;
+use crate::words::count;
 
 /// A matrix of quantized weights, row-major, with the columns of each block-aligned segment padded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -262,7 +263,7 @@ pub enum FileError {
         source: ImageError,
     },
     /// The file goes on behind the image.
-    #[error("{}: {surplus} bytes follow the model image: export the model again", path.display())]
+    #[error("{}: {} behind the model image: export the model again", path.display(), count(*surplus, "byte"))]
     Surplus {
         /// The file.
         path: PathBuf,

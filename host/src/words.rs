@@ -2,8 +2,8 @@
 
 /// `n` of something: "1 character", "2 characters".
 #[must_use]
-pub fn count(n: impl Into<u128>, noun: &str) -> String {
-    match n.into() {
+pub fn count(n: impl TryInto<u64>, noun: &str) -> String {
+    match n.try_into().unwrap_or(u64::MAX) {
         1 => format!("1 {noun}"),
         n => format!("{n} {noun}s"),
     }
@@ -26,7 +26,7 @@ mod tests {
 
     #[test]
     fn a_count_agrees_with_its_noun() {
-        let counts = [0_u64, 1, 2].map(|n| count(n, "byte"));
+        let counts = [0_usize, 1, 2].map(|n| count(n, "byte"));
         assert_eq!(counts, ["0 bytes", "1 byte", "2 bytes"]);
     }
 

@@ -158,10 +158,10 @@ fn unsound_images_are_refused_in_one_sentence() {
         .map(|path| fixture.refusal(&["inspect", text(path)]))
         .collect();
     insta::assert_snapshot!(refusals.concat(), @r"
-    error: cannot use FOLDER/truncated.img: the model image is cut short: 3000 bytes instead of 11696
+    error: cannot use FOLDER/truncated.img: the model image is cut short: 3000 of 11696 bytes
     error: cannot use FOLDER/damaged.img: the model image is damaged: its checksum does not match
     error: cannot use FOLDER/newer.img: the model image has format version 7, this program reads 2: export the model again or update the program
-    error: FOLDER/longer.img: 5 bytes follow the model image: export the model again
+    error: FOLDER/longer.img: 5 bytes behind the model image: export the model again
     error: cannot use FOLDER/other.img: this is not a model image
     ");
 }
@@ -176,7 +176,7 @@ fn what_is_not_there_is_named() {
     ];
     insta::assert_snapshot!(refusals.concat(), @r"
     error: there is no model nothing.img: name an image file
-    error: there is no finished run nothing: `host train` makes one, in runs/
+    error: there is no run 'nothing': `host train` makes runs
     error: cannot find the text 'nothing.txt'; check the path, or say with --text where it is
     ");
 }

@@ -313,7 +313,8 @@ fn lossy_reading_drops_and_counts_what_it_cannot_decode_but_not_much() {
         "{refused}"
     );
     assert!(
-        refused.ends_with("pass --lossy to drop them, or name another encoding with --encoding")
+        refused
+            .ends_with("pass --lossy to leave that out, or name another encoding with --encoding")
     );
 
     let (bytes, _, _) = WINDOWS_1251.encode(RUSSIAN);

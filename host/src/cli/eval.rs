@@ -15,6 +15,7 @@ use crate::name::Name;
 use crate::output::{self, Output};
 use crate::quantize::FloatModel;
 use crate::runs;
+use crate::words::count;
 use crate::{note, paths};
 
 /// Enough characters to see how often numbers are at their ends.
@@ -183,19 +184,19 @@ fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {
     }
     writeln!(
         out,
-        "measured on  {} characters, as one stream",
-        report.characters
+        "measured on  {}, as one stream",
+        count(report.characters, "character")
     )?;
     if let Some(blocks) = &report.blocks {
-        let length = blocks.block_characters;
+        let length = count(blocks.block_characters, "character");
         match blocks.block_loss_nats {
             Some(loss) => writeln!(
                 out,
-                "in blocks    {loss:.4} nats/char, over independent blocks of {length} characters"
+                "in blocks    {loss:.4} nats/char, over independent blocks of {length}"
             )?,
             None => writeln!(
                 out,
-                "in blocks    the text is shorter than one block of {length} characters"
+                "in blocks    the text is shorter than one block of {length}"
             )?,
         }
     }
@@ -209,8 +210,8 @@ fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {
     let [i, f, g, o, c] = [input_gate, forget_gate, candidate, output_gate, cells].map(percent);
     writeln!(
         out,
-        "saturation   gates i {i}, f {f}, g {g}, o {o}; cells {c} (first {} characters)",
-        report.saturation_characters
+        "saturation   gates i {i}, f {f}, g {g}, o {o}; cells {c} (first {})",
+        count(report.saturation_characters, "character")
     )?;
     writeln!(out, "shape        {}", report.shape)?;
     writeln!(

@@ -89,7 +89,7 @@ impl TextArgs {
             let all = encoded.skipped + encoded.symbols.len();
             note!(
                 "left out: {} that the model does not know ({} of what is measured)",
-                count(encoded.skipped as u64, "character"),
+                count(encoded.skipped, "character"),
                 share(encoded.skipped as u64, all as u64)
             );
         }

@@ -116,18 +116,19 @@ struct Looks {
     head: Vec<u8>,
     bytes: u64,
     first_zero: Option<u64>,
-    has_escapes: bool,
+    first_escape: Option<u64>,
 }
 
 impl Looks {
     fn see(&mut self, bytes: &[u8]) {
         let missing = 8_usize.saturating_sub(self.head.len());
         self.head.extend(bytes.iter().take(missing));
-        if self.first_zero.is_none() {
-            let zero = bytes.iter().position(|&byte| byte == 0);
-            self.first_zero = zero.map(|zero| self.bytes + zero as u64);
-        }
-        self.has_escapes = self.has_escapes || bytes.contains(&0x1b);
+        let first = |wanted| {
+            let position = bytes.iter().position(|&byte| byte == wanted)?;
+            Some(self.bytes + position as u64)
+        };
+        self.first_zero = self.first_zero.or_else(|| first(0));
+        self.first_escape = self.first_escape.or_else(|| first(0x1b));
         self.bytes += bytes.len() as u64;
     }
 }
@@ -160,20 +161,20 @@ pub fn recognise<'a>(
         let utf16 = utf16(&mut *open()?)?;
         return Ok(utf16.map_or(Verdict::Binary(zero), Verdict::Is));
     }
-    Ok(match damage.first {
+    Ok(match (damage.first, looks.first_escape) {
         // Seven-bit bytes that switch between alphabets.
-        None if looks.has_escapes => {
+        (None, Some(first)) => {
             let mut guess = Guess::default();
-            guess.add(&mut *open()?)?;
+            guess.add(&mut *open()?, first)?;
             match guess.end() {
                 encoding if encoding == ISO_2022_JP => Verdict::Is(encoding),
                 _ => Verdict::Is(UTF_8),
             }
         }
-        None => Verdict::Is(UTF_8),
+        (None, None) => Verdict::Is(UTF_8),
         // In other encodings bytes hardly ever happen to be UTF-8.
-        Some(_) if sequences >= damage.bytes => Verdict::Is(UTF_8),
-        Some(first) => Verdict::Unknown(first),
+        (Some(_), _) if sequences >= damage.bytes => Verdict::Is(UTF_8),
+        (Some(first), _) => Verdict::Unknown(first),
     })
 }
 
@@ -284,8 +285,10 @@ impl Default for Guess {
 }
 
 impl Guess {
-    /// Takes another file into account.
-    pub fn add(&mut self, source: &mut dyn Read) -> io::Result<()> {
+    /// Takes another file into account, as far as it takes no time; it is nothing special before
+    /// `first`.
+    pub fn add(&mut self, source: &mut dyn Read, first: u64) -> io::Result<()> {
+        let mut source = source.take(first + PIECE as u64);
         let mut buffer = vec![0; PIECE];
         loop {
             match source.read(&mut buffer) {

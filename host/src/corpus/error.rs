@@ -154,6 +154,6 @@ fn advice(bad: u64, bytes: u64) -> &'static str {
     if bad * 100 > bytes * MOST_DROPPED {
         "name its encoding with --encoding, or convert the file to UTF-8"
     } else {
-        "pass --lossy to drop them, or name another encoding with --encoding"
+        "pass --lossy to leave that out, or name another encoding with --encoding"
     }
 }

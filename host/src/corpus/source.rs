@@ -193,7 +193,7 @@ pub fn gather(
     } = files;
     let mut text = Text::new(first_name + &more, first + &more, files, reading)?;
     if matches!(given[..], [Given::Folder(_)]) {
-        let files = count(text.files() as u64, "file");
+        let files = count(text.files(), "file");
         text.description = format!("{} ({files})", text.description);
     }
     if hidden > 0 {

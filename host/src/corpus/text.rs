@@ -406,10 +406,10 @@ impl Sorted {
 
     fn guessed(&self) -> Result<&'static Encoding, CorpusError> {
         let mut guess = Guess::default();
-        for &(index, _) in &self.unknown {
+        for &(index, first) in &self.unknown {
             let file = &self.parts[index].file;
             file.open()
-                .and_then(|mut source| guess.add(&mut *source))
+                .and_then(|mut source| guess.add(&mut *source, first))
                 .map_err(|reason| file.unreadable(reason))?;
         }
         Ok(guess.end())
@@ -434,7 +434,7 @@ fn encoding_notes(parts: &[Part], guess: Option<Charset>) -> Vec<String> {
 
 fn left_out_note(names: &[String]) -> Option<String> {
     (!names.is_empty()).then(|| {
-        let what = count(names.len() as u64, "file");
+        let what = count(names.len(), "file");
         let are_no = if names.len() == 1 {
             "that is"
         } else {

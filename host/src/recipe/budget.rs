@@ -8,6 +8,7 @@ use firmware::image::{BLOCK, Dimensions};
 
 use super::{Length, Model, Recipe, RecipeError};
 use crate::device::Board;
+use crate::words::count;
 
 /// What the recipes of budgets inherit from.
 const BASE: &str = "quick";
@@ -200,12 +201,13 @@ pub fn parse_bytes(text: &str) -> Result<usize, String> {
 #[must_use]
 pub fn describe(recipe: &Recipe, budget: usize, symbols: usize) -> String {
     let length = match recipe.length {
-        Length::Steps(steps) => format!("{steps} steps"),
+        Length::Steps(steps) => count(steps, "step"),
         Length::Minutes(minutes) => format!("{minutes} minutes"),
     };
     format!(
-        "for {budget} bytes and {symbols} symbols: {} cells, int{}, {} bytes; learning rate {}, \
+        "for {budget} bytes and {}: {} cells, int{}, {} bytes; learning rate {}, \
          output dropout {}, DropConnect {}, weight decay {}, {length}",
+        count(symbols, "symbol"),
         recipe.model.hidden,
         recipe.model.bits,
         image_bytes(&recipe.model, symbols).unwrap_or_default(),

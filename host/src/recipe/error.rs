@@ -1,5 +1,6 @@
 //! Why settings could not be used; the messages are what users read.
 
+use crate::words::count;
 use firmware::image::{BLOCK, MAX_LAYERS, MAX_UNITS};
 
 /// Why a recipe cannot be used.
@@ -33,9 +34,10 @@ pub enum RecipeError {
     },
     /// No board could hold the model.
     #[error(
-        "a model of {layers} × {hidden} units and {symbols} symbols is larger than what runs on boards (all \
+        "a model of {layers} × {hidden} units and {} is larger than what runs on boards (all \
          layers together have at most {MAX_UNITS} units, each layer's rounded up to a multiple of {BLOCK}, \
-         in at most {MAX_LAYERS} layers); take a smaller --hidden, or --no-export for float weights alone"
+         in at most {MAX_LAYERS} layers); take a smaller --hidden, or --no-export for float weights alone",
+        count(*symbols, "symbol")
     )]
     TooLargeForEngine {
         /// Hidden size.
@@ -47,7 +49,8 @@ pub enum RecipeError {
     },
     /// Not even the smallest model fits a budget.
     #[error(
-        "no model of {symbols} symbols fits {budget} bytes; the smallest takes {least}, so give at least --budget {least}"
+        "no model of {} fits {}; the smallest takes {least}, so give at least --budget {least}",
+        count(*symbols, "symbol"), count(*budget, "byte")
     )]
     BudgetTooSmall {
         /// Bytes there are.

@@ -8,6 +8,7 @@ use host::quantize::QuantizeError;
 use host::recipe::RecipeError;
 use host::report::ReportError;
 use host::runs::RunError;
+use host::words::count;
 
 /// Why a training could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +23,7 @@ pub enum TrainError {
     #[error(transparent)]
     Recipe(#[from] RecipeError),
     /// The training part is too short for even one prediction.
-    #[error("the text has only {characters} characters; training needs at least 3")]
+    #[error("the text has only {}; training needs at least 3", count(*characters, "character"))]
     TooShort {
         /// The length of the whole text.
         characters: usize,

@@ -13,6 +13,7 @@ use host::quantize::float::FORMAT;
 use host::recipe::Length;
 use host::report::{Point, Report, Sample, State, TextStatistics};
 use host::runs::{self, IDENTITY_KEY};
+use host::words::count;
 
 /// A training part shorter than so many characters per weight is learned by heart.
 const CHARACTERS_PER_WEIGHT: f64 = 0.5;
@@ -152,8 +153,10 @@ impl Run<'_> {
         let characters = trainer.corpus.training().len();
         if (characters as f64) < CHARACTERS_PER_WEIGHT * trainer.shape.numel() as f64 {
             notes.push(format!(
-                "{characters} characters are few for {} weights: the model will memorise the text \
+                "{} {} few for {} weights: the model will memorise the text \
                  rather than learn to write like it; more text, or a smaller --hidden, helps",
+                count(characters, "character"),
+                if characters == 1 { "is" } else { "are" },
                 trainer.shape.numel()
             ));
         }

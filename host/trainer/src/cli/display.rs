@@ -10,6 +10,7 @@ use crate::Observer;
 use crate::events::{Event, Step};
 use host::evaluate;
 use host::output::{self, clean};
+use host::words::count;
 
 /// Ticks of the bar.
 const TICKS: u64 = 1000;
@@ -167,8 +168,9 @@ fn describe(event: &Event) -> String {
                 format!("{layers} × ")
             };
             format!(
-                "{verb} '{name}' on {corpus} ({training_characters} characters, {symbols} different): \
-                 {depth}{hidden} cells, {parameters} weights, {device}"
+                "{verb} '{name}' on {corpus} ({}, {symbols} different): \
+                 {depth}{hidden} cells, {parameters} weights, {device}",
+                count(*training_characters, "character")
             )
         }
         Event::Note { text } => format!("note: {text}"),
@@ -198,7 +200,8 @@ fn describe(event: &Event) -> String {
                 "trained"
             };
             let mut text = format!(
-                "{verb} {step} steps in {}, {:.0}k chars/s",
+                "{verb} {} in {}, {:.0}k chars/s",
+                count(*step, "step"),
                 duration(*seconds),
                 characters_per_second / 1000.0
             );
