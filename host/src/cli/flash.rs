@@ -11,7 +11,7 @@ use super::model::image_path;
 use super::{interrupt, monitor, terminal};
 use crate::device::board::{Flasher, note_on};
 use crate::device::flash::{self, Order, Package, Target, Written, drive, udev};
-use crate::device::line::port;
+use crate::device::line::{self, port};
 use crate::device::{Board, find};
 use crate::image::AlignedImage;
 use crate::note;
@@ -271,6 +271,12 @@ fn install_rule(dir: &Path) -> Result<()> {
             note!(
                 "to use it now: sudo udevadm control --reload && sudo udevadm trigger, and plug the board in again"
             );
+            if line::is_remote() {
+                note!(
+                    "it helps whoever sits at this machine; over SSH, join the group of the board's port, \
+                     such as dialout: `sudo usermod -aG dialout $USER`"
+                );
+            }
             Ok(())
         }
         Err(reason) => {

@@ -186,7 +186,19 @@ fn the_udev_rule_is_written_or_shown() {
     let desk = Desk::new();
     fs::create_dir(desk.path("rules.d")).unwrap();
     let rules = desk.path("rules.d").display().to_string();
-    flash(&[&format!("--udev={rules}")]).assert().success();
+    flash(&[&format!("--udev={rules}")])
+        .env("SSH_CONNECTION", "")
+        .env("SSH_TTY", "")
+        .assert()
+        .success()
+        .stderr(predicate::str::contains("dialout").not());
+    flash(&[&format!("--udev={rules}")])
+        .env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+        .assert()
+        .success()
+        .stderr(predicate::str::contains(
+            "over SSH, join the group of the board's port",
+        ));
     let text = fs::read_to_string(desk.path("rules.d/70-inkling.rules")).unwrap();
     assert!(
         text.contains("ATTRS{idVendor}==\"2e8a\", TAG+=\"uaccess\""),

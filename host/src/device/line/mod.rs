@@ -11,6 +11,7 @@ pub mod serial;
 use std::time::Duration;
 
 pub use error::LineError;
+pub use permission::is_remote;
 pub use serial::SerialLine;
 
 use super::Emulator;

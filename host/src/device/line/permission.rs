@@ -15,17 +15,22 @@ struct Situation {
     has_rule: bool,
 }
 
+/// Whether this session is one over SSH.
+#[must_use]
+pub fn is_remote() -> bool {
+    ["SSH_CONNECTION", "SSH_TTY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
 /// What somebody who may not open the port can do, as the end of a sentence.
 pub(super) fn advice(port: &str, usb: Option<(u16, u16)>) -> String {
-    let is_remote = ["SSH_CONNECTION", "SSH_TTY"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
     let (group, has_joined) = group_of(port);
     let has_rule = usb.is_some_and(|(vendor, product)| udev::covers(vendor, product));
     advise(&Situation {
         group,
         has_joined,
-        is_remote,
+        is_remote: is_remote(),
         has_rule: has_rule && cfg!(target_os = "linux"),
     })
 }
