@@ -13,6 +13,7 @@ use firmware::sampler::{Settings, Thousandths};
 use super::model::find_image;
 use super::terminal::Known;
 use super::{interrupt, terminal};
+use crate::corpus::prompt;
 use crate::device::{Board, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use crate::image::AlignedImage;
 use crate::paths;
@@ -187,8 +188,8 @@ fn known(image: &AlignedImage) -> Result<Known, ImageError> {
 
 /// Reads the prompt as the text was that the model learned.
 fn read_prompt(request: &mut Request, known: &Known) -> Result<()> {
-    let prompt = terminal::read_prompt(&request.prompt, |c| known.contains(&c));
-    if let Some(note) = terminal::prompt_note(&prompt.dropped) {
+    let prompt = prompt::read(&request.prompt, |c| known.contains(&c));
+    if let Some(note) = prompt.note() {
         note!("{note}");
     }
     request.prompt = prompt.text;
@@ -205,7 +206,7 @@ fn print_passage(emulator: &mut Emulator, request: &Request) -> Result<()> {
             false => ControlFlow::Continue(()),
         }
     })?;
-    if let Some(note) = skipped.as_deref().and_then(terminal::prompt_note) {
+    if let Some(note) = skipped.as_deref().and_then(prompt::note) {
         note!("{note}");
     }
     if out.is_terminal() {
