@@ -31,6 +31,12 @@ fn small<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&SMALL[..], more].concat()
 }
 
+/// Puts a recipe for `--recipe often.toml` on the desk, with these settings of what is saved when.
+fn saving_often(folder: &Path, settings: &str) {
+    let recipe = format!("inherits = \"quick\"\n[report]\n{settings}\n");
+    fs::write(folder.join("often.toml"), recipe).unwrap();
+}
+
 /// Trains to the end.
 fn finish(folder: &Path, more: &[&str]) {
     let args = small(&[&["--steps", "3"], more].concat());
@@ -477,11 +483,7 @@ fn sigterm_and_sighup_save_what_ctrl_c_saves() {
 fn checkpoints_come_by_time_as_well() {
     let desk = desk();
     let folder = desk.path();
-    fs::write(
-        folder.join("often.toml"),
-        "inherits = \"quick\"\n[report]\ncheckpoint_every = 0\ncheckpoint_seconds = 0.2\n",
-    )
-    .unwrap();
+    saving_often(folder, "checkpoint_every = 0\ncheckpoint_seconds = 0.2");
     let mut run = Endless::start(
         folder,
         &["--text", "a.txt", "--name", "x", "--recipe", "often.toml"],
@@ -500,11 +502,7 @@ fn checkpoints_come_by_time_as_well() {
 fn what_cannot_be_written_ends_no_training_and_is_tried_again() {
     let desk = desk();
     let folder = desk.path();
-    fs::write(
-        folder.join("often.toml"),
-        "inherits = \"quick\"\n[report]\ncheckpoint_every = 5\nvalidate_every = 5\n",
-    )
-    .unwrap();
+    saving_often(folder, "checkpoint_every = 5\nvalidate_every = 5");
     let mut run = Endless::start(
         folder,
         &["--text", "a.txt", "--name", "x", "--recipe", "often.toml"],
@@ -682,11 +680,7 @@ fn no_other_program_is_linked_to_libtorch() {
 fn a_training_whose_folder_is_taken_stops_and_one_whose_folder_is_gone_makes_it_again() {
     let desk = desk();
     let folder = desk.path();
-    fs::write(
-        folder.join("often.toml"),
-        "inherits = \"quick\"\n[report]\ncheckpoint_every = 5\n",
-    )
-    .unwrap();
+    saving_often(folder, "checkpoint_every = 5");
     let options = ["--text", "a.txt", "--name", "x", "--recipe", "often.toml"];
     let mut run = Endless::start(folder, &options);
     run.next("checkpoint");
