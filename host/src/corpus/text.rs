@@ -151,7 +151,7 @@ impl Text {
     ///
     /// # Errors
     /// When the text cannot be read, is binary or not in its encoding. `lossy` reading drops what is
-    /// not, unless that is more than [`MOST_DROPPED`] percent.
+    /// not, unless that is more than a few percent.
     pub fn read(
         &self,
         reading: Reading,
