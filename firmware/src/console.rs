@@ -31,10 +31,11 @@ pub enum LineError {
 
 impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(IGNORED)?;
         match self {
-            LineError::TooLong => write!(f, "{IGNORED}longer than {LINE_BYTES} bytes"),
-            LineError::NotUtf8 => write!(f, "{IGNORED}not UTF-8 text"),
-            LineError::Control => write!(f, "{IGNORED}it holds control characters"),
+            LineError::TooLong => write!(f, "longer than {LINE_BYTES} bytes"),
+            LineError::NotUtf8 => f.write_str("not UTF-8 text"),
+            LineError::Control => f.write_str("it holds control characters"),
         }
     }
 }
@@ -160,10 +161,12 @@ pub enum Command<'a> {
     Stats,
     /// Describe the model.
     Model,
+    /// Restart into the boot loader.
+    BootLoader,
 }
 
 /// The help text, a line each.
-pub const HELP: [&str; 15] = [
+pub const HELP: [&str; 16] = [
     "TEXT        start a passage with TEXT",
     "//TEXT      start a passage with /TEXT",
     "/prompt T   start a passage with T, whatever T starts with",
@@ -178,6 +181,7 @@ pub const HELP: [&str; 15] = [
     "/reset      start the passage again, same seed and prompt",
     "/stats      settings, progress, speed",
     "/model      what the model is",
+    "/bootloader  restart to take a new program over USB",
     "/help       this list",
 ];
 
@@ -262,6 +266,7 @@ impl<'a> Command<'a> {
             "/reset" => bare("/reset", value, Command::Reset),
             "/stats" => bare("/stats", value, Command::Stats),
             "/model" => bare("/model", value, Command::Model),
+            "/bootloader" => bare("/bootloader", value, Command::BootLoader),
             _ => Err(CommandError::Unknown(name)),
         }
     }
@@ -286,6 +291,7 @@ impl fmt::Display for Command<'_> {
             Command::Reset => f.write_str("/reset"),
             Command::Stats => f.write_str("/stats"),
             Command::Model => f.write_str("/model"),
+            Command::BootLoader => f.write_str("/bootloader"),
         }
     }
 }
@@ -415,6 +421,7 @@ mod tests {
         assert_eq!(read("/reset"), Ok(Command::Reset));
         assert_eq!(read("/stats"), Ok(Command::Stats));
         assert_eq!(read("/model"), Ok(Command::Model));
+        assert_eq!(read("/bootloader"), Ok(Command::BootLoader));
         assert_eq!(read("/help"), Ok(Command::Help));
     }
 

@@ -6,7 +6,7 @@
 //! board writes [`DONE`]. Both are control characters that terminals ignore.
 //!
 //! ```text
-//! ␞# start: seed 7, temperature 0.8⏎To be, or n␞⏎␞# temperature 0.5⏎␆ot to be␞⏎␞# end: seed 7, …⏎
+//! ␞# start: seed 7, temperature 0.8⏎To be or␞⏎␞# temperature 0.5⏎␆ not to be␞⏎␞# end: seed 7, …⏎
 //! ```
 //!
 //! What is typed is in [`crate::console`].
@@ -63,9 +63,23 @@ pub const MEMORY: &str = "memory: ";
 /// [`OWN`] as it is shown.
 const TALK: &str = "# ";
 
+/// Starts the line on the passage in the answer to `/stats`; [`SEED`] follows.
+pub const PASSAGE: &str = "passage: ";
+
+/// Starts the line on the settings in the answer to `/stats`; [`Shown`] settings follow.
+pub const SETTINGS: &str = "settings: ";
+
+/// Stands between the settings and the pace.
+pub const RATE: &str = ", rate ";
+
+/// Starts the answer to `/reset`; [`SEED`] follows.
+pub const RESET: &str = "reset to ";
+
+/// Stands before a seed; starts the answer to `/seed`.
+pub const SEED: &str = "seed ";
+
 const START: &str = "start: ";
 const END: &str = "end: ";
-const SEED: &str = "seed ";
 const TEMPERATURE: &str = "temperature ";
 const TOP_K: &str = ", top-k ";
 const TOP_P: &str = ", top-p ";
@@ -204,6 +218,10 @@ pub enum Said<'a> {
     NoModel(&'a str),
     /// The greeting of this board.
     Greeting(&'a str),
+    /// The seed of the passage that is being written.
+    Seed(u64),
+    /// How the characters are chosen from now on.
+    Settings(Settings),
     /// Anything else.
     Other(&'a str),
 }
@@ -232,6 +250,21 @@ impl<'a> Said<'a> {
             return Said::Greeting(board);
         }
         let after = |start| line.strip_prefix(start);
+        let state = after(PASSAGE).or(after(RESET)).or(after(SETTINGS));
+        let state = state.unwrap_or(line);
+        if let Some(seed) = state
+            .strip_prefix(SEED)
+            .and_then(|seed| seed.split(',').next())
+            .and_then(|seed| seed.parse().ok())
+        {
+            return Said::Seed(seed);
+        }
+        let settings = state
+            .split_once(RATE)
+            .map_or(state, |(settings, _)| settings);
+        if let Some(Shown(settings)) = Shown::read(settings) {
+            return Said::Settings(settings);
+        }
         match line {
             PAUSED => Said::Paused,
             RESUMED => Said::Resumed,
@@ -422,7 +455,26 @@ mod tests {
             ),
             ("no model: it is damaged", Said::NoModel("it is damaged")),
             ("Inkling 0.1.0 on pico", Said::Greeting("pico")),
-            ("seed 7", Said::Other("seed 7")),
+            ("seed 7", Said::Seed(7)),
+            ("reset to seed 7", Said::Seed(7)),
+            ("passage: seed 7, 4 of 9 characters", Said::Seed(7)),
+            (
+                "temperature 0.5, top-k 3",
+                Said::Settings(Settings {
+                    temperature: Thousandths(500),
+                    top_k: 3,
+                    top_p: Thousandths::ONE,
+                }),
+            ),
+            (
+                "settings: temperature 0.5, top-p 0.9, rate max",
+                Said::Settings(Settings {
+                    temperature: Thousandths(500),
+                    top_k: 0,
+                    top_p: Thousandths(900),
+                }),
+            ),
+            ("seed of evil", Said::Other("seed of evil")),
             ("start: of something", Said::Other("start: of something")),
         ] {
             assert_eq!(Said::read(line), said);

@@ -10,7 +10,7 @@
 use core::fmt::{self, Write as _};
 
 use embedded_hal::digital::{OutputPin, PinState};
-use embedded_io::{Read, ReadReady};
+use embedded_io::{Read, ReadReady, Write as _};
 use heapless::String;
 
 use crate::board::Board;
@@ -20,8 +20,8 @@ use crate::image::{Choice, ImageError};
 use crate::log::{info, warning};
 use crate::lstm::State;
 use crate::protocol::{
-    self, BREAK, CHECKSUM, DONE_TEXT, End, GREETING, MEMORY, MODEL, NO_MODEL, OWN, PAUSED, RESUMED,
-    SKIPPED, Shown, Start,
+    self, BREAK, CHECKSUM, DONE_TEXT, End, GREETING, MEMORY, MODEL, NO_MODEL, OWN, PASSAGE, PAUSED,
+    RATE, RESET, RESUMED, SEED, SETTINGS, SKIPPED, Shown, Start,
 };
 use crate::sampler::Settings;
 use crate::serial::write_text;
@@ -295,7 +295,7 @@ impl<'m, B: Board> Player<'m, B> {
             Command::Seed(seed) => {
                 self.passage.prompt.clear();
                 self.begin(seed);
-                self.port.say(format_args!("seed {seed}"));
+                self.port.say(format_args!("{SEED}{seed}"));
             }
             Command::Length(length) => {
                 self.length = length;
@@ -318,11 +318,25 @@ impl<'m, B: Board> Player<'m, B> {
             Command::Reset => {
                 let seed = self.passage.seed;
                 self.begin(seed);
-                self.port.say(format_args!("reset to seed {seed}"));
+                self.port.say(format_args!("{RESET}{SEED}{seed}"));
             }
             Command::Stats => self.describe_progress(),
             Command::Model => self.describe_model(),
+            Command::BootLoader => self.start_boot_loader(),
         }
+    }
+
+    /// The end of the program, where there is a boot loader.
+    #[inline(never)]
+    fn start_boot_loader(&mut self) {
+        if !self.port.board.has_boot_loader() {
+            return self.port.say(format_args!(
+                "this board has no boot loader that a program can start"
+            ));
+        }
+        self.port.say(format_args!("the boot loader starts"));
+        let _ = self.port.board.serial().flush();
+        self.port.board.start_boot_loader();
     }
 
     fn apply_settings(&mut self) {
@@ -339,12 +353,12 @@ impl<'m, B: Board> Player<'m, B> {
         } = self.passage;
         let speed = self.speed();
         self.port.say(format_args!(
-            "passage: seed {seed}, {generated} of {} characters, {speed} characters/s{}",
+            "{PASSAGE}{SEED}{seed}, {generated} of {} characters, {speed} characters/s{}",
             OrWord(self.length, "endless"),
             if self.paused { ", paused" } else { "" },
         ));
         self.port.say(format_args!(
-            "settings: {}, rate {}",
+            "{SETTINGS}{}{RATE}{}",
             Shown(self.settings),
             OrWord(self.rate, "max")
         ));

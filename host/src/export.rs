@@ -8,6 +8,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError};
 use serde::Serialize;
 
+use crate::corpus::Source;
 use crate::evaluate::{bits, engine_loss};
 use crate::image::{AlignedImage, ModelParts};
 use crate::name::Name;
@@ -273,6 +274,11 @@ fn metadata(
     for key in ["recipe", "corpus", "unicode", "steps"] {
         entries.extend(float.metadata.get(key).map(|value| (key, value.clone())));
     }
+    // Whoever gets the file need not know where its maker keeps texts.
+    let source = float.metadata.get("source");
+    let source = source.and_then(|text| serde_json::from_str::<Source>(text).ok());
+    let source = source.and_then(|source| serde_json::to_string(&source.public()).ok());
+    entries.extend(source.map(|source| ("source", source)));
     if !float.run.as_str().is_empty() {
         entries.push((IDENTITY_KEY, float.run.as_str().to_owned()));
     }

@@ -15,6 +15,8 @@ use host::synthetic::float_model;
 use serde_json::Value;
 use tempfile::TempDir;
 
+mod common;
+
 /// A folder with one sound image of a made-up model.
 struct Fixture {
     folder: TempDir,
@@ -292,4 +294,274 @@ fn health_gives_one_verdict_and_an_exit_code() {
     assert!(health["repeated_most"].as_f64().unwrap() > 0.95);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(said, "error: the model is not healthy\n");
+}
+
+/// Commands that print something, and whether they succeed.
+fn printing() -> Vec<(Vec<&'static str>, bool)> {
+    let mut commands: Vec<_> = [
+        "--help",
+        "--version",
+        "help eval",
+        "emulate --help",
+        "boards",
+        "boards --json",
+        "inspect model.img",
+        "inspect model.img --json",
+        "eval model.img --text text.txt",
+        "eval model.img --text text.txt --json",
+        "eval model.img model.img --text text.txt",
+        "sample model.img",
+        "health model.img --length 10000",
+        "health model.img --length 10000 --json",
+        "monitor --list",
+    ]
+    .map(|line| (line, true))
+    .into();
+    // What is missing on a machine is no matter here.
+    commands.extend([("doctor", false), ("doctor --json", false)]);
+    let words = |(line, succeeds): (&'static str, bool)| (line.split(' ').collect(), succeeds);
+    commands.into_iter().map(words).collect()
+}
+
+#[cfg(unix)]
+fn full() -> std::process::Stdio {
+    let options = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    options.unwrap().into()
+}
+
+#[cfg(unix)]
+fn closed() -> std::process::Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+#[cfg(unix)]
+#[test]
+fn no_command_stumbles_over_a_closed_pipe_or_a_full_disk() {
+    let fixture = Fixture::new();
+    std::fs::write(fixture.path("text.txt"), "to be or not\n".repeat(100)).unwrap();
+    for (arguments, succeeds) in printing() {
+        let run = |out: std::process::Stdio, err: std::process::Stdio| {
+            let mut command = fixture.host(&arguments);
+            let child = command.stdout(out).stderr(err).spawn().unwrap();
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            (output.status.code(), said, output.stdout)
+        };
+        let piped = std::process::Stdio::piped;
+        let (code, said, _) = run(closed(), piped());
+        assert_eq!(code, Some(0), "{arguments:?}: {said}");
+        assert!(!said.contains("error"), "{arguments:?}: {said}");
+
+        let (code, said, _) = run(full(), piped());
+        assert_eq!(code, Some(1), "{arguments:?}: {said}");
+        let expected = "error: cannot write to standard output: No space left on device";
+        assert!(said.starts_with(expected), "{arguments:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{arguments:?}: {said}");
+
+        // Nobody may be told of an error, and nothing is printed in another way for that.
+        for err in [closed(), full()] {
+            let (code, _, printed) = run(piped(), err);
+            assert!(!succeeds || code == Some(0), "{arguments:?}");
+            assert!(!printed.is_empty(), "{arguments:?}");
+            assert!(!printed.contains(&0x1b), "{arguments:?}");
+        }
+    }
+    // Refusals have nowhere to go either.
+    for arguments in [&["inspect", "none.img"][..], &["no-such-command"]] {
+        for err in [closed(), full()] {
+            let code = fixture.host(arguments).stderr(err).status().unwrap().code();
+            assert!(matches!(code, Some(1 | 2)), "{arguments:?}: {code:?}");
+        }
+    }
+}
+
+/// What a hostile file may hold: each of these does something to a terminal that gets it as it is.
+const HOSTILE: [&str; 8] = [
+    "\x1b[31;5m",
+    "\x1b]52;c;ZXZpbA==\x07",
+    "\x1b]8;;http://x/\x1b\\",
+    "\x1b[?1049h",
+    "\u{9b}2J",
+    "\u{202e}",
+    "\u{2066}",
+    "\x07\x08\x0b\x0c\x7f",
+];
+
+#[cfg(unix)]
+#[test]
+fn nothing_from_files_or_arguments_acts_on_a_terminal() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    let fixture = Fixture::new();
+    std::fs::write(fixture.path("text.txt"), "to be or not\n".repeat(100)).unwrap();
+    let with = |words: &str, more: &[&OsString]| -> Vec<OsString> {
+        let words = words.split(' ').map(OsString::from);
+        words.chain(more.iter().map(|&word| word.clone())).collect()
+    };
+    let hostile = HOSTILE.concat();
+    let word = OsString::from(format!("w{hostile}\nx"));
+    let option = OsString::from(format!("-{hostile}"));
+    let folder = fixture.path(&format!("d{hostile}\n").replace('/', "|"));
+    std::fs::create_dir(&folder).unwrap();
+    // A control character in one byte is no UTF-8.
+    let bad = folder.join(OsString::from_vec(b"bad\x9b2J.img".to_vec()));
+    std::fs::write(&bad, b"no image").unwrap();
+    let (folder, bad) = (folder.into_os_string(), bad.into_os_string());
+    let mut commands = vec![
+        with("inspect", &[&bad]),
+        with("inspect", &[&word]),
+        with("sample", &[&bad]),
+        with("sample --float", &[&bad]),
+        with("sample --temperature", &[&word, &bad]),
+        with("sample --seed", &[&word, &bad]),
+        with("health", &[&bad]),
+        with("export", &[&bad]),
+        with("eval model.img --text text.txt", &[&bad]),
+        with("eval model.img --text", &[&bad]),
+        with("eval model.img --text", &[&word]),
+        with("eval model.img --float", &[&word]),
+        with("emulate --board", &[&word]),
+        with("emulate --model", &[&bad]),
+        with("emulate --elf", &[&bad]),
+        with("emulate --length 5 --prompt", &[&word]),
+        with("flash --board", &[&word]),
+        with("flash --firmware", &[&bad]),
+        with("flash --board pico --model", &[&bad]),
+        with("monitor --wait 0 --port", &[&word]),
+        with("monitor --board", &[&word]),
+        with("monitor --wait 0 --log", &[&folder]),
+        with("run", &[&bad]),
+        with("fetch", &[&option]),
+        with("inspect", &[&option, &option]),
+        vec![word.clone()],
+    ];
+    // Models whose names and alphabets are hostile.
+    for (index, hostile) in HOSTILE.iter().enumerate() {
+        let mut model = float_model(65, 24, 1, 3);
+        let unusual = hostile.chars().chain("\u{7f}\u{85}\u{9f}".chars());
+        for (slot, c) in model.alphabet.iter_mut().skip(1).zip(unusual) {
+            *slot = c;
+        }
+        let parts = quantize(&model, Widths::uniform(Bits::Eight)).unwrap();
+        let name = format!("model{index}.img");
+        let image = renamed(
+            parts.to_image().unwrap().bytes(),
+            &format!("x{hostile}y\nz"),
+        );
+        std::fs::write(fixture.path(&name), image).unwrap();
+        let name = OsString::from(name);
+        commands.extend([
+            with("inspect", &[&name]),
+            with("inspect --json", &[&name]),
+            with("eval --text text.txt", &[&name, &name]),
+            with("sample --length 2000 --prompt", &[&word, &name]),
+        ]);
+    }
+    let one = OsString::from("model0.img");
+    commands.push(with("eval --text text.txt", &[&one]));
+    commands.push(with("eval --json --text text.txt", &[&one]));
+    commands.push(with("health --length 10000", &[&one]));
+    for arguments in commands {
+        let shown = on_a_terminal(&fixture, &arguments);
+        assert!(shown.contains(char::is_alphanumeric), "{arguments:?}");
+        for c in shown.chars() {
+            let is_harmless = !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+            let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            assert!(is_harmless && !turns, "{arguments:?}: {shown:?}");
+        }
+    }
+}
+
+/// An image of another name, which the exporter would not write.
+#[cfg(unix)]
+fn renamed(image: &[u8], name: &str) -> Vec<u8> {
+    use firmware::image::{NAME_BYTES, NAME_OFFSET, checksum};
+    let mut image = image.to_vec();
+    let length = name.floor_char_boundary(NAME_BYTES);
+    let place = &mut image[NAME_OFFSET..NAME_OFFSET + NAME_BYTES];
+    place.fill(0);
+    place[..length].copy_from_slice(&name.as_bytes()[..length]);
+    let checksum = checksum(&image);
+    image[12..16].copy_from_slice(&checksum.to_le_bytes());
+    image
+}
+
+/// What a command prints on a terminal, without the erasures and colours that are the program's own.
+#[cfg(unix)]
+fn on_a_terminal(fixture: &Fixture, arguments: &[std::ffi::OsString]) -> String {
+    use common::pty::{Pty, Received};
+    use common::wait::wait_for_end;
+    let terminal = Pty::open();
+    terminal.resize(24, 80);
+    let mut command = fixture.host(&[]);
+    command.args(arguments).env("NO_COLOR", "1");
+    let mut child = terminal.start(&mut command);
+    let mut shown = Received::of(terminal.master.try_clone().unwrap());
+    wait_for_end(&mut child);
+    // What has been written is there when this is.
+    std::io::Write::write_all(&mut &terminal.slave, b"<end>").unwrap();
+    shown.wait_for("<end>");
+    let text = String::from_utf8(shown.text).unwrap();
+    // Progress bars erase lines, go up, and hide nothing.
+    let own = ["\x1b[2K", "\x1b[1A", "\x1b[K", "\x1b[0m", "\x1b[J"];
+    own.iter().fold(text, |text, own| text.replace(own, ""))
+}
+
+#[test]
+fn eval_measures_the_good_models_and_names_the_bad_ones() {
+    let fixture = Fixture::new();
+    fixture.changed("bad.img", |bytes| bytes[2_000] ^= 1);
+    std::fs::write(fixture.path("text.txt"), "the lazy dog\n".repeat(100)).unwrap();
+    let arguments = ["eval", "model.img", "bad.img", "none", "model.img"];
+    let arguments = [&arguments[..], &["--text", "text.txt"]].concat();
+    let output = fixture.host(&arguments).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("bad.img: "), "{said}");
+    assert!(said.contains("none: there is no model none"), "{said}");
+    let last = "error: 2 of 4 models could not be measured, see above\n";
+    assert!(said.ends_with(last), "{said}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(table.lines().count(), 3, "{table}");
+    let json = fixture.host(&[&arguments[..], &["--json"]].concat());
+    let printed = { json }.output().unwrap().stdout;
+    let reports = String::from_utf8(printed).unwrap();
+    assert_eq!(reports.lines().count(), 2, "{reports}");
+    for report in reports.lines() {
+        assert!(serde_json::from_str::<Value>(report).is_ok(), "{report}");
+    }
+}
+
+#[test]
+fn negative_numbers_are_refused_by_what_they_mean() {
+    let fixture = Fixture::new();
+    for (command, option) in [
+        ("sample model.img", "--temperature"),
+        ("sample model.img", "--top-k"),
+        ("sample model.img", "--top-p"),
+        ("sample model.img", "--seed"),
+        ("sample model.img", "--length"),
+        ("emulate --length 5", "--top-k"),
+        ("emulate --length 5", "--temperature"),
+        ("emulate", "--length"),
+        ("health model.img", "--length"),
+        ("health model.img", "--seed"),
+        ("eval model.img", "--blocks"),
+        ("monitor", "--wait"),
+        ("flash --board pico", "--wait"),
+    ] {
+        let arguments: Vec<_> = command.split(' ').chain([option, "-1"]).collect();
+        let said = fixture.refusal(&arguments);
+        assert!(said.starts_with("error: "), "{arguments:?}: {said}");
+        assert!(!said.contains("unexpected"), "{arguments:?}: {said}");
+        let is_told = [
+            "must", "expected", "takes", " is not ", "at least", "above", "between",
+        ];
+        assert!(
+            is_told.iter().any(|word| said.contains(word)),
+            "{arguments:?}: {said}"
+        );
+    }
 }

@@ -5,12 +5,16 @@
 use std::path::Path;
 
 use assert_cmd::Command;
+use firmware::generator::Generator;
 use firmware::kernels::Bits;
+use firmware::sampler::Settings;
 use host::device::{BOARDS, DEFAULT_BOARD, Firmware, Program, find};
 use host::quantize::{Widths, quantize};
 use host::synthetic::float_model;
 use predicates::prelude::*;
 use tempfile::TempDir;
+
+mod common;
 
 fn host(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
@@ -26,6 +30,19 @@ fn write_image(path: &Path, hidden: usize) -> Vec<u8> {
     image.bytes().to_vec()
 }
 
+/// What the model of [`write_image`] with 16 cells writes.
+fn on_the_pc(seed: u64, prompt: &str, length: usize) -> String {
+    let model = float_model(65, 16, 1, 7);
+    let parts = quantize(&model, Widths::uniform(Bits::Eight)).unwrap();
+    let image = parts.to_image().unwrap();
+    let mut generator = Generator::new(image.model().unwrap(), Settings::default(), seed);
+    assert!(prompt.chars().all(|c| generator.prompt_char(c)));
+    prompt.to_owned()
+        + &(0..length)
+            .map(|_| generator.next_char())
+            .collect::<String>()
+}
+
 #[test]
 fn boards_are_listed_for_people_and_for_programs() {
     let table = host(&["boards"]).assert().success();
@@ -36,7 +53,15 @@ fn boards_are_listed_for_people_and_for_programs() {
         assert!(table.contains(board.name), "{table}");
         assert_eq!(json[index]["name"], board.name);
         assert_eq!(json[index]["flash_bytes"], board.flash_bytes);
+        for alias in board.aliases {
+            assert!(table.contains(&format!(" {} is {}", alias.name, board.name)));
+        }
     }
+    assert_eq!(json[0]["aliases"][0]["name"], "pico-w");
+    assert!(
+        table.contains(" pico-w is pico: its LED hangs on the radio chip"),
+        "{table}"
+    );
 }
 
 #[test]
@@ -111,15 +136,31 @@ fn a_linked_firmware_needs_an_emulator_and_a_prompt_that_can_be_typed() {
         .assert()
         .code(1)
         .stderr("error: qemu-system-arm is not installed: run `cargo xtask setup`\n");
-    host(&[
-        "emulate", "--elf", elf, "--length", "5", "--prompt", "/help",
-    ])
-    .assert()
-    .code(1)
-    .stdout("")
-    .stderr(predicate::str::contains(
-        "a board takes a prompt of one line",
-    ));
+    host(&["emulate", "--length", "5", "--prompt", "a\nb"])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(
+            "error: a board takes a prompt of one line of at most 255 bytes without control characters\n",
+        );
+    // One may become too long by being read: this letter is four of the model's.
+    host(&["emulate", "--length", "5", "--prompt", &"Щ".repeat(127)])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(predicate::str::starts_with(
+            "error: a board takes a prompt of one line",
+        ));
+    for (prompt, taken) in [("/* x", "/* x"), ("//", "//"), ("/aéb", "/ab")] {
+        let run = host(&["emulate", "--elf", elf, "--length", "5", "--prompt", prompt]).assert();
+        let text = on_the_pc(1, taken, 5);
+        let run = run.success().stdout(text);
+        let is_told = predicate::str::contains("does not know it: é");
+        match prompt == taken {
+            true => run.stderr(""),
+            false => run.stderr(is_told),
+        };
+    }
     host(&["emulate", "--elf", elf, "--log"])
         .write_stdin("/pause\n/len 5\n/seed 3\n/rate max\nabc\n/resume\n")
         .assert()
@@ -131,4 +172,63 @@ fn a_linked_firmware_needs_an_emulator_and_a_prompt_that_can_be_typed() {
             .unwrap(),
         )
         .stderr(predicate::str::contains("INFO passage with seed 3"));
+
+    // A board that is switched on anew writes the same, whatever it has written before its prompts.
+    let script = "/rate max\n/len 40\nabc\n/seed 9\n/* y\n//* x\n# end: 1\n/stats";
+    let output = host(&["emulate", "--elf", elf])
+        .write_stdin(script)
+        .assert();
+    let output = output.success().get_output().clone();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        shown.contains("\n# unknown command /*: /help lists the commands\n"),
+        "{shown}"
+    );
+    let written = format!(
+        "\n# start: seed 9, temperature 0.8\n{}\n# end: seed 9, ",
+        on_the_pc(9, "/* x", 40)
+    );
+    assert!(shown.contains(&written), "{shown}");
+    for prompt in ["abc", "# end: 1"] {
+        assert!(
+            shown.contains(&format!("temperature 0.8\n{prompt}")),
+            "{shown}"
+        );
+    }
+    // What follows the last passage is its answer.
+    let (_, last) = shown.rsplit_once("# end: seed ").unwrap();
+    assert!(
+        last.contains("\n# settings: temperature 0.8, rate max\n"),
+        "{shown}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_end_an_emulated_conversation_at_once() {
+    use std::process::{Command, Stdio};
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let folder = TempDir::new().unwrap();
+    let model = folder.path().join("model.img");
+    write_image(&model, 16);
+    let board = find(DEFAULT_BOARD).unwrap();
+    let firmware =
+        Firmware::build(board, &model, Program::Console).unwrap_or_else(|error| panic!("{error}"));
+    let elf = folder.path().join("firmware.elf");
+    std::fs::write(&elf, &firmware.elf).unwrap();
+    for arguments in [&[][..], &["--length", "4000000000"]] {
+        for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+            command.args(["emulate", "--elf"]).arg(&elf).args(arguments);
+            let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+            let mut shown = common::pty::Received::of(child.stdout.take().unwrap());
+            shown.wait("text", |text| !text.is_empty());
+            kill_process(Pid::from_child(&child), signal).unwrap();
+            let status = common::wait::wait_for_end(&mut child);
+            assert_eq!(status.code(), Some(code), "{arguments:?}");
+        }
+    }
 }

@@ -272,6 +272,23 @@ fn the_usb_port_of_a_pico_prints_what_the_pc_predicts() {
 }
 
 #[test]
+fn an_emulated_board_says_that_it_has_no_boot_loader_and_goes_on() {
+    for board in ["pico", "microbit"] {
+        let image = image(Bits::Four);
+        let mut emulator = start(
+            &link(board, Program::Console, image.bytes()),
+            Options::default(),
+        );
+        emulator.read_until("# start: ", PATIENCE).unwrap();
+        emulator.send(b"/bootloader\n").unwrap();
+        let answer = "# this board has no boot loader that a program can start\n";
+        emulator.read_until(answer, PATIENCE).unwrap();
+        let request = request(7, "abc", 100, Settings::default());
+        assert_same_text(&mut emulator, &image, &request);
+    }
+}
+
+#[test]
 fn a_model_that_is_flashed_by_itself_is_used_unless_it_is_broken() {
     let flashed = image(Bits::Eight);
     let linked = quantize(&float_model(65, 16, 1, 7), Widths::uniform(Bits::Eight)).unwrap();

@@ -7,62 +7,60 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
+use std::ops::Deref;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use firmware::generator::Generator;
+use firmware::protocol::{BREAK, DONE_TEXT, OWN};
+use firmware::sampler::Settings;
+use host::image::AlignedImage;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use common::board::EmulatedBoard;
+use common::pty::{Pty, Received};
 
 mod common;
 use common::terminal::Terminal;
-use common::wait::{PATIENCE, ended, until};
+use common::wait::{PATIENCE, ended, wait_for_end};
 
 const ROWS: u16 = 12;
 const COLUMNS: u16 = 60;
-const PASSAGE_END: &[u8] = b"\n# end: seed 9, 9 characters\n";
 
-/// A pseudo-terminal: the master's side, and the name of the other one, held open.
-struct Pty {
-    master: File,
-    name: PathBuf,
-    /// While it is open, the master waits for input instead of failing.
-    slave: File,
+/// The end of a passage as it is shown.
+const PASSAGE_END: &str = "\n# end: seed 9, 9 characters, 9 characters/s\n";
+
+/// The end of a passage as a board writes it.
+fn passage_end() -> String {
+    format!("{BREAK}{OWN}end: seed 9, 9 characters, 9 characters/s\n")
 }
 
-impl Pty {
-    fn open() -> Pty {
-        let master: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        // The programs that are started here must not keep it open.
-        fcntl_setfd(&master, FdFlags::CLOEXEC).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap();
-        let name = PathBuf::from(name.to_str().unwrap());
-        let slave = OpenOptions::new().read(true).write(true).open(&name);
-        Pty {
-            master: File::from(master),
-            name,
-            slave: slave.unwrap(),
-        }
+/// A board of which the test is the program.
+struct Puppet(Pty);
+
+impl Deref for Puppet {
+    type Target = Pty;
+
+    fn deref(&self) -> &Pty {
+        &self.0
+    }
+}
+
+impl Puppet {
+    fn new() -> Puppet {
+        Puppet::at(Pty::raw())
     }
 
-    /// A board: no echo, no translation.
-    fn board() -> Pty {
-        let pty = Pty::open();
-        let mut settings = tcgetattr(&pty.slave).unwrap();
-        settings.make_raw();
-        tcsetattr(&pty.slave, OptionalActions::Now, &settings).unwrap();
+    /// The other end of any terminal.
+    fn at(pty: Pty) -> Puppet {
         let flags = fcntl_getfl(&pty.master).unwrap();
         fcntl_setfl(&pty.master, flags | OFlags::NONBLOCK).unwrap();
-        pty
+        Puppet(pty)
     }
 
     /// Waits until this has been typed at the board.
@@ -87,50 +85,15 @@ impl Pty {
     fn print(&self, bytes: &[u8]) {
         (&self.master).write_all(bytes).unwrap();
     }
-}
 
-/// Bytes that come in from somewhere.
-struct Received {
-    receiver: Receiver<Vec<u8>>,
-    text: Vec<u8>,
-}
-
-impl Received {
-    fn of(mut stream: impl Read + Send + 'static) -> Received {
-        let (sender, receiver) = channel();
-        thread::spawn(move || {
-            let mut buffer = [0; 1024];
-            while let Ok(count @ 1..) = stream.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Received {
-            receiver,
-            text: Vec::new(),
-        }
+    /// Says something of its own.
+    fn say(&self, line: &str) {
+        self.print(format!("{OWN}{line}\n").as_bytes());
     }
 
-    /// Waits until all that has come fulfils the condition.
-    #[track_caller]
-    fn wait(&mut self, what: &str, mut condition: impl FnMut(&[u8]) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !condition(&self.text) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.receiver.recv_timeout(left) {
-                Ok(bytes) => self.text.extend(bytes),
-                Err(_) => panic!("no {what} in {}", self.text.escape_ascii()),
-            }
-        }
-    }
-
-    #[track_caller]
-    fn wait_for(&mut self, wanted: &str) {
-        let wanted = wanted.as_bytes();
-        self.wait(&wanted.escape_ascii().to_string(), |text| {
-            text.windows(wanted.len()).any(|window| window == wanted)
-        });
+    /// Acknowledges a typed line.
+    fn acknowledge(&self) {
+        self.print(DONE_TEXT.as_bytes());
     }
 }
 
@@ -164,7 +127,7 @@ fn end(mut child: Child, board: impl Write) -> Output {
     let deadline = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
         // Fails when the program has gone in the meantime.
-        let _ = board.write_all(PASSAGE_END);
+        let _ = board.write_all(passage_end().as_bytes());
         thread::sleep(pause);
         pause = (pause * 5 / 4).min(Duration::from_secs(5));
     }
@@ -176,39 +139,320 @@ fn a_script_gets_every_byte_and_ends_with_the_passage() {
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("board.log");
     fs::write(&log, "of yesterday\n").unwrap();
-    let board = Pty::board();
+    let board = Puppet::new();
     let mut command = monitor(&board.name, &folder);
     command.arg("--log").arg(&log);
     let mut child = in_script(command);
     child
         .stdin
-        .as_mut()
+        .take()
         .unwrap()
-        .write_all(b"/seed 3\nabc\n")
+        .write_all(b"/len 9\nabc")
         .unwrap();
-    board.wait_for("/seed 3\nabc\n");
-    board.print(b"# start: seed 3\nabc \xff\x1b[2J\xe2\x82\xac\r\n# start: seed 4\nnext");
-    let output = end(child, &board.master);
+    board.wait_for("/len 9\n");
+    board.acknowledge();
+    board.wait_for("abc\n");
+    board.acknowledge();
+    board.say("start: seed 3, temperature 0.8");
+    board.print(
+        b"abc \xff\x1b[2J\xe2\x82\xac\r\n\n# end: seed 3, 9 characters, 9 characters/s\nnext",
+    );
+    board.print(passage_end().as_bytes());
+    board.say("start: seed 4, temperature 0.8");
+    let output = ended(child);
     assert!(output.status.success());
     let expected =
-        b"# start: seed 3\nabc \xff\x1b[2J\xe2\x82\xac\r\n# start: seed 4\nnext\n# end: seed 9";
-    let printed = output.stdout.escape_ascii().to_string();
-    assert!(
-        printed.starts_with(&expected.escape_ascii().to_string()),
-        "{printed}"
+        b"# start: seed 3, temperature 0.8\nabc \xff\x1b[2J\xe2\x82\xac\r\n\n# end: seed 3, \
+        9 characters, 9 characters/s\nnext";
+    assert_eq!(
+        output.stdout.escape_ascii().to_string(),
+        [&expected[..], PASSAGE_END.as_bytes()]
+            .concat()
+            .escape_ascii()
+            .to_string()
     );
-    assert!(output.stdout.ends_with(PASSAGE_END), "{printed}");
-    let expected =
-        "of yesterday\n# start: seed 3\nabc �␛[2J€\n# start: seed 4\nnext\n# end: seed 9";
+    let expected = "of yesterday\n# start: seed 3, temperature 0.8\nabc �␛[2J€\n\n# end: seed 3, \
+        9 characters, 9 characters/s\nnext";
+    // It holds all that the board prints, and may go on for a moment.
     let logged = fs::read_to_string(&log).unwrap();
-    assert!(logged.starts_with(expected), "{logged}");
+    assert!(
+        logged.starts_with(&(expected.to_owned() + PASSAGE_END)),
+        "{logged}"
+    );
+}
+
+#[test]
+fn each_line_of_a_log_can_start_with_the_time() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("board.log");
+    let board = EmulatedBoard::start(&common::image(16));
+    let mut command = monitor(&board.name, &folder);
+    command.arg("--log").arg(&log).arg("--timestamps");
+    let output = ended(with_input(command, "/rate max\n/len 20\nabc\n"));
+    assert!(output.status.success());
+    let logged = fs::read_to_string(&log).unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for line in shown.lines() {
+        let is_line = |logged: &str| {
+            let (time, text) = logged
+                .split_once("Z ")
+                .unwrap_or_else(|| panic!("{logged}"));
+            assert_eq!((time.len(), &time[10..11]), (23, "T"), "{logged}");
+            text == line
+        };
+        assert!(logged.lines().any(is_line), "no {line:?} in {logged}");
+    }
+}
+
+/// Starts it with a whole script.
+fn with_input(command: Command, lines: &str) -> Child {
+    let mut child = in_script(command);
+    // It may have ended by itself before.
+    let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
+    child
+}
+
+/// What a model of so many cells writes.
+fn on_the_pc(hidden: usize, seed: u64, prompt: &str, length: usize) -> String {
+    let image = AlignedImage::new(&common::image(hidden));
+    let mut generator = Generator::new(image.model().unwrap(), Settings::default(), seed);
+    let prompt: String = prompt
+        .chars()
+        .filter(|&c| generator.prompt_char(c))
+        .collect();
+    prompt
+        + &(0..length)
+            .map(|_| generator.next_char())
+            .collect::<String>()
+}
+
+/// The seeds of the passages that start with a prompt and are as they have to be, in order.
+#[track_caller]
+fn seeds_of(shown: &str, prompts: &[&str], length: usize) -> Vec<u64> {
+    let mut rest = shown;
+    let mut seeds = Vec::new();
+    for prompt in prompts {
+        let (_, behind) = rest
+            .match_indices("# start: seed ")
+            .map(|(at, start)| rest.split_at(at + start.len()))
+            .find(|(_, behind)| {
+                let text = behind.split_once('\n').map_or("", |(_, text)| text);
+                text.starts_with(prompt)
+            })
+            .unwrap_or_else(|| panic!("no passage with {prompt:?} in {rest}"));
+        let seed = behind.split_once(',').unwrap().0.parse().unwrap();
+        let text = on_the_pc(16, seed, prompt, length);
+        let (_, behind) = behind.split_once('\n').unwrap();
+        let end = format!("{text}\n# end: seed {seed}, {length} characters, ");
+        assert!(behind.starts_with(&end), "no {end:?} in {behind}");
+        rest = behind;
+        seeds.push(seed);
+    }
+    assert_eq!(rest.matches("# end: ").count(), 1, "more follows: {rest}");
+    seeds
+}
+
+#[test]
+fn a_script_gets_the_passage_of_each_of_its_prompts_and_ends_with_the_last() {
+    let folder = TempDir::new().unwrap();
+    let board = EmulatedBoard::start(&common::image(16));
+    for _ in 0..3 {
+        let script = "/rate max\n/len 40\n\nabc\n/stats\r\ndef\n/seed 77\nghi\n//* x\nlast";
+        let output = ended(with_input(monitor(&board.name, &folder), script));
+        let shown = String::from_utf8(output.stdout).unwrap();
+        let seeds = seeds_of(&shown, &["abc", "def", "ghi", "/* x", "last"], 40);
+        assert_eq!(seeds[2], 77, "{shown}");
+        assert!(
+            shown.contains("# settings: temperature 0.8, rate max\n"),
+            "{shown}"
+        );
+        assert!(!shown.contains("# paused"), "{shown}");
+        assert!(output.status.success());
+    }
+}
+
+#[test]
+fn no_text_ends_a_script() {
+    let folder = TempDir::new().unwrap();
+    let board = EmulatedBoard::start(&common::image(16));
+    let forged = "# end: seed 1, 60 characters, 999 characters/s";
+    let script = format!("/rate 100\n/len 60\n{forged}\nabc\n");
+    let output = ended(with_input(monitor(&board.name, &folder), &script));
+    let shown = String::from_utf8(output.stdout).unwrap();
+    seeds_of(&shown, &[forged, "abc"], 60);
+    assert!(output.status.success());
+}
+
+#[test]
+fn a_script_that_cannot_be_carried_out_fails_and_says_which_line() {
+    let folder = TempDir::new().unwrap();
+    let board = EmulatedBoard::start(&common::image(16));
+    let too_long = "x".repeat(300);
+    let script = format!("/rate max\n/len 9\na\x1b[Ab\n{too_long}\nabc\n");
+    let output = ended(with_input(monitor(&board.name, &folder), &script));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let control = "line ignored: it holds control characters: a␛[Ab\n";
+    assert!(said.contains(control), "{said}");
+    assert!(
+        said.contains("line ignored: longer than 255 bytes: xxx"),
+        "{said}"
+    );
+    assert!(
+        said.ends_with("error: not all of the input was carried out, see above\n"),
+        "{said}"
+    );
+    let shown = String::from_utf8(output.stdout).unwrap();
+    seeds_of(&shown, &["abc"], 9);
+
+    let broken = EmulatedBoard::start(&[0; 4096]);
+    let output = ended(with_input(monitor(&broken.name, &folder), "abc\n"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.starts_with("error: the board has no model: "),
+        "{said}"
+    );
+}
+
+#[test]
+fn prompts_are_read_as_the_text_was_where_the_model_is_known() {
+    let folder = TempDir::new().unwrap();
+    let image = common::image(16);
+    let board = EmulatedBoard::start(&image);
+    let prompt = |folder: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        command.args(["monitor", "--port"]).arg(&board.name);
+        command.env("INKLING_CACHE", folder).current_dir(folder);
+        let output = ended(with_input(
+            command,
+            "/rate max\n/len 9\n/model\nxé y’z 日\n",
+        ));
+        assert!(output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        (String::from_utf8(output.stdout).unwrap(), said)
+    };
+    // Nobody but the board knows its model.
+    let (shown, _) = prompt(folder.path());
+    assert!(
+        shown.contains("# skipped what the model does not know: é’日\n"),
+        "{shown}"
+    );
+    seeds_of(&shown, &["x yz "], 9);
+    fs::create_dir(folder.path().join("weights")).unwrap();
+    fs::write(folder.path().join("weights/synthetic-16.img"), &image).unwrap();
+    let (shown, _) = prompt(folder.path());
+    assert!(!shown.contains("skipped"), "{shown}");
+    seeds_of(&shown, &["xe y'z "], 9);
+    // One of the same name is not the same one.
+    fs::write(
+        folder.path().join("weights/synthetic-16.img"),
+        common::image(24),
+    )
+    .unwrap();
+    let (shown, _) = prompt(folder.path());
+    seeds_of(&shown, &["x yz "], 9);
+}
+
+/// Standard output that nobody reads, and one that is full.
+fn bad_outputs() -> [Stdio; 2] {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    [writer.into(), full.into()]
+}
+
+#[test]
+fn a_script_ends_with_whoever_reads_it() {
+    let folder = TempDir::new().unwrap();
+    let board = EmulatedBoard::start(&common::image(16));
+    for (output, code) in bad_outputs().into_iter().zip([0, 1]) {
+        let mut command = monitor(&board.name, &folder);
+        // The input goes on for ever.
+        let child = command.stdin(Stdio::piped()).stdout(output);
+        let child = child.stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = child;
+        let stdin = child.stdin.take();
+        let output = ended(child);
+        drop(stdin);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        let is_told = said.starts_with("error: cannot write to standard output: ");
+        assert!(is_told == (code == 1), "{said}");
+        assert!(said.lines().count() <= 1, "{said}");
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+#[test]
+fn signals_end_a_conversation_and_leave_the_terminal_as_it_was() {
+    let folder = TempDir::new().unwrap();
+    let board = EmulatedBoard::start(&common::image(16));
+    for (which, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let mut desk = Desk::sit_down(monitor(&board.name, &folder));
+        let before = desk.mode_before.clone();
+        desk.wait_for("characters/s");
+        assert_ne!(desk.pty.mode(), before);
+        signal(&desk.child, which);
+        assert_eq!(wait_for_end(&mut desk.child).code(), Some(code));
+        assert_eq!(desk.pty.mode(), before, "{which:?}");
+        // No more bracketed paste.
+        desk.output.wait_for("\x1b[?2004l");
+
+        let child = in_script(monitor(&board.name, &folder));
+        let mut child = child;
+        let mut shown = Received::of(child.stdout.take().unwrap());
+        shown.wait("text", |text| !text.is_empty());
+        signal(&child, which);
+        assert_eq!(ended(child).status.code(), Some(code), "{which:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_is_to_be_ignored_is_ignored() {
+    let folder = TempDir::new().unwrap();
+    let board = EmulatedBoard::start(&common::image(16));
+    // As `nohup` starts programs, so that they outlive the terminal.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" monitor --port \"$1\""]);
+    command.arg(env!("CARGO_BIN_EXE_host")).arg(&board.name);
+    command.env("INKLING_CACHE", folder.path());
+    let mut child = in_script(command);
+    let mut shown = Received::of(child.stdout.take().unwrap());
+    shown.wait("text", |text| !text.is_empty());
+    signal(&child, Signal::HUP);
+    let before = shown.text.len();
+    shown.wait("more text", |text| text.len() > before + 40);
+    signal(&child, Signal::TERM);
+    assert_eq!(ended(child).status.code(), Some(143));
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_conversation() {
+    let folder = TempDir::new().unwrap();
+    // One board writes all the time, the other one is silent.
+    let board = EmulatedBoard::start(&common::image(16));
+    let silent = Puppet::new();
+    for port in [&board.name, &silent.name] {
+        let terminal = Puppet::at(Pty::open());
+        terminal.resize(ROWS, COLUMNS);
+        let mut child = terminal.start(&mut monitor(port, &folder));
+        terminal.wait_for("characters/s");
+        // No signal tells it, as this is not its controlling terminal.
+        drop(terminal);
+        assert_eq!(wait_for_end(&mut child).code(), Some(1));
+    }
 }
 
 #[test]
 fn a_board_that_is_plugged_in_again_is_taken_up_again() {
     let folder = TempDir::new().unwrap();
     let port = folder.path().join("port");
-    let first = Pty::board();
+    let first = Puppet::new();
     symlink(&first.name, &port).unwrap();
     let mut child = in_script(monitor(&port, &folder));
     let mut said = Received::of(child.stdout.take().unwrap());
@@ -223,14 +467,21 @@ fn a_board_that_is_plugged_in_again_is_taken_up_again() {
     stdin.write_all(b"lost\n").unwrap();
     complaints.wait_for("not sent, no board takes it: lost\n");
 
-    let second = Pty::board();
+    let second = Puppet::new();
     symlink(&second.name, &port).unwrap();
+    second.print(b"back\n");
+    said.wait_for("back\n");
+    stdin.write_all(b"kept\n").unwrap();
+    second.wait_for("kept\n");
+    second.acknowledge();
+    second.say("start: seed 4, temperature 0.8");
     second.print(b"two\n");
     said.wait_for("two\n");
     stdin.write_all(b"kept\n").unwrap();
     second.wait_for("kept\n");
     drop(stdin);
-    assert!(end(child, &second.master).status.success());
+    // Not all was sent.
+    assert_eq!(end(child, &second.master).status.code(), Some(1));
 }
 
 #[test]
@@ -248,6 +499,7 @@ fn a_board_may_be_at_a_socket() {
         .write_all(b"/model\n")
         .unwrap();
     typed.wait_for("/model\n");
+    board.write_all(DONE_TEXT.as_bytes()).unwrap();
     board.write_all(b"text").unwrap();
     let output = end(child, &board);
     assert!(output.status.success());
@@ -271,7 +523,7 @@ fn ports_that_cannot_be_opened_are_one_sentence() {
     fs::write(&file, b"").unwrap();
     assert!(said(file.to_str().unwrap()).starts_with("error: cannot open "));
 
-    let board = Pty::board();
+    let board = Puppet::new();
     let name = board.name.to_str().unwrap();
     let mut first = in_script(monitor(&board.name, &folder));
     board.print(b"x");
@@ -290,25 +542,21 @@ struct Desk {
     keyboard: File,
     output: Received,
     terminal: Terminal,
+    mode_before: String,
+    pty: Pty,
 }
 
 impl Desk {
     fn sit_down(mut command: Command) -> Desk {
         let pty = Pty::open();
-        let size = Winsize {
-            ws_row: ROWS,
-            ws_col: COLUMNS,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(&pty.master, size).unwrap();
-        let end = || Stdio::from(pty.slave.try_clone().unwrap());
-        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn();
+        pty.resize(ROWS, COLUMNS);
         Desk {
-            child: child.unwrap(),
+            mode_before: pty.mode(),
+            child: pty.start(&mut command),
             keyboard: pty.master.try_clone().unwrap(),
             output: Received::of(pty.master.try_clone().unwrap()),
             terminal: Terminal::new(ROWS, COLUMNS),
+            pty,
         }
     }
 
@@ -336,17 +584,11 @@ impl Desk {
         });
     }
 
-    /// Waits for the program to end by itself.
-    #[track_caller]
-    fn wait_for_end(&mut self) -> ExitStatus {
-        until("the end", || self.child.try_wait().unwrap())
-    }
-
     /// Presses Ctrl-C and waits for the program to end.
     #[track_caller]
     fn leave(&mut self) {
         self.press("\x03");
-        assert!(self.wait_for_end().success());
+        assert!(wait_for_end(&mut self.child).success());
     }
 }
 
@@ -377,19 +619,24 @@ fn what_has_scrolled_away_or_been_drawn_over_has_been_shown() {
 fn at_a_terminal_text_streams_above_a_status_line_and_an_editor() {
     let folder = TempDir::new().unwrap();
     let port = folder.path().join("port");
-    let board = Pty::board();
+    let board = Puppet::new();
     symlink(&board.name, &port).unwrap();
     let mut desk = Desk::sit_down(monitor(&port, &folder));
     desk.wait_for("connected");
     // A board that does not introduce itself is asked to.
     board.wait_for("/model\n/stats\n");
-    board.print(b"# model: tiny, 65 symbols\n# passage: seed 7, 1 of 9 characters\n# settings: temperature 0.8\nTo be");
+    board.say("model: tiny, 65 symbols");
+    board.say("passage: seed 7, 1 of 9 characters");
+    board.say("settings: temperature 0.8");
+    board.print(b"To be");
     desk.wait_for("temperature 0.8 · seed 7 · tiny");
 
     desk.press("/te\t0.55\x7f\r");
     board.wait_for("/temp 0.5\n");
     desk.wait_for("> /temp 0.5");
-    board.print(b"\n# temperature 0.5\n or not");
+    board.print(BREAK.as_bytes());
+    board.say("temperature 0.5");
+    board.print(b" or not");
     desk.wait_for("temperature 0.5 · seed 7");
     // Noise does nothing to the terminal.
     board.print(b" to \x1b[2J\x1b[H\x07\xff be\n");
@@ -406,9 +653,10 @@ fn at_a_terminal_text_streams_above_a_status_line_and_an_editor() {
     fs::remove_file(&port).unwrap();
     drop(board);
     desk.wait_for("unplugged: waiting for the board");
-    let board = Pty::board();
+    let board = Puppet::new();
     symlink(&board.name, &port).unwrap();
-    board.print(b"# Inkling 0.1.0 on pico\n# model: other, 9 symbols\n");
+    board.say("Inkling 0.1.0 on pico");
+    board.say("model: other, 9 symbols");
     desk.wait_for(" pico · 0 characters/s · other");
 
     desk.leave();
@@ -423,7 +671,7 @@ fn logs_of_a_probe_stand_apart_from_the_text() {
     let folder = TempDir::new().unwrap();
     let elf = folder.path().join("firmware.elf");
     fs::write(&elf, common::elf(0, "nrf52840-dk", &common::image(16))).unwrap();
-    let board = Pty::board();
+    let board = Puppet::new();
     let with_probe = || {
         let mut command = monitor(&board.name, &folder);
         command.arg("--elf").arg(&elf).env("PATH", folder.path());
@@ -455,7 +703,8 @@ fn logs_of_a_probe_stand_apart_from_the_text() {
     );
 
     let mut desk = Desk::sit_down(with_probe());
-    desk.wait_for("log: INFO attach nRF52840_xxAA");
+    // What the board has printed in the meantime may push it out of the window.
+    desk.output.wait_for("log: INFO attach nRF52840_xxAA");
     desk.leave();
 }
 
@@ -491,7 +740,7 @@ fn a_board_that_has_been_flashed_can_be_talked_to_at_once() {
     let drive = folder.path().join("drive");
     fs::create_dir(&drive).unwrap();
     fs::write(drive.join("INFO_UF2.TXT"), "Board-ID: RPI-RP2\r\n").unwrap();
-    let board = Pty::board();
+    let board = Puppet::new();
     let flash = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
         command.arg("flash").arg("--firmware").arg(&elf);
@@ -513,10 +762,11 @@ fn a_board_that_has_been_flashed_can_be_talked_to_at_once() {
     let mut desk = Desk::sit_down(flash());
     desk.wait_for("open the monitor? [Y/n]");
     desk.press("\r");
-    desk.wait_for("connected");
+    // What the board has printed in the meantime may push it out of the window.
+    desk.output.wait_for("connected");
     desk.leave();
     let mut desk = Desk::sit_down(flash());
     desk.wait_for("open the monitor? [Y/n]");
     desk.press("n\r");
-    desk.wait_for_end();
+    wait_for_end(&mut desk.child);
 }

@@ -30,6 +30,8 @@ struct Wires {
     ticks: u32,
     is_unplugged: bool,
     has_new_reader: bool,
+    has_boot_loader: bool,
+    boot_loader_starts: u32,
     /// When the watchdog was fed last, and the longest time it went hungry.
     fed: u32,
     hunger: u32,
@@ -72,6 +74,14 @@ impl Board for FakeBoard {
 
     fn failure(&self) -> Option<Failure> {
         self.failure.clone()
+    }
+
+    fn has_boot_loader(&self) -> bool {
+        self.wires.borrow().has_boot_loader
+    }
+
+    fn start_boot_loader(&mut self) {
+        self.wires.borrow_mut().boot_loader_starts += 1;
     }
 
     fn has_new_reader(&mut self) -> bool {
@@ -248,6 +258,29 @@ fn a_script_gets_exactly_the_passage_it_asked_for() {
         desk.type_line("/resume");
         desk.poll(60);
         assert_eq!(passage(&desk.printed()), on_the_pc(9, "abc", 50));
+    });
+}
+
+#[test]
+fn the_boot_loader_starts_when_it_is_asked_for_and_there_is_one() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        let starts = |desk: &Desk| desk.board.wires.borrow().boot_loader_starts;
+        desk.type_line("/bootloader");
+        let answer = "# this board has no boot loader that a program can start\n";
+        assert!(desk.printed().contains(answer));
+        assert_eq!(starts(desk), 0);
+
+        desk.board.wires.borrow_mut().has_boot_loader = true;
+        desk.type_line("/bootloader now");
+        assert_eq!(starts(desk), 0);
+        assert!(
+            desk.printed()
+                .contains("# /bootloader takes no value, not 'now'\n")
+        );
+        desk.type_line("/bootloader");
+        assert_eq!(starts(desk), 1);
+        // What it says comes first, since nothing comes after it.
+        assert!(desk.printed().contains("# the boot loader starts\n"));
     });
 }
 
@@ -473,7 +506,7 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..300),
         proptest::collection::vec(b' '..b'~', 0..300),
-        "/(temp|topk|topp|seed|len|rate|pause|resume|reset|stats|model|help) ?[0-9.x-]{0,6}\n"
+        "/(temp|topk|topp|seed|len|rate|pause|resume|reset|stats|model|bootloader|help) ?[0-9.x-]{0,6}\n"
             .prop_map(String::into_bytes),
         "\\PC{0,80}\n".prop_map(String::into_bytes),
     ];

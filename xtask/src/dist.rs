@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use comfy_table::{Table, presets};
+use firmware::board::identity;
 use host::device::board::Flasher;
 use host::device::build::check_fit;
 use host::device::flash::{Load, Package, uf2};
@@ -28,6 +29,12 @@ const MODEL: &str = "shakespeare-64k";
 
 /// Where the files go.
 const FOLDER: &str = "dist";
+
+/// What a maker must do before files with the identity for tests go to others; see
+/// [`firmware::board::identity::USB_VENDOR`], which is where it is set.
+const IDENTITY_FOR_TESTS: &str = "boards that are USB devices of their own have an identity that is for \
+     private tests: before you hand these files or such boards on, get one of your own, which pid.codes \
+     gives to open projects for nothing, and build with INKLING_USB_VENDOR and INKLING_USB_PRODUCT set to it";
 
 /// The file with the checksums, in the format of `sha256sum`.
 const CHECKSUMS: &str = "SHA256SUMS";
@@ -77,6 +84,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     write(&releases)?;
     println!("{}", table(&releases));
+    if identity::IS_FOR_TESTS {
+        println!("note: {IDENTITY_FOR_TESTS}");
+    }
     Ok(())
 }
 
@@ -307,8 +317,21 @@ fn manifest(releases: &[Release]) -> anyhow::Result<Value> {
     });
     Ok(json!({
         "version": env!("CARGO_PKG_VERSION"),
+        "usb": usb(),
         "boards": boards.collect::<anyhow::Result<Vec<_>>>()?,
     }))
+}
+
+/// The USB identity that the files have.
+fn usb() -> Value {
+    let mut usb = json!({
+        "vendor": format!("{:04x}", identity::USB_VENDOR),
+        "product": format!("{:04x}", identity::USB_PRODUCT),
+    });
+    if identity::IS_FOR_TESTS {
+        usb["note"] = IDENTITY_FOR_TESTS.into();
+    }
+    usb
 }
 
 fn table(releases: &[Release]) -> Table {
@@ -354,6 +377,20 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert_eq!(error, "none of the models in weights/ fits microbit");
+    }
+
+    #[test]
+    fn makers_are_told_that_the_usb_identity_is_for_tests() {
+        let usb = usb();
+        assert_eq!(usb["vendor"], format!("{:04x}", identity::USB_VENDOR));
+        let note = usb.get("note").and_then(Value::as_str);
+        assert_eq!(note.is_some(), identity::IS_FOR_TESTS);
+        if let Some(note) = note {
+            assert!(
+                note.contains("pid.codes") && note.contains("INKLING_USB_VENDOR"),
+                "{note}"
+            );
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! told by remain.
 //!
 //! Besides the trait a board has three functions: `start` brings it up; `last_words` gives a port for
-//! the last message of a panic and `clock` the time for logs, both with nothing else to rely on.
+//! the last message of a panic and `clock` the time for logs, both with nothing else to rely on. Chips
+//! with a boot loader on USB have `restart_into_boot_loader` too.
 
 use embedded_hal::digital::OutputPin;
 use embedded_io::{Read, ReadReady, Write};
@@ -64,6 +65,15 @@ pub trait Board {
     fn copy_to_ram(_image: &[u8]) -> Option<&'static [u8]> {
         None
     }
+
+    /// Whether [`Board::start_boot_loader`] does anything.
+    fn has_boot_loader(&self) -> bool {
+        false
+    }
+
+    /// Restarts the board into the boot loader of its chip, which takes a new program over USB. Where
+    /// there is one, this does not return.
+    fn start_boot_loader(&mut self) {}
 
     /// Whether a reader has opened the serial port since the last call. A port that cannot tell
     /// answers no.

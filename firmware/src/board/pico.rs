@@ -12,6 +12,7 @@ use embassy_futures::poll_once;
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::interrupt::{self, InterruptExt, Priority};
 use embassy_rp::peripherals::{PIN_0, PIN_1, UART0, USB};
+use embassy_rp::rom_data::{reset_to_usb_boot, rom_version_number};
 use embassy_rp::uart::{self, BufferedInterruptHandler, BufferedUart, Uart};
 use embassy_rp::usb::Driver;
 use embassy_rp::watchdog::{ResetReason, Watchdog};
@@ -35,6 +36,9 @@ const ONCE: &str = "a board is started once";
 
 /// Ten times the longest work between two feedings, which is to say the help over the UART.
 const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long the PC may take to fetch what was said before the boot loader starts.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Room for a model. The flash is a serial one behind a cache of 16 KiB, and every character takes nearly
 /// all of the weights: read in place, they would come over four wires each time.
@@ -116,6 +120,17 @@ impl Pico {
     pub(super) fn clock() -> u32 {
         Instant::now().as_ticks() as u32
     }
+
+    /// Restarts into the boot loader in the ROM; does nothing in emulators, which have no ROM.
+    pub(super) fn restart_into_boot_loader() {
+        if rom_version_number() == 0 {
+            return;
+        }
+        // Nobody feeds it there, and it would end the boot loader too.
+        pac::WATCHDOG.ctrl().modify(|w| w.set_enable(false));
+        // No light, since on some boards other things hang on its pin, and everything that it can.
+        reset_to_usb_boot(0, 0);
+    }
 }
 
 fn open_uart(
@@ -177,6 +192,17 @@ impl Board for Pico {
 
     fn failure(&self) -> Option<Failure> {
         panic::failure(self.was_reset_by_watchdog)
+    }
+
+    fn has_boot_loader(&self) -> bool {
+        rom_version_number() != 0
+    }
+
+    fn start_boot_loader(&mut self) {
+        let start = Instant::now();
+        // The PC fetches the last words meanwhile.
+        while start.elapsed() < LAST_WORDS {}
+        Pico::restart_into_boot_loader();
     }
 
     fn has_new_reader(&mut self) -> bool {

@@ -58,6 +58,8 @@ pub(super) async fn serve<D: Driver<'static>>(driver: D, number: u64) {
         &mut [],
         singleton!(: [u8; 64] = [0; 64]).expect(ONE),
     );
+    #[cfg(feature = "rp")]
+    builder.handler(singleton!(: touch::Touch = touch::Touch::new()).expect(ONE));
     let state = singleton!(: State<'static> = State::new()).expect(ONE);
     let serial = CdcAcmClass::new(&mut builder, state, PACKET_BYTES as u16);
     let (sender, receiver, control) = serial.split_with_control();
@@ -109,6 +111,59 @@ async fn watch(control: ControlChanged<'static>) {
             OPENED.signal(());
         }
         was_open = is_open;
+    }
+}
+
+/// What programs on the PC do to a port whose board is to take a new program: they open it at 1200 baud,
+/// which nobody does otherwise, and close it.
+#[cfg(feature = "rp")]
+mod touch {
+    use embassy_usb::Handler;
+    use embassy_usb::control::{OutResponse, Request, RequestType};
+
+    use super::Selected;
+
+    const BAUD: u32 = 1200;
+
+    // Requests of the communication device class.
+    const SET_LINE_CODING: u8 = 0x20;
+    const SET_CONTROL_LINE_STATE: u8 = 0x22;
+
+    /// The bit of the control lines by which the PC says that it is there.
+    const IS_OPEN: u16 = 1;
+
+    /// Looks on while the port is set up, before the port itself is asked.
+    pub(super) struct Touch {
+        is_announced: bool,
+    }
+
+    impl Touch {
+        pub(super) const fn new() -> Self {
+            Touch {
+                is_announced: false,
+            }
+        }
+    }
+
+    impl Handler for Touch {
+        fn reset(&mut self) {
+            self.is_announced = false;
+        }
+
+        fn control_out(&mut self, request: Request, data: &[u8]) -> Option<OutResponse> {
+            match request.request {
+                _ if request.request_type != RequestType::Class => {}
+                SET_LINE_CODING => {
+                    self.is_announced = data.first_chunk() == Some(&BAUD.to_le_bytes());
+                }
+                SET_CONTROL_LINE_STATE if self.is_announced && request.value & IS_OPEN == 0 => {
+                    Selected::restart_into_boot_loader();
+                }
+                _ => {}
+            }
+            // The port answers.
+            None
+        }
     }
 }
 

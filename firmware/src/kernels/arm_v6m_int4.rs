@@ -67,7 +67,7 @@ macro_rules! block {
     };
 }
 
-/// The code of a block, in bytes: where to enter a group is computed.
+/// The code of a block, in bytes: where to enter a group is computed. The assembler checks it.
 const BLOCK_CODE: usize = 158;
 
 /// The next group's start for all four sums.
@@ -134,6 +134,10 @@ fn dot_int4(
                 ".p2align 2",
                 "20:",
                 block!("0", "4", "8", "12"),
+                "21:",
+                ".if (21b - 20b) != {block_code}",
+                ".error \"BLOCK_CODE is not the length of a block\"",
+                ".endif",
                 block!("16", "20", "24", "28"),
                 block!("32", "36", "40", "44"),
                 block!("48", "52", "56", "60"),
@@ -166,6 +170,7 @@ fn dot_int4(
                 out("r11") _,
                 out("r12") _,
                 out("lr") _,
+                block_code = const BLOCK_CODE,
             );
         }
     }

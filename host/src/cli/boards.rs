@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use comfy_table::{Table, presets};
 
-use crate::device::board::Flasher;
+use crate::device::board::{Alias, Flasher};
 use crate::device::{BOARDS, Board};
 use crate::output;
 
@@ -42,7 +42,13 @@ pub fn run(args: &Args) -> Result<()> {
     for board in BOARDS {
         table.add_row(row(board));
     }
-    writeln!(out, "{table}")?;
+    writeln!(out, "{table}\n\nOther names:")?;
+    for board in BOARDS {
+        for Alias { name, note } in board.aliases {
+            let note = note.map_or_else(String::new, |note| format!(": {note}"));
+            writeln!(out, " {name} is {}{note}", board.name)?;
+        }
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use firmware::sampler::{Settings, Thousandths};
 use super::model::find_image;
 use super::terminal::Known;
 use super::{interrupt, terminal};
-use crate::device::{DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
+use crate::corpus::prompt;
+use crate::device::{Board, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use crate::image::AlignedImage;
 use crate::paths;
 use crate::{note, output};
@@ -104,13 +105,19 @@ pub fn run(args: &Args) -> Result<()> {
     let (firmware, known) = match &args.elf {
         Some(path) => (Firmware::open(path)?, None),
         None => {
-            let (firmware, known) = build(args)?;
-            (firmware, Some(known))
+            let board = find(&args.board)?;
+            let model = match &args.model {
+                Some(model) => find_image(model).unwrap_or_else(|| model.clone()),
+                None => paths::weights_dir().join("shakespeare-64k.img"),
+            };
+            let image = AlignedImage::open(&model)?;
+            let known = known(&image).with_context(|| format!("cannot use {}", model.display()))?;
+            if let Some(request) = &mut request {
+                read_prompt(request, &known)?;
+            }
+            (build(board, &model, &image)?, Some(known))
         }
     };
-    if let (Some(request), Some(known)) = (&mut request, &known) {
-        read_prompt(request, known)?;
-    }
     let options = Options {
         log: args.log,
         usb: args.usb,
@@ -156,22 +163,14 @@ fn unless_interrupted(result: Result<()>) -> Result<()> {
     }
 }
 
-/// A firmware, and the characters that its model knows.
-fn build(args: &Args) -> Result<(Firmware, Known)> {
-    let board = find(&args.board)?;
-    let model = match &args.model {
-        Some(model) => find_image(model).unwrap_or_else(|| model.clone()),
-        None => paths::weights_dir().join("shakespeare-64k.img"),
-    };
-    let image = AlignedImage::open(&model)?;
-    let known = known(&image).with_context(|| format!("cannot use {}", model.display()))?;
+fn build(board: &'static Board, model: &Path, image: &AlignedImage) -> Result<Firmware> {
     note!(
         "building the firmware for {} around {} ({} bytes)",
         board.name,
         model.display(),
         image.bytes().len()
     );
-    let firmware = Firmware::build(board, &model, Program::Console)?;
+    let firmware = Firmware::build(board, model, Program::Console)?;
     note!(
         "booting {} ({}): {} bytes of flash, {} of RAM without the stack",
         board.name,
@@ -179,7 +178,7 @@ fn build(args: &Args) -> Result<(Firmware, Known)> {
         firmware.footprint.flash_bytes,
         firmware.footprint.static_ram_bytes
     );
-    Ok((firmware, known))
+    Ok(firmware)
 }
 
 /// The characters that a model knows.
@@ -189,8 +188,8 @@ fn known(image: &AlignedImage) -> Result<Known, ImageError> {
 
 /// Reads the prompt as the text was that the model learned.
 fn read_prompt(request: &mut Request, known: &Known) -> Result<()> {
-    let prompt = terminal::read_prompt(&request.prompt, |c| known.contains(&c));
-    if let Some(note) = terminal::prompt_note(&prompt.dropped) {
+    let prompt = prompt::read(&request.prompt, |c| known.contains(&c));
+    if let Some(note) = prompt.note() {
         note!("{note}");
     }
     request.prompt = prompt.text;
@@ -207,7 +206,7 @@ fn print_passage(emulator: &mut Emulator, request: &Request) -> Result<()> {
             false => ControlFlow::Continue(()),
         }
     })?;
-    if let Some(note) = skipped.as_deref().and_then(terminal::prompt_note) {
+    if let Some(note) = skipped.as_deref().and_then(prompt::note) {
         note!("{note}");
     }
     if out.is_terminal() {

@@ -9,9 +9,10 @@ use indicatif::ProgressBar;
 
 use super::model::image_path;
 use super::{interrupt, monitor, terminal};
-use crate::device::board::Flasher;
-use crate::device::find;
+use crate::device::board::{Flasher, note_on};
 use crate::device::flash::{self, Order, Package, Target, Written, drive, udev};
+use crate::device::line::{self, port};
+use crate::device::{Board, find};
 use crate::image::AlignedImage;
 use crate::note;
 use crate::output;
@@ -22,7 +23,8 @@ use crate::paths;
 #[command(after_help = "\
 Without --firmware, the firmware is built around the model. With --weights-only just the model is
 written to the flash that the board sets aside for one; that needs no compiler. What is written is
-put together and checked before the board is touched.")]
+put together and checked before the board is touched. A Pico that runs Inkling needs no button: it is
+asked over USB to restart into its boot loader.")]
 pub struct Args {
     /// The board; `host boards` lists them [default: the one that the firmware is for]
     #[arg(long, required_unless_present_any = ["firmware", "udev"])]
@@ -41,6 +43,10 @@ pub struct Args {
     /// The folder where the board's drive is mounted [default: found by itself]
     #[arg(long, value_name = "DIR")]
     drive: Option<PathBuf>,
+    /// Flash by this debug probe, whatever the board is usually flashed by: its serial number, or
+    /// VENDOR:PRODUCT:SERIAL as `probe-rs list` shows it
+    #[arg(long, value_name = "SERIAL", conflicts_with = "drive")]
+    probe: Option<String>,
     /// The board's serial port [default: found by itself]
     #[arg(long)]
     port: Option<String>,
@@ -72,7 +78,13 @@ pub fn run(args: &Args) -> Result<()> {
     }
     interrupt::watch();
     let board = match (&args.board, &args.firmware) {
-        (Some(name), _) => find(name)?,
+        (Some(name), _) => {
+            let board = find(name)?;
+            if let Some(note) = note_on(name) {
+                note!("{name} is flashed as {}: {note}", board.name);
+            }
+            board
+        }
         (None, Some(firmware)) => flash::board_of(firmware)?,
         (None, None) => bail!("name the board with --board"),
     };
@@ -82,6 +94,7 @@ pub fn run(args: &Args) -> Result<()> {
         firmware: args.firmware.clone(),
         model,
         weights_only: args.weights_only,
+        by_probe: args.probe.is_some(),
         stand_in: paths::weights_dir().join("shakespeare-64k.img"),
     };
     announce(&order)?;
@@ -102,6 +115,7 @@ pub fn linked(firmware: PathBuf) -> Result<()> {
         firmware: Some(firmware),
         weights_only: false,
         drive: None,
+        probe: None,
         port: None,
         wait: 120,
         yes: true,
@@ -145,17 +159,19 @@ fn confirm_foreign(package: &Package, order: &Order) -> Result<()> {
 
 fn write(package: &Package, args: &Args) -> Result<()> {
     let board = package.board;
-    let target = Target {
-        drive: args.drive.as_deref(),
-        port: args.port.as_deref(),
-        patience: Duration::from_secs(args.wait),
-    };
     let by_drive = matches!(
         board.flasher,
         Some(Flasher::Uf2 { .. } | Flasher::Daplink { .. })
-    );
+    ) && args.probe.is_none();
+    let target = Target {
+        drive: args.drive.as_deref(),
+        is_coming: by_drive && ask_running(board, args),
+        probe: args.probe.as_deref(),
+        port: args.port.as_deref(),
+        patience: Duration::from_secs(args.wait),
+    };
     let spinner = ProgressBar::new_spinner();
-    if by_drive && args.drive.is_none() {
+    if by_drive && (args.drive.is_none() || target.is_coming) {
         let hint = drive::hint(board);
         let message = format!("waiting for the drive of {}: {hint}", board.name);
         if spinner.is_hidden() {
@@ -170,7 +186,8 @@ fn write(package: &Package, args: &Args) -> Result<()> {
     match written? {
         Written::ByTool => note!("{bytes} bytes written; {} starts", board.name),
         Written::Copied { drive, confirmed } => {
-            let (drive, name) = (drive.display(), board.name);
+            let drive = output::one_line(&drive.display().to_string());
+            let name = board.name;
             if confirmed {
                 note!("{bytes} bytes copied to {drive}; {name} starts");
             } else {
@@ -182,6 +199,47 @@ fn write(package: &Package, args: &Args) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Asks a board that runs Inkling to show its drive, so that nobody needs to press a button; whether one
+/// was asked. Whatever goes wrong, the button remains.
+fn ask_running(board: &Board, args: &Args) -> bool {
+    if !drive::comes_on_demand(board) || drive::is_there(board, args.drive.as_deref()) {
+        return false;
+    }
+    let ports = port::all().unwrap_or_default();
+    let running = port::running(board, &ports);
+    let named = args.port.as_deref();
+    let own = running
+        .iter()
+        .find(|port| named.is_none_or(|name| port.name == name));
+    let asked = match (own, named) {
+        (Some(_), None) if running.len() > 1 => {
+            note!(
+                "several boards run as {}: name the port of one with --port, or press the button",
+                board.name
+            );
+            return false;
+        }
+        (Some(port), _) => port::touch(&port.name).map(|()| port.name.as_str()),
+        (None, Some(name)) if ports.iter().any(|port| port.name == name && port.is_own()) => {
+            note!("{name} is the port of another board than {}", board.name);
+            return false;
+        }
+        (None, Some(name)) => port::type_boot_loader(name).map(|()| name),
+        (None, None) => return false,
+    };
+    match &asked {
+        Ok(port) => note!(
+            "{port} is asked to restart {} into its boot loader",
+            board.name
+        ),
+        Err(error) => note!(
+            "{} cannot be asked to restart into its boot loader: {error}",
+            board.name
+        ),
+    }
+    asked.is_ok()
 }
 
 /// Whether to open the monitor; asks on a terminal.
@@ -213,6 +271,12 @@ fn install_rule(dir: &Path) -> Result<()> {
             note!(
                 "to use it now: sudo udevadm control --reload && sudo udevadm trigger, and plug the board in again"
             );
+            if line::is_remote() {
+                note!(
+                    "it helps whoever sits at this machine; over SSH, join the group of the board's port, \
+                     such as dialout: `sudo usermod -aG dialout $USER`"
+                );
+            }
             Ok(())
         }
         Err(reason) => {

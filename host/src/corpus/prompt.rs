@@ -58,21 +58,26 @@ impl Prompt {
     /// What the user should know of what was dropped, if anything was.
     #[must_use]
     pub fn note(&self) -> Option<String> {
-        let mut unknown: Vec<char> = Vec::new();
-        for c in self.dropped.chars() {
-            if !unknown.contains(&c) {
-                unknown.push(c);
-            }
-        }
-        let shown: String = unknown.iter().take(MOST_SHOWN).collect();
-        let more = match unknown.len().saturating_sub(MOST_SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        (!unknown.is_empty()).then(|| {
-            format!("left out of the prompt what the model does not know: {shown:?}{more}")
-        })
+        note(&self.dropped)
     }
+}
+
+/// What the user should know of characters that were dropped from a prompt, if any were.
+#[must_use]
+pub fn note(dropped: &str) -> Option<String> {
+    let mut unknown: Vec<char> = Vec::new();
+    for c in dropped.chars() {
+        if !unknown.contains(&c) {
+            unknown.push(c);
+        }
+    }
+    let shown: String = unknown.iter().take(MOST_SHOWN).collect();
+    let more = match unknown.len().saturating_sub(MOST_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!unknown.is_empty())
+        .then(|| format!("left out of the prompt what the model does not know: {shown:?}{more}"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The boards that the firmware runs on: what they have and how they are reached.
 //!
-//! A board's name is also the cargo feature of `firmware` that builds for it.
+//! A board's name is also the cargo feature of `firmware` that builds for it. Boards that take the same
+//! program are other names of one.
 
 use serde::Serialize;
 
@@ -16,6 +17,8 @@ pub const DEFAULT_BOARD: &str = "mps2-an386";
 pub struct Board {
     /// Its name, also that of the firmware's cargo feature.
     pub name: &'static str,
+    /// What else people call it, and boards that take the same program.
+    pub aliases: &'static [Alias],
     /// What it is, for people.
     pub description: &'static str,
     /// Its processor core.
@@ -53,6 +56,31 @@ impl Board {
         }
     }
 }
+
+/// Another name for a board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Alias {
+    /// The name.
+    pub name: &'static str,
+    /// What is different on the board that has it.
+    pub note: Option<&'static str>,
+}
+
+const fn alias(name: &'static str) -> Alias {
+    Alias { name, note: None }
+}
+
+const fn noted(name: &'static str, note: &'static str) -> Alias {
+    Alias {
+        name,
+        note: Some(note),
+    }
+}
+
+/// What works on boards whose light is not where the program looks for it.
+const LED_ON_RADIO: &str = "its LED hangs on the radio chip and stays dark; everything else works";
+const LED_IS_BUTTON: &str =
+    "its LED stays dark, for the program's light is where it has a button; everything else works";
 
 /// A part of a board's flash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -178,6 +206,11 @@ const RP2040JS: Machine = Machine {
 pub const BOARDS: &[Board] = &[
     Board {
         name: "pico",
+        aliases: &[
+            noted("pico-w", LED_ON_RADIO),
+            alias("pico-h"),
+            alias("rp2040"),
+        ],
         description: "Raspberry Pi Pico (RP2040)",
         core: "Cortex-M0+",
         target: "thumbv6m-none-eabi",
@@ -198,6 +231,7 @@ pub const BOARDS: &[Board] = &[
     },
     Board {
         name: "pico2",
+        aliases: &[noted("pico2-w", LED_ON_RADIO), alias("rp2350")],
         description: "Raspberry Pi Pico 2 (RP2350)",
         core: "Cortex-M33",
         target: "thumbv8m.main-none-eabihf",
@@ -218,6 +252,7 @@ pub const BOARDS: &[Board] = &[
     },
     Board {
         name: "microbit-v2",
+        aliases: &[],
         description: "BBC micro:bit v2 (nRF52833)",
         core: "Cortex-M4F",
         target: "thumbv7em-none-eabihf",
@@ -235,6 +270,7 @@ pub const BOARDS: &[Board] = &[
     },
     Board {
         name: "microbit",
+        aliases: &[alias("microbit-v1")],
         description: "BBC micro:bit v1 (nRF51822)",
         core: "Cortex-M0",
         target: "thumbv6m-none-eabi",
@@ -250,6 +286,7 @@ pub const BOARDS: &[Board] = &[
     },
     Board {
         name: "nrf52840-dk",
+        aliases: &[alias("pca10056")],
         description: "Nordic nRF52840-DK",
         core: "Cortex-M4F",
         target: "thumbv7em-none-eabihf",
@@ -266,6 +303,11 @@ pub const BOARDS: &[Board] = &[
     },
     Board {
         name: "blackpill",
+        aliases: &[
+            noted("nucleo-f411re", LED_IS_BUTTON),
+            noted("nucleo", LED_IS_BUTTON),
+            alias("stm32f411"),
+        ],
         description: "WeAct Black Pill or Nucleo (STM32F411CE, RE)",
         core: "Cortex-M4F",
         target: "thumbv7em-none-eabihf",
@@ -282,6 +324,13 @@ pub const BOARDS: &[Board] = &[
     },
     Board {
         name: "esp32c3",
+        aliases: &[
+            alias("esp32c3-supermini"),
+            noted(
+                "esp32c3-devkitm-1",
+                "its LED is one of many colours and stays dark; everything else works",
+            ),
+        ],
         description: "Espressif ESP32-C3",
         core: "RISC-V RV32IMC",
         target: "riscv32imc-unknown-none-elf",
@@ -299,6 +348,7 @@ pub const BOARDS: &[Board] = &[
     },
     Board {
         name: "netduinoplus2",
+        aliases: &[],
         description: "Netduino Plus 2 (STM32F405)",
         core: "Cortex-M4F",
         target: "thumbv7em-none-eabihf",
@@ -310,6 +360,7 @@ pub const BOARDS: &[Board] = &[
     },
     Board {
         name: "riscv-virt",
+        aliases: &[],
         description: "QEMU's RISC-V machine",
         core: "RISC-V RV32IMC",
         target: "riscv32imc-unknown-none-elf",
@@ -362,6 +413,7 @@ const fn mps2(
 ) -> Board {
     Board {
         name,
+        aliases: &[],
         description,
         core,
         target,
@@ -382,15 +434,35 @@ const fn qemu(program: &'static str, machine: &'static str, ticks_per_second: u6
     }
 }
 
-/// The board of that name.
+/// The board of that name, or of that other name: capitals and what stands between words do not count.
 ///
 /// # Errors
 /// When there is none; the message lists those there are.
 pub fn find(name: &str) -> Result<&'static Board, DeviceError> {
     BOARDS
         .iter()
-        .find(|board| board.name == name)
+        .find(|board| is_same(board.name, name) || alias_of(board, name).is_some())
         .ok_or_else(|| DeviceError::UnknownBoard { name: name.into() })
+}
+
+/// What is different on the board that has this name, if it is another name of a board's.
+#[must_use]
+pub fn note_on(name: &str) -> Option<&'static str> {
+    BOARDS.iter().find_map(|board| alias_of(board, name))?.note
+}
+
+fn alias_of(board: &Board, name: &str) -> Option<&'static Alias> {
+    board.aliases.iter().find(|alias| is_same(alias.name, name))
+}
+
+fn is_same(name: &str, typed: &str) -> bool {
+    let plain = |name: &str| -> String {
+        name.chars()
+            .filter(|c| !matches!(c, '-' | '_' | ' ' | ':'))
+            .map(|c| c.to_ascii_lowercase())
+            .collect()
+    };
+    plain(name) == plain(typed)
 }
 
 #[cfg(test)]
@@ -467,6 +539,31 @@ mod tests {
                 .sum();
             assert_eq!(program, board.program_area_bytes(), "{}", board.name);
             assert_eq!(find("RAM").unwrap().2, board.ram_bytes, "{}", board.name);
+        }
+    }
+
+    #[test]
+    fn a_board_is_found_by_any_of_its_names() {
+        let found = |name| find(name).unwrap().name;
+        assert_eq!(found("microbit-v1"), "microbit");
+        assert_eq!(found("pico-w"), "pico");
+        assert_eq!(found("Pico_2W"), "pico2");
+        assert_eq!(found("nucleo"), "blackpill");
+        assert_eq!(found("NUCLEO-F411RE"), "blackpill");
+        assert_eq!(found("micro:bit v2"), "microbit-v2");
+        assert_eq!(found("ESP32-C3"), "esp32c3");
+        assert!(find("").is_err());
+        assert!(note_on("picow").unwrap().contains("LED"));
+        assert_eq!(note_on("pico"), None);
+        // No name is that of two boards.
+        for board in BOARDS {
+            for alias in board.aliases {
+                let others = BOARDS.iter().flat_map(|other| {
+                    let names = other.aliases.iter().map(|alias| alias.name);
+                    names.chain([other.name])
+                });
+                assert_eq!(others.filter(|name| is_same(name, alias.name)).count(), 1);
+            }
         }
     }
 

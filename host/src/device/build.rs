@@ -9,7 +9,7 @@ use std::process::Stdio;
 use super::board::Board;
 use super::elf::{self, Footprint};
 use super::error::DeviceError;
-use super::files::{self, FIRMWARE_BYTES};
+use super::files::{self, LINKED_BYTES};
 use crate::toolchain::cargo;
 use crate::{note, paths};
 
@@ -114,7 +114,7 @@ impl Firmware {
             path: path.into(),
             reason,
         };
-        let elf = files::read(path, FIRMWARE_BYTES).map_err(|reason| error(reason.to_string()))?;
+        let elf = files::read(path, LINKED_BYTES).map_err(|reason| error(reason.to_string()))?;
         let footprint = Footprint::read(&elf).map_err(error)?;
         Ok(Firmware {
             board: super::board::find(&footprint.board)?,

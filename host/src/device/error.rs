@@ -1,14 +1,20 @@
 //! What can go wrong between a PC and a board, each in one sentence with what to do.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use crate::output::one_line;
 
 /// Why a firmware could not be built, booted or talked to.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// The name is not in [`super::board::BOARDS`].
-    #[error("there is no board '{name}'; the boards are {}", known_boards())]
+    #[error(
+        "there is no board '{}'; the boards are {}, and `host boards` lists their other names",
+        one_line(name),
+        known_boards()
+    )]
     UnknownBoard {
         /// What was asked for.
         name: String,
@@ -20,7 +26,7 @@ pub enum DeviceError {
         board: &'static str,
     },
     /// The model file cannot be read.
-    #[error("cannot read the model {}: {reason}", path.display())]
+    #[error("cannot read the model {}: {reason}", shown(path))]
     ReadModel {
         /// The file.
         path: PathBuf,
@@ -31,7 +37,7 @@ pub enum DeviceError {
     #[error(
         "the model {} ({image} bytes) and the program (about {program} bytes) do not fit the \
          {flash} bytes of flash that {board} has for them: export a smaller model or choose a larger board",
-        path.display(),
+        shown(path)
     )]
     TooLarge {
         /// The model file.
@@ -63,7 +69,7 @@ pub enum DeviceError {
         target: &'static str,
     },
     /// The linked firmware cannot be read.
-    #[error("cannot read the firmware {}: {reason}", path.display())]
+    #[error("cannot read the firmware {}: {reason}", shown(path))]
     Elf {
         /// The file.
         path: PathBuf,
@@ -74,7 +80,7 @@ pub enum DeviceError {
     #[error("cannot replace the model of the linked firmware: {0}")]
     Room(String),
     /// The budget file cannot be used.
-    #[error("cannot use the budgets {}: {reason}", path.display())]
+    #[error("cannot use the budgets {}: {reason}", shown(path))]
     Budgets {
         /// The file.
         path: PathBuf,
@@ -133,6 +139,11 @@ impl From<io::Error> for DeviceError {
     fn from(reason: io::Error) -> Self {
         DeviceError::Io { reason }
     }
+}
+
+/// A path as it stands in a sentence.
+pub(super) fn shown(path: &Path) -> String {
+    one_line(&path.display().to_string())
 }
 
 fn known_boards() -> String {

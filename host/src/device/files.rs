@@ -5,8 +5,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Longer than any firmware, even one linked with all that debuggers want.
-pub const FIRMWARE_BYTES: u64 = 256 << 20;
+/// Longer than any linked firmware, even one with all that debuggers want.
+pub const LINKED_BYTES: u64 = 256 << 20;
+
+/// Longer than any file for a flash, even one that takes a line for each byte.
+pub const LOADABLE_BYTES: u64 = 64 << 20;
 
 /// Reads a whole file, whatever kind it is of.
 ///
@@ -103,8 +106,9 @@ fn open(path: &Path, access: Access) -> io::Result<File> {
     }
 }
 
+// Elsewhere pipes are not made like this.
 #[cfg(test)]
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;

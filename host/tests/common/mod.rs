@@ -1,4 +1,4 @@
-//! What the tests of `flash` and `monitor` share: made-up models and linked firmwares.
+//! What the tests share: made-up models, linked firmwares, terminals and boards.
 
 #![allow(clippy::unwrap_used, dead_code)]
 
@@ -6,6 +6,10 @@ use firmware::kernels::Bits;
 use host::quantize::{Widths, quantize};
 use host::synthetic::float_model;
 
+#[cfg(unix)]
+pub mod board;
+#[cfg(unix)]
+pub mod pty;
 pub mod terminal;
 pub mod wait;
 

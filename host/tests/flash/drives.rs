@@ -130,7 +130,7 @@ fn a_drive_that_comes_back_elsewhere_with_a_complaint_is_a_failure() {
     }
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn nothing_on_a_drive_is_followed_or_waited_for() {
     use std::os::unix::fs::symlink;
@@ -288,4 +288,40 @@ fn a_model_too_large_to_link_goes_beside_the_program() {
         .find(|(address, _)| *address == region)
         .unwrap();
     assert_eq!(at_region, large);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pico_that_runs_is_asked_for_its_drive_and_waited_for() {
+    use std::io::Read;
+
+    let desk = Desk::new();
+    let firmware = desk.file("firmware.elf", &elf(PICO, "pico", &image(16)));
+    let (mut board, port) = pty();
+    let drive = desk.path("pico");
+    let comes = thread::spawn({
+        let drive = drive.clone();
+        move || {
+            let mut typed = String::new();
+            while !typed.ends_with('\n') {
+                let mut bytes = [0; 64];
+                let count = board.read(&mut bytes).unwrap_or_default();
+                typed += std::str::from_utf8(&bytes[..count]).unwrap();
+                thread::sleep(Duration::from_millis(20));
+            }
+            fs::create_dir(&drive).unwrap();
+            fs::write(drive.join("INFO_UF2.TXT"), "Board-ID: RPI-RP2\r\n").unwrap();
+            typed
+        }
+    });
+    flash(&["--firmware", &firmware, "--port", &port, "--wait", "30"])
+        .args(["--drive", drive.to_str().unwrap()])
+        .timeout(Duration::from_secs(60))
+        .assert()
+        .success()
+        .stderr(predicate::str::contains(
+            "is asked to restart pico into its boot loader\n",
+        ));
+    assert_eq!(comes.join().unwrap(), "\u{15}/bootloader\n");
+    assert!(!desk.copied().is_empty());
 }

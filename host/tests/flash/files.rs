@@ -299,8 +299,64 @@ fn a_board_without_a_place_for_models_gets_one_into_its_program() {
         firmware: Some(firmware.into()),
         model: Some(desk.file("model.img", &image(16)).into()),
         weights_only: false,
+        by_probe: false,
         stand_in: PathBuf::new(),
     };
     let package = prepare(&order).unwrap_or_else(|error| panic!("{error}"));
     assert!(package.load.image().unwrap().starts_with(&image(16)));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_that_is_not_inkling_is_asked_about_on_a_terminal() {
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
+
+    let desk = Desk::new();
+    let drive = desk.pico();
+    let mut foreign = Load::default();
+    foreign.insert(PICO, &[0x5A; 5000]).unwrap();
+    let uf2 = desk.file("foreign.uf2", &uf2::encode(&foreign, RP2040));
+    let answered = |answer: &str| {
+        let (mut terminal, name) = pty();
+        let end = || {
+            let mut options = fs::OpenOptions::new();
+            Stdio::from(options.read(true).write(true).open(&name).unwrap())
+        };
+        let child = Command::new(env!("CARGO_BIN_EXE_host"))
+            .args([
+                "flash",
+                "--firmware",
+                &uf2,
+                "--drive",
+                &drive,
+                "--no-monitor",
+            ])
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn();
+        let mut child = child.unwrap();
+        let mut shown = String::new();
+        let mut bytes = [0; 1024];
+        // Reading fails when the program has ended.
+        while let Ok(count @ 1..) = terminal.read(&mut bytes) {
+            shown += &String::from_utf8_lossy(&bytes[..count]);
+            if shown.ends_with("write it all the same? [y/N] ") {
+                terminal.write_all(answer.as_bytes()).unwrap();
+            }
+        }
+        (child.wait().unwrap().success(), shown)
+    };
+    for no in ["\n", "n\n", "what?\n", "\u{4}"] {
+        let (is_done, shown) = answered(no);
+        assert!(
+            !is_done && shown.contains("error: nothing was written"),
+            "{shown}"
+        );
+        assert!(!desk.path("pico/INKLING.UF2").exists());
+    }
+    let (is_done, shown) = answered("y\n");
+    assert!(is_done, "{shown}");
+    assert_eq!(decoded(&desk.copied()).image(), None);
 }

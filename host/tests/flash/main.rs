@@ -105,3 +105,16 @@ fn sectors(parts: &[(u32, &[u8])]) -> Load {
     }
     load
 }
+
+/// A pseudo-terminal: this end of it, and the name of the other.
+#[cfg(unix)]
+fn pty() -> (fs::File, String) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let own = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    rustix::io::fcntl_setfd(&own, rustix::io::FdFlags::CLOEXEC).unwrap();
+    grantpt(&own).unwrap();
+    unlockpt(&own).unwrap();
+    let name = ptsname(&own, Vec::new()).unwrap().into_string().unwrap();
+    (own.into(), name)
+}

@@ -50,6 +50,41 @@ fn a_debug_probe_gets_a_hex_file() {
     );
 }
 
+#[test]
+fn a_named_probe_flashes_any_board_that_it_can_reach() {
+    let desk = Desk::new();
+    let list =
+        "[0]: J-Link -- 1366:1051:0001 (J-Link)\n[1]: DAPLink -- 0d28:0204:9904AB (CMSIS-DAP)";
+    let bin = tool(&desk, "probe-rs", list, 0);
+    let model = desk.file("model.img", &image(16));
+    let weights = |board, probe: &[&str]| {
+        let mut command = flash(&["--board", board, "--weights-only", "--model", &model]);
+        command.args(probe).env("PATH", &bin).assert()
+    };
+    weights("nrf52840-dk", &[])
+        .code(1)
+        .stderr("error: several debug probes are there: name one with --probe: 1366:1051:0001, 0d28:0204:9904AB\n");
+    weights("nrf52840-dk", &["--probe", "0002"]).code(1).stderr(
+        "error: there is no debug probe 0002; there are 1366:1051:0001, 0d28:0204:9904AB\n",
+    );
+    weights("nrf52840-dk", &["--probe", "0001"]).success();
+    // A probe leaves the rest of the flash alone, which the drive does not.
+    weights("microbit-v2", &["--probe", "9904ab"]).success();
+    weights("esp32c3", &["--probe", "0001"]).code(1).stderr(
+        "error: esp32c3 is flashed over its serial port, not by a debug probe: leave --probe out\n",
+    );
+    let notes: Vec<_> = notes(&desk)
+        .into_iter()
+        .filter(|note| note != "list")
+        .collect();
+    assert!(notes[0].starts_with("download --chip nRF52840_xxAA --probe 1366:1051:0001 "));
+    assert_eq!(
+        notes[1],
+        "reset --chip nRF52840_xxAA --probe 1366:1051:0001"
+    );
+    assert!(notes[2].starts_with("download --chip nRF52833_xxAA --probe 0d28:0204:9904AB "));
+}
+
 /// The options with which espflash is to be called.
 const ON_PORT: &str = "--chip esp32c3 --port /dev/ttyACM7";
 
@@ -151,12 +186,40 @@ fn the_udev_rule_is_written_or_shown() {
     let desk = Desk::new();
     fs::create_dir(desk.path("rules.d")).unwrap();
     let rules = desk.path("rules.d").display().to_string();
-    flash(&[&format!("--udev={rules}")]).assert().success();
+    flash(&[&format!("--udev={rules}")])
+        .env("SSH_CONNECTION", "")
+        .env("SSH_TTY", "")
+        .assert()
+        .success()
+        .stderr(predicate::str::contains("dialout").not());
+    flash(&[&format!("--udev={rules}")])
+        .env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+        .assert()
+        .success()
+        .stderr(predicate::str::contains(
+            "over SSH, join the group of the board's port",
+        ));
     let text = fs::read_to_string(desk.path("rules.d/70-inkling.rules")).unwrap();
     assert!(
-        text.contains("ATTRS{idVendor}==\"2e8a\", TAG+=\"uaccess\"\n"),
+        text.contains("ATTRS{idVendor}==\"2e8a\", TAG+=\"uaccess\""),
         "{text}"
     );
+    // The identity that anybody may use is allowed to one product only, adapters by their products.
+    assert!(!text.contains("\"1209\", TAG"), "{text}");
+    for device in [
+        "1209:0001",
+        "10c4:ea60",
+        "1a86:7523",
+        "1a86:55d4",
+        "0403:6001",
+    ] {
+        let (vendor, product) = device.split_once(':').unwrap();
+        let line = format!(
+            "ATTRS{{idVendor}}==\"{vendor}\", ATTRS{{idProduct}}==\"{product}\", TAG+=\"uaccess\", \
+             ENV{{ID_MM_DEVICE_IGNORE}}=\"1\"\n"
+        );
+        assert!(text.contains(&line), "{line}{text}");
+    }
     let file = desk.file("file", b"");
     flash(&[&format!("--udev={file}/rules.d")])
         .assert()

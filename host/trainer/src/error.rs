@@ -121,7 +121,7 @@ impl From<ReportError> for TrainError {
 fn describe(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "the disk is full (free some space, then resume)".to_owned()
+            "the disk is full, free some space".to_owned()
         }
         _ => error.to_string(),
     }

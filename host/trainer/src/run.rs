@@ -1,5 +1,6 @@
 //! A run from its first (or next) step to its last: reports, samples, measurements, checkpoints.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -55,7 +56,7 @@ pub fn run(
         begin: Instant::now(),
         saved: (trainer.progress.step > 0).then_some(trainer.progress.step),
         last_try: Instant::now(),
-        trouble: None,
+        trouble: BTreeSet::new(),
         stop,
         sum: 0.0,
         count: 0,
@@ -91,8 +92,8 @@ struct Run<'a> {
     saved: Option<u64>,
     /// When a checkpoint was written last, or could not be.
     last_try: Instant,
-    /// What the user was told last of files that could not be written; none since all could.
-    trouble: Option<String>,
+    /// What could not be written the last time.
+    trouble: BTreeSet<&'static str>,
     /// Set when the user has had enough.
     stop: &'a AtomicBool,
     /// Losses and seconds since the last report.
@@ -211,7 +212,7 @@ impl Run<'_> {
         }
         if due(report.validate_every) {
             let written = self.write_report(State::Training, None);
-            self.tolerate(written)?;
+            self.tolerate("report", written)?;
         }
         let wanted = due(report.checkpoint_every) || {
             let seconds = report.checkpoint_seconds;
@@ -219,7 +220,7 @@ impl Run<'_> {
         };
         if !last && wanted {
             let saved = self.save();
-            self.tolerate(saved)?;
+            self.tolerate("checkpoint", saved)?;
         }
         Ok(())
     }
@@ -268,23 +269,21 @@ impl Run<'_> {
 
     /// A file that cannot be written now is no reason to stop learning: it is said once, and tried
     /// again when it is due.
-    fn tolerate(&mut self, written: Result<(), TrainError>) -> Result<(), TrainError> {
-        match written {
-            Ok(()) if self.trouble.take().is_some() => {
-                let text = "files of the run can be written again".to_owned();
-                self.observer.observe(&Event::Note { text });
-                Ok(())
+    fn tolerate(
+        &mut self,
+        what: &'static str,
+        written: Result<(), TrainError>,
+    ) -> Result<(), TrainError> {
+        let text = match written {
+            Ok(()) if self.trouble.remove(what) => format!("the {what} can be written again"),
+            Err(error @ TrainError::Unwritable { .. }) if self.trouble.insert(what) => {
+                format!("{error}; training goes on and tries again")
             }
-            Err(error @ TrainError::Unwritable { .. }) => {
-                let text = format!("{error}; training goes on and tries again");
-                if self.trouble.as_ref() != Some(&text) {
-                    self.observer.observe(&Event::Note { text: text.clone() });
-                }
-                self.trouble = Some(text);
-                Ok(())
-            }
-            written => written,
-        }
+            Ok(()) | Err(TrainError::Unwritable { .. }) => return Ok(()),
+            error => return error,
+        };
+        self.observer.observe(&Event::Note { text });
+        Ok(())
     }
 
     fn save(&mut self) -> Result<(), TrainError> {
@@ -349,7 +348,7 @@ impl Run<'_> {
     fn interrupt(mut self) -> Result<Outcome, TrainError> {
         self.save()?;
         let written = self.write_report(State::Interrupted, None);
-        self.tolerate(written)?;
+        self.tolerate("report", written)?;
         self.end(true, None, None);
         Ok(Outcome::Interrupted)
     }
@@ -360,9 +359,9 @@ impl Run<'_> {
         self.insist(|run| run.write_weights(&weights, loss))?;
         // Now nothing is lost that could not be made again from the weights.
         let saved = self.save();
-        self.tolerate(saved)?;
+        self.tolerate("checkpoint", saved)?;
         let written = self.write_report(State::Finished, loss);
-        self.tolerate(written)?;
+        self.tolerate("report", written)?;
         self.end(false, loss, Some(&weights));
         Ok(Outcome::Finished {
             validation_loss: loss,
@@ -378,7 +377,7 @@ impl Run<'_> {
         for _ in 1..LAST_TRIES {
             match write(self) {
                 error @ Err(TrainError::Unwritable { .. }) if !self.is_stopped() => {
-                    self.tolerate(error)?;
+                    self.tolerate("weights", error)?;
                     thread::sleep(LAST_PAUSE);
                 }
                 result => return result,

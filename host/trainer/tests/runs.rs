@@ -31,6 +31,12 @@ fn small<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&SMALL[..], more].concat()
 }
 
+/// Puts a recipe for `--recipe often.toml` on the desk, with these settings of what is saved when.
+fn saving_often(folder: &Path, settings: &str) {
+    let recipe = format!("inherits = \"quick\"\n[report]\n{settings}\n");
+    fs::write(folder.join("often.toml"), recipe).unwrap();
+}
+
 /// Trains to the end.
 fn finish(folder: &Path, more: &[&str]) {
     let args = small(&[&["--steps", "3"], more].concat());
@@ -477,11 +483,7 @@ fn sigterm_and_sighup_save_what_ctrl_c_saves() {
 fn checkpoints_come_by_time_as_well() {
     let desk = desk();
     let folder = desk.path();
-    fs::write(
-        folder.join("often.toml"),
-        "inherits = \"quick\"\n[report]\ncheckpoint_every = 0\ncheckpoint_seconds = 0.2\n",
-    )
-    .unwrap();
+    saving_often(folder, "checkpoint_every = 0\ncheckpoint_seconds = 0.2");
     let mut run = Endless::start(
         folder,
         &["--text", "a.txt", "--name", "x", "--recipe", "often.toml"],
@@ -500,11 +502,7 @@ fn checkpoints_come_by_time_as_well() {
 fn what_cannot_be_written_ends_no_training_and_is_tried_again() {
     let desk = desk();
     let folder = desk.path();
-    fs::write(
-        folder.join("often.toml"),
-        "inherits = \"quick\"\n[report]\ncheckpoint_every = 5\nvalidate_every = 5\n",
-    )
-    .unwrap();
+    saving_often(folder, "checkpoint_every = 5\nvalidate_every = 5");
     let mut run = Endless::start(
         folder,
         &["--text", "a.txt", "--name", "x", "--recipe", "often.toml"],
@@ -682,11 +680,7 @@ fn no_other_program_is_linked_to_libtorch() {
 fn a_training_whose_folder_is_taken_stops_and_one_whose_folder_is_gone_makes_it_again() {
     let desk = desk();
     let folder = desk.path();
-    fs::write(
-        folder.join("often.toml"),
-        "inherits = \"quick\"\n[report]\ncheckpoint_every = 5\n",
-    )
-    .unwrap();
+    saving_often(folder, "checkpoint_every = 5");
     let options = ["--text", "a.txt", "--name", "x", "--recipe", "often.toml"];
     let mut run = Endless::start(folder, &options);
     run.next("checkpoint");
@@ -696,13 +690,77 @@ fn a_training_whose_folder_is_taken_stops_and_one_whose_folder_is_gone_makes_it_
     run.next("checkpoint");
     assert_eq!(id(&folder.join("runs/x")), first);
 
+    // It must not make its folder again while that is given to another.
+    run.signal("-STOP");
     fs::rename(folder.join("runs/x"), folder.join("runs/y")).unwrap();
-    let other = Endless::start(folder, &options);
-    let before = id(&folder.join("runs/x"));
+    Endless::start(folder, &options).stop("-TERM");
+    let given = contents(&folder.join("runs/x"));
+    run.signal("-CONT");
     assert_eq!(run.child.wait().unwrap().code(), Some(1));
-    other.stop("-TERM");
-    assert_eq!(id(&folder.join("runs/x")), before);
+    assert_eq!(contents(&folder.join("runs/x")), given);
     train(folder, &["--resume", "x", "--steps", "1"])
         .assert()
         .success();
+}
+
+/// Runs a training at a terminal where somebody types an answer; returns what it showed.
+#[cfg(unix)]
+fn train_at_a_terminal(folder: &Path, more: &[&str], answer: &str) -> String {
+    use std::io::{Read, Write};
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let terminal = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let mut master = fs::File::from(master);
+    // The terminal keeps what is typed until it is asked for.
+    master.write_all(answer.as_bytes()).unwrap();
+    let mut child = train(folder, &small(&[&["--steps", "3"], more].concat()))
+        .stdin(terminal.try_clone().unwrap())
+        .stdout(terminal.try_clone().unwrap())
+        .stderr(terminal)
+        .spawn()
+        .unwrap();
+    // With the last program at the terminal the reading ends.
+    let mut shown = Vec::new();
+    let _ = master.read_to_end(&mut shown);
+    assert!(child.wait().unwrap().success());
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[cfg(unix)]
+#[test]
+fn an_unfinished_run_of_that_name_is_asked_about_on_a_terminal() {
+    let desk = desk();
+    let folder = desk.path();
+    Endless::start(folder, &["--text", "a.txt", "--name", "x"]).stop("-TERM");
+    let first = id(&folder.join("runs/x"));
+    let again = ["--text", "b.txt", "--name", "x"];
+
+    let shown = train_at_a_terminal(folder, &again, "\n");
+    assert!(
+        shown.contains("Replace it?") && shown.contains("'x-2'"),
+        "{shown}"
+    );
+    assert_eq!(id(&folder.join("runs/x")), first);
+
+    let shown = train_at_a_terminal(folder, &again, "y\n");
+    assert!(shown.contains("Replace it?"), "{shown}");
+    assert_ne!(id(&folder.join("runs/x")), first);
+
+    // What is finished is never asked about, and never replaced.
+    let second = id(&folder.join("runs/x"));
+    let shown = train_at_a_terminal(folder, &again, "y\n");
+    assert!(
+        !shown.contains("Replace it?") && shown.contains("'x-3'"),
+        "{shown}"
+    );
+    assert_eq!(id(&folder.join("runs/x")), second);
 }

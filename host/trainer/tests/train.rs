@@ -495,7 +495,7 @@ mod command_line {
     use host::corpus::{Corpus, Reading};
 
     use super::alone;
-    use super::common::{SMALL, text, train};
+    use super::common::{SMALL, host, text, train};
 
     #[test]
     fn bad_input_gets_one_sentence_and_leaves_nothing_behind() {
@@ -639,16 +639,15 @@ mod command_line {
                 "--seq-len",
                 "32",
             ];
-            let small = [&small[..], &["--steps", "150"]].concat();
+            let small = [&small[..], &["--steps", "150", "--overwrite"]].concat();
             for unicode in [true, false] {
                 let flag: &[&str] = if unicode { &["--unicode"] } else { &[] };
                 train(folder.path(), &[&small[..], flag].concat())
                     .assert()
                     .success()
                     .stdout(contains("engine loss"));
-                let mut sample = Command::cargo_bin("host").unwrap();
-                sample.current_dir(folder.path());
-                sample.args(["sample", &format!("weights/{name}.img"), "--length", "400"]);
+                let image = format!("weights/{name}.img");
+                let mut sample = host(folder.path(), &["sample", &image, "--length", "400"]);
                 let written = sample.assert().success().get_output().stdout.clone();
                 let written = String::from_utf8(written).unwrap();
                 assert_eq!(written.chars().count(), 400);

@@ -1,7 +1,8 @@
 //! The console on a terminal: text above, a status line and an editor below.
 
 use std::io::{Write, stdout};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -56,19 +57,37 @@ pub fn run(
     note!("Ctrl-C leaves; a line starts a passage, /help lists the commands, Tab completes them");
     let _raw = RawMode::enter().context("cannot use the terminal")?;
     let mut view = View::new(transcript, known);
-    let result = talk(line, &mut view, &board_log);
+    let result = talk(line, &mut view, &read_keys(), &board_log);
     let farewell = view.screen.leave();
     result.and_then(|()| put(&farewell))
 }
 
-fn talk(line: &mut dyn Line, view: &mut View, board_log: &Receiver<String>) -> Result<()> {
+/// Reads what the user does in a thread: crossterm reads for ever where the terminal is gone.
+fn read_keys() -> Receiver<event::Event> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        while let Ok(event) = event::read() {
+            if sender.send(event).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+fn talk(
+    line: &mut dyn Line,
+    view: &mut View,
+    keys: &Receiver<event::Event>,
+    board_log: &Receiver<String>,
+) -> Result<()> {
     view.text("")?;
     while !interrupt::happened() {
         if has_hung_up() {
             bail!("the terminal is gone");
         }
-        while event::poll(Duration::ZERO)? {
-            let action = match event::read()? {
+        while let Ok(event) = keys.try_recv() {
+            let action = match event {
                 event::Event::Key(key) => view.editor.key(key),
                 event::Event::Paste(text) => {
                     view.editor.paste(&text);

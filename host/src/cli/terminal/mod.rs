@@ -20,7 +20,7 @@ mod transcript;
 mod typist;
 
 pub use transcript::Transcript;
-pub use typist::{Known, note as prompt_note, read_prompt};
+pub use typist::Known;
 
 /// How long the board is waited for before the user gets a turn, and the other way round.
 const TICK: Duration = Duration::from_millis(20);

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use firmware::protocol::{Heard, Parser, Said};
 
 use super::script::Script;
-use super::typist::{Known, Typist};
+use super::typist::{Known, Typed, Typist};
 use super::{TICK, Transcript};
 use crate::cli::interrupt;
 use crate::device::line::{Event, Line};
@@ -42,7 +42,8 @@ pub fn run(
     while !interrupt::happened() && !script.is_over()? {
         if script.needs_line() && next_input.is_some() {
             match input.try_recv() {
-                Ok(typed) => match typist.read(&typed) {
+                // How a prompt is read may depend on what the board says until it is sent.
+                Ok(typed) => match Typist::default().read(&typed) {
                     Ok(typed) => script.add(typed),
                     Err(error) => {
                         note!("{error}: {}", output::one_line(&lossy(&typed)));
@@ -56,15 +57,11 @@ pub fn run(
                 }
             }
         }
-        if let Some(typed) = script.next(Instant::now())? {
-            if let Some(note) = &typed.note {
-                note!("{note}");
-            }
-            if !line.send(format!("{}\n", typed.line).as_bytes())? {
-                note!("not sent, no board takes it: {}", typed.line);
-                script.not_sent();
-                is_complete = false;
-            }
+        if let Some(typed) = script.next(Instant::now())?
+            && !send(line, &typist, &typed)?
+        {
+            script.not_sent();
+            is_complete = false;
         }
         let bytes = match line.next(TICK)? {
             Event::Bytes(bytes) => bytes,
@@ -117,6 +114,25 @@ pub fn run(
         bail!("not all of the input was carried out, see above");
     }
     Ok(())
+}
+
+/// Sends a line; whether it was taken. If not, the user has been told why.
+fn send(line: &mut dyn Line, typist: &Typist, typed: &Typed) -> Result<bool> {
+    let typed = match typist.read(typed.line.as_bytes()) {
+        Ok(typed) => typed,
+        Err(error) => {
+            note!("{error}: {}", output::one_line(&typed.line));
+            return Ok(false);
+        }
+    };
+    if let Some(note) = &typed.note {
+        note!("{note}");
+    }
+    let is_taken = line.send(format!("{}\n", typed.line).as_bytes())?;
+    if !is_taken {
+        note!("not sent, no board takes it: {}", typed.line);
+    }
+    Ok(is_taken)
 }
 
 /// What is shown of the board's text and lines.

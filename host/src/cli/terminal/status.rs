@@ -74,23 +74,9 @@ impl Status {
                 self.seed = Some(seed.to_string());
                 self.temperature = Some(settings.temperature.to_string());
             }
-            Said::Other(line) => self.read(line),
+            Said::Seed(seed) => self.seed = Some(seed.to_string()),
+            Said::Settings(settings) => self.temperature = Some(settings.temperature.to_string()),
             _ => {}
-        }
-    }
-
-    fn read(&mut self, line: &str) {
-        let values = [
-            ("seed ", &mut self.seed),
-            ("temperature ", &mut self.temperature),
-        ];
-        for (name, value) in values {
-            // After a colon, a comma, "reset to", or at the start.
-            let line = line.strip_prefix("reset to ").unwrap_or(line);
-            let parts = line.split(", ").flat_map(|part| part.rsplit(": ").next());
-            if let Some(found) = parts.filter_map(|part| part.strip_prefix(name)).next() {
-                *value = Some(found.to_owned());
-            }
         }
     }
 

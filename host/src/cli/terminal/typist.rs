@@ -5,8 +5,8 @@ use std::path::Path;
 
 use firmware::console::{self, Command, LineError};
 use firmware::protocol::Said;
-use unidecode::unidecode_char;
 
+use crate::corpus::prompt;
 use crate::image::AlignedImage;
 use crate::paths;
 
@@ -94,11 +94,11 @@ impl Typist {
             note: None,
         };
         if let (Ok(Command::Prompt(prompt)), Some(known)) = (command, &self.known) {
-            let Prompt { text, dropped } = read_prompt(prompt, |c| known.contains(&c));
+            let prompt = prompt::read(prompt, |c| known.contains(&c));
             // Of a prompt of which nothing is left the board itself tells.
-            if !text.is_empty() {
-                typed.line = Command::Prompt(&text).to_string();
-                typed.note = note(&dropped);
+            if !prompt.text.is_empty() {
+                typed.line = Command::Prompt(&prompt.text).to_string();
+                typed.note = prompt.note();
             }
             console::check(typed.line.as_bytes())?;
         }
@@ -117,39 +117,6 @@ fn find(name: &str, checksum: u32) -> Option<Known> {
     (model.checksum() == checksum).then(|| model.alphabet().chars().collect())
 }
 
-/// What the user should know of the characters that were left out.
-pub fn note(dropped: &str) -> Option<String> {
-    (!dropped.is_empty())
-        .then(|| format!("left out of the prompt, as the model does not know it: {dropped}"))
-}
-
-/// A prompt as the model takes it.
-pub struct Prompt {
-    /// What is left of it.
-    pub text: String,
-    /// What was left out.
-    pub dropped: String,
-}
-
-/// Reads a prompt as the text was that the model learned.
-pub fn read_prompt(prompt: &str, alphabet: impl Fn(char) -> bool) -> Prompt {
-    let mut read = Prompt {
-        text: String::new(),
-        dropped: String::new(),
-    };
-    for c in prompt.chars() {
-        let ascii = unidecode_char(c);
-        if alphabet(c) {
-            read.text.push(c);
-        } else if !ascii.is_empty() && ascii.chars().all(&alphabet) {
-            read.text += ascii;
-        } else {
-            read.dropped.push(c);
-        }
-    }
-    read
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,16 +127,17 @@ mod tests {
 
     #[test]
     fn prompts_are_read_as_the_text_was_and_what_is_left_out_is_said() {
-        let typist = typist(" 'acefdtn/");
-        let typed = typist.read("café d’été日x".as_bytes()).unwrap();
-        assert_eq!(typed.line, "cafe d'ete");
-        assert!(typed.note.unwrap().ends_with("know it: 日x"));
+        let typist = typist(" 'aetxyz/");
+        let typed = typist.read("xé y’zqn".as_bytes()).unwrap();
+        assert_eq!(typed.line, "xe y'z");
+        assert!(typed.note.unwrap().ends_with("does not know: \"qn\""));
         assert_eq!(typist.read(b"//tea").unwrap().line, "//tea");
         assert_eq!(typist.read(b"/prompt /tea").unwrap().line, "//tea");
-        assert_eq!(typist.read("日本".as_bytes()).unwrap().line, "日本");
+        let strange = self::typist("xyz").read("日本".as_bytes()).unwrap();
+        assert_eq!((&*strange.line, strange.note), ("日本", None));
         assert_eq!(typist.read(b"/temp 0.5").unwrap().line, "/temp 0.5");
-        let unknown = Typist::default().read("café".as_bytes()).unwrap();
-        assert_eq!((&*unknown.line, unknown.note), ("café", None));
+        let unknown = Typist::default().read("xé".as_bytes()).unwrap();
+        assert_eq!((&*unknown.line, unknown.note), ("xé", None));
     }
 
     #[test]

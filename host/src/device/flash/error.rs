@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::load::LoadError;
 use crate::device::DeviceError;
-use crate::output::one_line;
+use crate::device::error::shown;
 
 /// Why a board could not be flashed.
 #[derive(Debug, thiserror::Error)]
@@ -247,13 +247,33 @@ pub enum FlashError {
     /// There is no probe.
     #[error(
         "no debug probe was found: plug it in; if it is, your system may keep you from it, which \
-         `host flash --udev` mends on Linux"
+         `host flash --udev` mends on Linux for whoever sits at the machine"
     )]
     NoProbe,
+    /// There are other probes only.
+    #[error("there is no debug probe {wanted}; there are {there}")]
+    OtherProbe {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        there: String,
+    },
+    /// Nothing says which probe is the board's.
+    #[error("several debug probes are there: name one with --probe: {there}")]
+    SeveralProbes {
+        /// What there is.
+        there: String,
+    },
+    /// The board's flash is not within reach of a probe.
+    #[error("{board} is flashed over its serial port, not by a debug probe: leave --probe out")]
+    NotByProbe {
+        /// The board's name.
+        board: &'static str,
+    },
     /// The tool said what is wrong.
     #[error(
         "{tool} could not flash the board, see above; if it may not open the device, `host flash \
-         --udev` mends that on Linux"
+         --udev` mends that on Linux for whoever sits at the machine"
     )]
     Tool {
         /// Its name.
@@ -301,11 +321,6 @@ impl FlashError {
             },
         }
     }
-}
-
-/// A path as it stands in a sentence.
-fn shown(path: &Path) -> String {
-    one_line(&path.display().to_string())
 }
 
 fn listed(paths: &[PathBuf]) -> String {

@@ -4,6 +4,7 @@
 //! and complete, before [`Package::write`] touches a board. A model of its own goes to the board's
 //! model region; flashing a whole firmware clears that, so that the model it is built around runs.
 
+mod copy;
 pub mod drive;
 pub mod error;
 pub mod load;
@@ -22,7 +23,7 @@ pub use load::{Load, LoadError};
 
 use super::board::{BOARDS, Board, Flasher, Region};
 use super::build::{Firmware, Program};
-use super::files::{self, FIRMWARE_BYTES};
+use super::files::{self, LOADABLE_BYTES};
 use crate::image::AlignedImage;
 
 /// Flash windows of microcontrollers begin at multiples of this.
@@ -48,6 +49,8 @@ pub struct Order {
     pub model: Option<PathBuf>,
     /// Only the model, not the program.
     pub weights_only: bool,
+    /// By a debug probe, which erases no more than it writes.
+    pub by_probe: bool,
     /// A small model to build around if the wanted one has to go to the region.
     pub stand_in: PathBuf,
 }
@@ -84,6 +87,10 @@ pub enum Written {
 pub struct Target<'a> {
     /// The folder where its drive is mounted, if the user named one.
     pub drive: Option<&'a Path>,
+    /// It has been asked to show its drive, which is waited for even if it is named.
+    pub is_coming: bool,
+    /// The debug probe to flash it by, if the user named one.
+    pub probe: Option<&'a str>,
     /// Its serial port, if the user named one.
     pub port: Option<&'a str>,
     /// How long to wait for its drive.
@@ -137,10 +144,10 @@ pub fn prepare(order: &Order) -> Result<Package, FlashError> {
         };
         check_versions(program.as_ref(), image)?;
         let package = match (flasher, program) {
-            (Flasher::Daplink { .. }, None) => {
+            (Flasher::Daplink { .. }, None) if !order.by_probe => {
                 return Err(FlashError::ErasesAll { board: board.name });
             }
-            (Flasher::Daplink { .. }, Some(program)) => program,
+            (Flasher::Daplink { .. }, Some(program)) if !order.by_probe => program,
             _ => Package {
                 board,
                 load: Load::default(),
@@ -259,7 +266,7 @@ fn read_hex(path: &Path) -> Result<Load, FlashError> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, FlashError> {
-    files::read(path, FIRMWARE_BYTES).map_err(|reason| FlashError::Read {
+    files::read(path, LOADABLE_BYTES).map_err(|reason| FlashError::Read {
         path: path.into(),
         reason,
     })
@@ -433,7 +440,13 @@ impl Package {
         mut goes_on: impl FnMut() -> bool,
     ) -> Result<Written, FlashError> {
         let board = self.board;
+        if target.probe.is_some() {
+            return self.write_by_probe(target.probe);
+        }
         let mut find_drive = || match target.drive {
+            Some(drive) if target.is_coming => {
+                drive::wait_for_named(board, drive, target.patience, &mut goes_on)
+            }
             Some(drive) => drive::named(board, drive),
             None => drive::wait_for(board, target.patience, &mut goes_on),
         };
@@ -441,19 +454,16 @@ impl Package {
             Some(Flasher::Uf2 { family, .. }) => {
                 let file = uf2::encode(&self.load, family);
                 let drive = find_drive()?;
-                let confirmed = drive::copy_uf2(&drive, &file, goes_on)?;
+                let confirmed = copy::uf2(&drive, &file, goes_on)?;
                 Ok(Written::Copied { drive, confirmed })
             }
             Some(Flasher::Daplink { .. }) => {
                 let file = self.load.to_hex()?;
                 let drive = find_drive()?;
-                let confirmed = drive::copy_hex(&drive, file.as_bytes(), goes_on)?;
+                let confirmed = copy::hex(&drive, file.as_bytes(), goes_on)?;
                 Ok(Written::Copied { drive, confirmed })
             }
-            Some(Flasher::Probe { chip }) => {
-                tool::probe(chip, &self.load.to_hex()?)?;
-                Ok(Written::ByTool)
-            }
+            Some(Flasher::Probe { .. }) => self.write_by_probe(None),
             Some(Flasher::Espflash { chip, .. }) => {
                 // Of a linked firmware the tool makes what the boot loader takes.
                 let is_linked = self.elf.is_some();
@@ -470,6 +480,18 @@ impl Package {
                 Ok(Written::ByTool)
             }
             None => Err(FlashError::EmulatedOnly { board: board.name }),
+        }
+    }
+
+    fn write_by_probe(&self, probe: Option<&str>) -> Result<Written, FlashError> {
+        let board = self.board.name;
+        match self.board.flasher {
+            None => Err(FlashError::EmulatedOnly { board }),
+            Some(Flasher::Espflash { .. }) => Err(FlashError::NotByProbe { board }),
+            Some(flasher) => {
+                tool::probe(flasher.chip(), &self.load.to_hex()?, probe)?;
+                Ok(Written::ByTool)
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::device::usb::{DEVICES, Device};
 use crate::paths::write_atomic;
 
 /// Where the system looks for rules of its administrator.
@@ -11,29 +12,43 @@ pub const RULES_DIR: &str = "/etc/udev/rules.d";
 /// The name of the rule's file: it must come before 73-seat-late.rules, which acts on the tag.
 pub const FILE: &str = "70-inkling.rules";
 
-/// USB vendors of the boards and of the probes that are built into them.
-const VENDORS: [(&str, &str); 7] = [
-    ("1209", "Inkling firmware with USB"),
-    ("2e8a", "Raspberry Pi: boot ROM and debug probe"),
-    ("0d28", "DAPLink: micro:bit"),
-    ("1366", "SEGGER J-Link: nRF52840-DK"),
-    ("0483", "ST-Link and the boot loader of STM32"),
-    ("303a", "Espressif"),
-    ("c251", "CMSIS-DAP"),
-];
-
-/// The rule.
+/// The rule: for the devices in [`DEVICES`], and for no others.
+///
+/// ModemManager, which types at whatever looks like a modem, is told to leave them alone.
 #[must_use]
 pub fn rules() -> String {
     let mut text = String::from(
         "# Boards that Inkling runs on: whoever sits at the machine may use their serial ports and probes.\n\
+         # Over SSH no such rule helps: there, people join the group of the port, such as dialout.\n\
          ACTION==\"remove\", GOTO=\"inkling_end\"\n\
          SUBSYSTEM!=\"tty|usb|hidraw\", GOTO=\"inkling_end\"\n",
     );
-    for (vendor, what) in VENDORS {
-        text += &format!("# {what}\nATTRS{{idVendor}}==\"{vendor}\", TAG+=\"uaccess\"\n");
+    let has_all = |device: &&Device| {
+        let mut others = DEVICES.iter().filter(|other| other.vendor == device.vendor);
+        !device.products.is_empty() && others.any(|other| other.products.is_empty())
+    };
+    // What is named by its product is one of all the vendor's, if those are named too.
+    for device in DEVICES.iter().filter(|device| !has_all(device)) {
+        text += &format!("# {}\n", device.what);
+        let vendor = format!("ATTRS{{idVendor}}==\"{:04x}\"", device.vendor);
+        let products = device.products.iter();
+        let mut which: Vec<_> = products
+            .map(|product| format!("{vendor}, ATTRS{{idProduct}}==\"{product:04x}\""))
+            .collect();
+        if which.is_empty() {
+            which.push(vendor);
+        }
+        for which in which {
+            text += &format!("{which}, TAG+=\"uaccess\", ENV{{ID_MM_DEVICE_IGNORE}}=\"1\"\n");
+        }
     }
     text + "LABEL=\"inkling_end\"\n"
+}
+
+/// Whether the rule is about the device with these numbers.
+#[must_use]
+pub fn covers(vendor: u16, product: u16) -> bool {
+    Device::of(vendor, product).is_some()
 }
 
 /// Writes the rule to a folder; answers with its file.

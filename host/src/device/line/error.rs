@@ -32,10 +32,12 @@ pub enum LineError {
         port: String,
     },
     /// The user may not open it.
-    #[error("you may not open {port}: {}", permission_advice())]
+    #[error("you may not open {port}: {advice}")]
     Permission {
         /// The port.
         port: String,
+        /// What to do about it.
+        advice: String,
     },
     /// The address after `tcp:` is none, or nobody listens there.
     #[error("cannot connect to {port}: {reason}; write it as tcp:HOST:PORT")]
@@ -70,13 +72,5 @@ fn in_brackets(ports: &[String]) -> String {
     match ports {
         [] => String::new(),
         ports => format!(" ({})", ports.join("; ")),
-    }
-}
-
-fn permission_advice() -> &'static str {
-    if cfg!(target_os = "linux") {
-        "`host flash --udev` writes the udev rule that allows it"
-    } else {
-        "ask the administrator of this machine"
     }
 }

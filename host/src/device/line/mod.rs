@@ -4,12 +4,14 @@
 //! and plugged in again. An [`Emulator`] is a line too.
 
 pub mod error;
+mod permission;
 pub mod port;
 pub mod serial;
 
 use std::time::Duration;
 
 pub use error::LineError;
+pub use permission::is_remote;
 pub use serial::SerialLine;
 
 use super::Emulator;

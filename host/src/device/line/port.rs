@@ -5,13 +5,20 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
-use serialport::{ErrorKind, SerialPortInfo, SerialPortType, UsbPortInfo};
+use firmware::board::identity::USB_PRODUCT_PREFIX;
+use serialport::{ErrorKind, SerialPortInfo, SerialPortType};
 
 use super::error::LineError;
+use super::permission;
 use crate::device::Board;
+use crate::device::usb::{Certainty, Device};
+use crate::output::one_line;
 
 /// What every board's UART runs at; USB ports take any speed.
 const BAUD: u32 = 115_200;
+
+/// What no console runs at: a port that is opened at it and closed again asks for the boot loader.
+const TOUCH_BAUD: u32 = 1200;
 
 /// How long a read waits before the caller gets its turn; writing may take as long per piece.
 pub(super) const TICK: Duration = Duration::from_millis(20);
@@ -22,60 +29,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// What stands before an address on the network.
 const TCP: &str = "tcp:";
 
-/// What our own firmware calls its USB port, followed by the board's name.
-const PRODUCT: &str = "Inkling on ";
-
-/// The USB identity of a port that a board's console may be behind.
-struct Identity {
-    vendor: u16,
-    /// `None` for all of the vendor's.
-    product: Option<u16>,
-    what: &'static str,
-    boards: &'static [&'static str],
-}
-
-/// All of them. The first is our own, and only with [`PRODUCT`]: the identity is one for anybody.
-const IDENTITIES: [Identity; 5] = [
-    Identity {
-        vendor: 0x1209,
-        product: Some(0x0001),
-        what: "Inkling",
-        boards: &[],
-    },
-    Identity {
-        vendor: 0x0D28,
-        product: Some(0x0204),
-        what: "DAPLink",
-        boards: &["microbit", "microbit-v2"],
-    },
-    Identity {
-        vendor: 0x1366,
-        product: None,
-        what: "J-Link",
-        boards: &["nrf52840-dk"],
-    },
-    Identity {
-        vendor: 0x0483,
-        product: None,
-        what: "ST-Link",
-        boards: &["blackpill"],
-    },
-    Identity {
-        vendor: 0x303A,
-        product: Some(0x1001),
-        what: "Espressif USB serial",
-        boards: &["esp32c3"],
-    },
-];
-
-impl Identity {
-    fn of(usb: &UsbPortInfo) -> Option<&'static Identity> {
-        IDENTITIES.iter().find(|identity| {
-            identity.vendor == usb.vid && identity.product.is_none_or(|product| product == usb.pid)
-        })
-    }
-}
-
 /// A serial port that the system has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
@@ -85,8 +38,10 @@ pub struct Port {
     pub what: String,
     /// The boards that it may be; none for a port of something else.
     pub boards: Vec<String>,
-    /// It is our firmware that speaks USB there.
-    is_own: bool,
+    /// How sure that is; `None` for a port of something else.
+    certainty: Option<Certainty>,
+    /// The numbers of its USB device, if it has one.
+    usb: Option<(u16, u16)>,
 }
 
 impl Port {
@@ -97,33 +52,41 @@ impl Port {
                 name,
                 what: "serial port".into(),
                 boards: Vec::new(),
-                is_own: false,
+                certainty: None,
+                usb: None,
             };
         };
         let product = usb.product.as_deref().unwrap_or_default();
-        // Linux without libudev gives spaces as underscores.
-        let plain = product.replace('_', " ");
-        let own = plain.strip_prefix(PRODUCT).map(str::to_owned);
-        let identity = Identity::of(&usb);
-        let (boards, is_own) = match (identity, own) {
-            (Some(identity), Some(board)) if identity.boards.is_empty() => (vec![board], true),
-            (Some(identity), _) => (
-                identity.boards.iter().map(ToString::to_string).collect(),
-                false,
-            ),
-            (None, _) => (Vec::new(), false),
+        // Linux without libudev gives spaces as underscores. Devices say what they like.
+        let plain = one_line(&product.replace('_', " "));
+        let device = Device::of(usb.vid, usb.pid);
+        let boards = match device {
+            Some(device) if device.certainty == Certainty::Own => {
+                let board = plain.strip_prefix(USB_PRODUCT_PREFIX);
+                board.map(str::to_owned).into_iter().collect()
+            }
+            Some(device) => device.boards.iter().map(ToString::to_string).collect(),
+            None => Vec::new(),
         };
-        let what = match (plain.trim(), identity) {
-            ("", Some(identity)) => identity.what.to_owned(),
+        let certainty = device.map(|device| device.certainty);
+        let what = match (plain.trim(), device) {
+            ("", Some(device)) => device.what.to_owned(),
             ("", None) => format!("USB device {:04x}:{:04x}", usb.vid, usb.pid),
             (product, _) => product.to_owned(),
         };
         Port {
             name,
             what,
+            certainty: certainty.filter(|_| !boards.is_empty()),
             boards,
-            is_own,
+            usb: Some((usb.vid, usb.pid)),
         }
+    }
+
+    /// Our own firmware speaks USB there.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.certainty == Some(Certainty::Own)
     }
 
     /// Its name with what it is.
@@ -152,7 +115,8 @@ pub fn all() -> Result<Vec<Port>, LineError> {
 }
 
 /// The one port among `ports` that is a board's: of `board`, if one is named, else of any. A board
-/// whose own USB port is there is not looked for behind its debugger's.
+/// whose own USB port is there is not looked for behind its debugger's, and none behind an adapter, which
+/// may be anybody's, where there is a port that says more.
 ///
 /// # Errors
 /// When there is none, or more than one.
@@ -162,9 +126,13 @@ pub fn choose(board: Option<&Board>, ports: &[Port]) -> Result<String, LineError
         None => !port.boards.is_empty(),
     };
     let (mut right, others): (Vec<_>, Vec<_>) = ports.iter().partition(fits);
-    let own = right.iter().filter(|port| port.is_own);
+    let own = right.iter().filter(|port| port.is_own());
     let there: Vec<_> = own.flat_map(|port| &port.boards).collect();
-    right.retain(|port| port.is_own || !port.boards.iter().all(|board| there.contains(&board)));
+    right.retain(|port| port.is_own() || !port.boards.iter().all(|board| there.contains(&board)));
+    let is_adapter = |port: &&Port| port.certainty == Some(Certainty::Adapter);
+    if !right.iter().all(is_adapter) {
+        right.retain(|port| !is_adapter(port));
+    }
     let described = |ports: &[&Port]| ports.iter().map(|port| port.described()).collect();
     match right.as_slice() {
         [port] => Ok(port.name.clone()),
@@ -175,6 +143,43 @@ pub fn choose(board: Option<&Board>, ports: &[Port]) -> Result<String, LineError
             ports: described(ports),
         }),
     }
+}
+
+/// The ports at which our own firmware runs on a board.
+#[must_use]
+pub fn running<'p>(board: &Board, ports: &'p [Port]) -> Vec<&'p Port> {
+    let is_it = |port: &&Port| port.is_own() && port.boards.iter().any(|name| name == board.name);
+    ports.iter().filter(is_it).collect()
+}
+
+/// Asks a board whose own USB port this is to restart into its boot loader: the port is opened at a
+/// speed that is used for nothing else, and closed.
+///
+/// # Errors
+/// When the port cannot be opened.
+pub fn touch(port: &str) -> Result<(), LineError> {
+    let opened = serialport::new(port, TOUCH_BAUD).timeout(TICK).open();
+    let mut opened = opened.map_err(|error| explain(port, &error))?;
+    // As it is closed, the system does the same; ports without such a line have nothing to be told.
+    let _ = opened.write_data_terminal_ready(true);
+    let _ = opened.write_data_terminal_ready(false);
+    Ok(())
+}
+
+/// Types the console's command for that at a port behind which a board is, whatever is between.
+///
+/// # Errors
+/// When the port cannot be opened or takes nothing.
+pub fn type_boot_loader(port: &str) -> Result<(), LineError> {
+    let mut writer = open(port)?.writer;
+    // What has been typed so far is taken back.
+    let typed = writer.write_all(b"\x15/bootloader\n");
+    typed
+        .and_then(|()| writer.flush())
+        .map_err(|reason| LineError::Open {
+            port: port.into(),
+            reason: reason.to_string(),
+        })
 }
 
 /// The two directions of an open port.
@@ -215,21 +220,26 @@ fn connect(address: &str) -> io::Result<Streams> {
     Err(last)
 }
 
+fn explain(port: &str, error: &serialport::Error) -> LineError {
+    let port = port.to_owned();
+    match error.kind() {
+        ErrorKind::Io(io::ErrorKind::PermissionDenied) => LineError::Permission {
+            advice: permission::advice(&port, usb_of(&port)),
+            port,
+        },
+        ErrorKind::Io(io::ErrorKind::NotFound) => LineError::NoPort { port },
+        // The crate tells a busy port like this on Unix, and a missing one on Windows.
+        ErrorKind::NoDevice if cfg!(unix) => LineError::Busy { port },
+        ErrorKind::NoDevice => LineError::NoPort { port },
+        _ => LineError::Open {
+            port,
+            reason: error.to_string(),
+        },
+    }
+}
+
 fn open_serial(port: &str) -> Result<Streams, LineError> {
-    let explain = |error: serialport::Error| {
-        let port = port.to_owned();
-        match error.kind() {
-            ErrorKind::Io(io::ErrorKind::PermissionDenied) => LineError::Permission { port },
-            ErrorKind::Io(io::ErrorKind::NotFound) => LineError::NoPort { port },
-            // The crate tells a busy port like this on Unix, and a missing one on Windows.
-            ErrorKind::NoDevice if cfg!(unix) => LineError::Busy { port },
-            ErrorKind::NoDevice => LineError::NoPort { port },
-            _ => LineError::Open {
-                port,
-                reason: error.to_string(),
-            },
-        }
-    };
+    let explain = |error: serialport::Error| explain(port, &error);
     let reader = serialport::new(port, BAUD)
         .timeout(TICK)
         .open()
@@ -240,8 +250,21 @@ fn open_serial(port: &str) -> Result<Streams, LineError> {
     Ok(Streams { reader, writer })
 }
 
+/// The numbers of the USB device behind a port, if there is one.
+fn usb_of(port: &str) -> Option<(u16, u16)> {
+    // The name may be that of a link, as those in /dev/serial/by-id are.
+    let real = std::fs::canonicalize(port).unwrap_or_else(|_| port.into());
+    let ports = all().unwrap_or_default();
+    ports
+        .into_iter()
+        .find(|port| Path::new(&port.name) == real)?
+        .usb
+}
+
 #[cfg(test)]
 mod tests {
+    use serialport::UsbPortInfo;
+
     use super::*;
     use crate::device::find;
 
@@ -279,7 +302,21 @@ mod tests {
         assert_eq!(named(usb("", 0x1366, 0x1051, "J-Link")), "nrf52840-dk");
         assert_eq!(named(usb("", 0x0483, 0x374B, "STM32 STLink")), "blackpill");
         assert_eq!(named(usb("", 0x303A, 0x1001, "")), "esp32c3");
-        assert_eq!(named(usb("", 0x0403, 0x6001, "FT232R")), "");
+        assert_eq!(named(usb("", 0x2E8A, 0x000C, "Debug Probe")), "pico pico2");
+        assert_eq!(named(usb("", 0x2E8A, 0x0005, "Board in FS mode")), "");
+        assert_eq!(named(usb("", 0x1209, 2, "Inkling on pico")), "");
+        for (vendor, product) in [
+            (0x10C4, 0xEA60),
+            (0x1A86, 0x7523),
+            (0x1A86, 0x55D4),
+            (0x0403, 0x6001),
+        ] {
+            assert_eq!(
+                named(usb("", vendor, product, "USB Serial")),
+                "esp32c3 blackpill"
+            );
+        }
+        assert_eq!(named(usb("", 0x0403, 0x1234, "an instrument")), "");
         assert_eq!(named(builtin()), "");
     }
 
@@ -316,6 +353,53 @@ mod tests {
         }
         assert!(choose(None, &[debugger(), own(), stranger()]).is_err());
         assert!(choose(Some(board), &[own(), own()]).is_err());
+    }
+
+    #[test]
+    fn a_board_behind_an_adapter_is_found_where_no_port_says_more() {
+        let adapter = || usb("/dev/ttyUSB0", 0x10C4, 0xEA60, "CP2102N USB to UART");
+        let esp32c3 = find("esp32c3").unwrap();
+        for board in [None, Some(esp32c3)] {
+            let chosen = choose(board, &[builtin(), adapter()]);
+            assert_eq!(chosen.unwrap(), "/dev/ttyUSB0");
+        }
+        // An adapter may be anybody's; a Pico that runs our firmware is a Pico.
+        assert_eq!(choose(None, &[adapter(), pico()]).unwrap(), "/dev/ttyACM0");
+        assert_eq!(
+            choose(Some(esp32c3), &[adapter(), pico()]).unwrap(),
+            "/dev/ttyUSB0"
+        );
+        let own = usb("/dev/ttyACM3", 0x303A, 0x1001, "");
+        assert_eq!(
+            choose(Some(esp32c3), &[adapter(), own]).unwrap(),
+            "/dev/ttyACM3"
+        );
+        assert!(choose(None, &[adapter(), adapter()]).is_err());
+        assert!(choose(find("microbit").ok(), &[adapter()]).is_err());
+    }
+
+    #[test]
+    fn a_board_that_runs_is_found_to_be_asked_for_its_boot_loader() {
+        let probe = usb("/dev/ttyACM1", 0x2E8A, 0x000C, "Debug Probe");
+        let ports = [builtin(), probe, pico()];
+        let names = |board| -> Vec<_> {
+            let ports = running(find(board).unwrap(), &ports);
+            ports.into_iter().map(|port| port.name.as_str()).collect()
+        };
+        assert_eq!(names("pico"), ["/dev/ttyACM0"]);
+        assert!(names("pico2").is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_touch_opens_the_port_at_1200_baud_and_closes_it() {
+        use serialport::{SerialPort, TTYPort};
+
+        let (controller, board) = TTYPort::pair().unwrap();
+        let name = board.name().unwrap();
+        drop(board);
+        touch(&name).unwrap();
+        assert_eq!(controller.baud_rate().unwrap(), 1200);
     }
 
     #[test]
