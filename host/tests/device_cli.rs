@@ -155,7 +155,7 @@ fn a_linked_firmware_needs_an_emulator_and_a_prompt_that_can_be_typed() {
         let run = host(&["emulate", "--elf", elf, "--length", "5", "--prompt", prompt]).assert();
         let text = on_the_pc(1, taken, 5);
         let run = run.success().stdout(text);
-        let is_told = predicate::str::contains("does not know it: é");
+        let is_told = predicate::str::contains("does not know: \"é\"");
         match prompt == taken {
             true => run.stderr(""),
             false => run.stderr(is_told),

@@ -69,7 +69,7 @@ impl FromStr for Seed {
             number => number
                 .parse()
                 .map(Self::Fixed)
-                .map_err(|_| format!("give a number from 0 to {}, or `random`", u64::MAX)),
+                .map_err(|_| format!("it must be a number from 0 to {}, or `random`", u64::MAX)),
         }
     }
 }
