@@ -29,11 +29,11 @@ fn command<P: Parser>() -> clap::Command {
 
 /// What to tell a user whose arguments cannot be understood.
 pub fn refusal(error: &Error) -> String {
-    number_refusal(error).unwrap_or_else(|| error.render().to_string().trim_end().to_owned())
+    value_refusal(error).unwrap_or_else(|| error.render().to_string().trim_end().to_owned())
 }
 
-/// The sentence for a value that is no number of the kind that is wanted.
-fn number_refusal(error: &Error) -> Option<String> {
+/// The sentence for a value that is not what is wanted: a number of some kind, or what a parser says.
+fn value_refusal(error: &Error) -> Option<String> {
     if error.kind() != ErrorKind::ValueValidation {
         return None;
     }
@@ -53,8 +53,10 @@ fn number_refusal(error: &Error) -> Option<String> {
         }
     } else if source.is::<ParseFloatError>() {
         "a number".to_owned()
+    } else if let Some(range) = range(&source.to_string()) {
+        range
     } else {
-        range(&source.to_string())?
+        return Some(format!("error: {name}: {source}"));
     };
     Some(format!("error: {name} must be {meaning}, not '{value}'"))
 }
@@ -162,8 +164,14 @@ mod tests {
         }
         let said = refused(&["emulate", "--temperature", "-1"]);
         assert!(
-            said.contains("expected a number from 0 to 65.535"),
+            said.starts_with("error: --temperature: expected a number from 0 to 65.535"),
             "{said}"
         );
+        let said = refused(&["export", "run", "--name", "../x"]);
+        assert!(
+            said.starts_with("error: --name: the name '../x' cannot be used"),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
     }
 }
