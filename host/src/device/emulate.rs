@@ -393,7 +393,7 @@ fn find(text: &[u8], marker: &[u8]) -> Option<usize> {
         .position(|window| window == marker)
 }
 
-fn timed_out(marker: &str, timeout: Duration, text: &[u8]) -> DeviceError {
+pub(super) fn timed_out(marker: &str, timeout: Duration, text: &[u8]) -> DeviceError {
     let last = &text[text.len().saturating_sub(SHOWN_BYTES)..];
     DeviceError::Timeout {
         wanted: marker.trim().into(),

@@ -9,7 +9,7 @@ use firmware::console::{self, Command};
 use firmware::protocol::{PAUSED, Parser, RESUMED, Said};
 use firmware::sampler::Settings;
 
-use super::emulate::{Emulator, Wanted};
+use super::emulate::{Emulator, Wanted, timed_out};
 use super::error::DeviceError;
 
 /// How long a board may be silent; a slow one writes several characters in this time.
@@ -117,9 +117,20 @@ impl Emulator {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.send_line(&Command::Pause.to_string())?;
-            match self.listen(parser, RETRY, paused, |_| ControlFlow::Continue(())) {
-                Err(DeviceError::Timeout { .. }) if Instant::now() < deadline => {}
-                result => return result.map(drop),
+            // A board that has not heard it may write on and on.
+            let again = Instant::now() + RETRY;
+            let mut heard = Vec::new();
+            let until_then = |text: &[u8]| {
+                heard.extend_from_slice(text);
+                match Instant::now() < again {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
+            };
+            match self.listen(parser, PATIENCE, paused, until_then)? {
+                Some(_) => return Ok(()),
+                None if Instant::now() < deadline => {}
+                None => return Err(timed_out(PAUSED, PATIENCE, &heard)),
             }
         }
     }
