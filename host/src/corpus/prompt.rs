@@ -45,9 +45,13 @@ pub fn read(prompt: &str, knows: impl Fn(char) -> bool) -> Prompt {
         if apart.chars().all(knows) && !is_line_end(c) {
             form = apart;
         }
-        read.text.extend(form.chars().filter(|&c| knows(c)));
         let nothing_to_say = is_invisible(c) || (form.is_empty() && is_line_end(c));
-        if !nothing_to_say && (form.is_empty() || !form.chars().all(knows)) {
+        // Half of a transliteration would be another word.
+        let is_known = form.chars().all(knows);
+        if is_known {
+            read.text += &form;
+        }
+        if !nothing_to_say && (form.is_empty() || !is_known) {
             read.dropped.push(c);
         }
     }
