@@ -1,6 +1,9 @@
 //! Tells the programs and tests of this package where libtorch is, so that they start without
 //! `LD_LIBRARY_PATH`.
 
+// So do build scripts talk to cargo.
+#![allow(clippy::disallowed_macros)]
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     // Set by the build script of torch-sys, wherever it found or downloaded libtorch.
