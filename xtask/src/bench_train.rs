@@ -46,7 +46,7 @@ struct Speeds {
 /// Runs `bench train`.
 pub fn run(args: &Train) -> anyhow::Result<()> {
     let python = python()?;
-    Invocation::parse("cargo build --package host --package trainer").run()?;
+    Invocation::parse("cargo build --package trainer --bin inkling-trainer").run()?;
     let folder = tempfile::tempdir()?;
     let mut speeds = Speeds::default();
     for round in 1..=ROUNDS {

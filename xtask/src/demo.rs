@@ -55,6 +55,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     heading("2. Building the trainer");
     Invocation::parse("cargo build --package host").run()?;
+    Invocation::parse("cargo build --package trainer --bin inkling-trainer").run()?;
 
     heading("3. Training on the PC");
     let training_start = Instant::now();
