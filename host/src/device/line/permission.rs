@@ -7,7 +7,7 @@ use crate::device::flash::udev;
 struct Situation {
     /// The group that may use the port, if one may.
     group: Option<String>,
-    /// The user is in that group, but not since before this session began.
+    /// The user is in that group by now, but was not at the last log-in.
     has_joined: bool,
     /// The user sits at another machine: udev gives ports to people at this one.
     is_remote: bool,
@@ -15,7 +15,7 @@ struct Situation {
     has_rule: bool,
 }
 
-/// Whether this session is one over SSH.
+/// Whether the user is logged in over SSH.
 #[must_use]
 pub fn is_remote() -> bool {
     ["SSH_CONNECTION", "SSH_TTY"]
