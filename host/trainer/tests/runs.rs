@@ -82,6 +82,18 @@ impl Endless {
         assert!(status.unwrap().success());
     }
 
+    /// Holds it until it gets `-CONT`.
+    fn pause(&self) {
+        self.signal("-STOP");
+        let is_held = || {
+            let status = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+            status.map_or(true, |status| status.contains(") T "))
+        };
+        while !is_held() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
     /// Ends without a chance to save anything.
     fn kill(mut self) {
         self.child.kill().unwrap();
@@ -685,13 +697,17 @@ fn a_training_whose_folder_is_taken_stops_and_one_whose_folder_is_gone_makes_it_
     let mut run = Endless::start(folder, &options);
     run.next("checkpoint");
     let first = id(&folder.join("runs/x"));
+    // Not while it puts files there.
+    run.pause();
     fs::remove_dir_all(folder.join("runs/x")).unwrap();
-    run.next("checkpoint");
-    run.next("checkpoint");
+    run.signal("-CONT");
+    while !folder.join("runs/x/run.json").is_file() {
+        run.next("checkpoint");
+    }
     assert_eq!(id(&folder.join("runs/x")), first);
 
     // It must not make its folder again while that is given to another.
-    run.signal("-STOP");
+    run.pause();
     fs::rename(folder.join("runs/x"), folder.join("runs/y")).unwrap();
     Endless::start(folder, &options).stop("-TERM");
     let given = contents(&folder.join("runs/x"));
