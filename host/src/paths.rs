@@ -37,7 +37,13 @@ pub fn project_dir() -> PathBuf {
 /// `runs/NAME`: the files of one training.
 #[must_use]
 pub fn run_dir(name: &Name) -> PathBuf {
-    project_dir().join("runs").join(name)
+    runs_dir().join(name)
+}
+
+/// `runs/`: a folder for each training.
+#[must_use]
+pub fn runs_dir() -> PathBuf {
+    project_dir().join("runs")
 }
 
 /// `weights/`: the models that ship, and where new ones are exported to.

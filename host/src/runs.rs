@@ -158,7 +158,7 @@ pub fn replace(name: Name) -> Result<Claimed, RunError> {
     if fs::symlink_metadata(&folder).is_ok() {
         // Nobody takes it over meanwhile: that needs the claims.
         drop(lock(&name, &folder)?);
-        let away = runs_dir().join(format!("{REPLACED}{:016x}", rand::random::<u64>()));
+        let away = paths::runs_dir().join(format!("{REPLACED}{:016x}", rand::random::<u64>()));
         fs::rename(&folder, &away).map_err(unwritable(&folder))?;
         remove(&away);
     }
@@ -256,13 +256,9 @@ pub fn newer_checkpoint(weights: &Path, model: &FloatModel) -> Option<u64> {
     (step > steps).then_some(step)
 }
 
-fn runs_dir() -> PathBuf {
-    paths::project_dir().join("runs")
-}
-
 /// Waits until no other process makes, takes over or replaces a folder.
 fn claims() -> Result<File, RunError> {
-    let runs = runs_dir();
+    let runs = paths::runs_dir();
     fs::create_dir_all(&runs).map_err(unwritable(&runs))?;
     let path = runs.join(CLAIMS);
     let file = open_lock(&path)?;

@@ -304,7 +304,7 @@ fn run_to_resume(name: &str) -> Result<Name> {
     if !name.is_empty() {
         return Ok(name.parse()?);
     }
-    let runs = paths::project_dir().join("runs");
+    let runs = paths::runs_dir();
     std::fs::read_dir(&runs)
         .into_iter()
         .flatten()
