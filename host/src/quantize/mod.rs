@@ -13,6 +13,7 @@ use crate::name::Name;
 mod calibration;
 pub mod float;
 mod rows;
+pub mod trits;
 
 use calibration::Moments;
 pub use float::FloatModel;
