@@ -86,9 +86,20 @@ pub struct Settings {
     /// LSTM layers
     #[arg(long, value_name = "N", conflicts_with_all = ["resume", "budget", "board"])]
     pub layers: Option<i64>,
-    /// Bits per weight of the exported model: 4 or 8
+    /// Trits per weight of the recurrent matrices, 1 to 5: as the model will have them, and as training
+    /// rounds them
     #[arg(long, value_name = "N")]
-    pub bits: Option<u8>,
+    pub planes: Option<u8>,
+    /// Trits per weight of the matrix from the embedded symbol
+    #[arg(long, value_name = "N")]
+    pub input_planes: Option<u8>,
+    /// Trits per weight of the output matrix
+    #[arg(long, value_name = "N")]
+    pub output_planes: Option<u8>,
+    /// The part of the run after which it computes with rounded weights (quantization-aware training):
+    /// 0 from the first step, 1 never
+    #[arg(long, value_name = "PART")]
+    pub round_from: Option<f64>,
     /// Windows of text per step
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub batch: Option<i64>,
@@ -132,7 +143,10 @@ impl Settings {
         }
         set(&mut recipe.model.hidden, self.hidden);
         set(&mut recipe.model.layers, self.layers);
-        set(&mut recipe.model.bits, self.bits);
+        set(&mut recipe.model.planes, self.planes);
+        set(&mut recipe.model.input_planes, self.input_planes);
+        set(&mut recipe.model.output_planes, self.output_planes);
+        set(&mut recipe.quantization.start, self.round_from);
         set(&mut recipe.data.batch, self.batch);
         set(&mut recipe.data.seq_len, self.seq_len);
         set(&mut recipe.optimizer.learning_rate, self.lr);

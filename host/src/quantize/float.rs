@@ -9,6 +9,7 @@ use firmware::kernels::Bits;
 use safetensors::{Dtype, SafeTensors};
 
 use super::Widths;
+use super::trits::Planes;
 use crate::corpus::Alphabet;
 use crate::name::Name;
 use crate::runs::{IDENTITY_KEY, RunId};
@@ -187,18 +188,34 @@ impl FloatModel {
             let count = recipe.get("model")?.get(key)?.as_integer()?;
             Bits::from_count(count.try_into().ok()?)
         };
+        let planes = |key: &str| {
+            let count = recipe.get("model")?.get(key)?.as_integer()?;
+            u8::try_from(count).ok()
+        };
+        if let (Some(recurrent), Some(input), Some(output)) = (
+            planes("planes"),
+            planes("input_planes"),
+            planes("output_planes"),
+        ) {
+            return Widths::at_least(Planes {
+                recurrent,
+                input,
+                output,
+            });
+        }
         Widths {
             recurrent: bits("bits").unwrap_or(Bits::Eight),
             output: bits("output_bits").unwrap_or(Bits::Eight),
         }
     }
 
-    /// Whether the end of the run computed with weights rounded to 4 bits.
+    /// Whether the end of the run computed with rounded weights.
     #[must_use]
     pub fn was_rounded(&self) -> bool {
         let recipe = self.recipe();
-        let fine_tune = recipe.get("quantization").and_then(|q| q.get("fine_tune"));
-        let is_tuned = fine_tune.and_then(toml::Value::as_float) > Some(0.0);
+        let setting = |key| recipe.get("quantization")?.get(key)?.as_float();
+        let is_tuned =
+            setting("fine_tune") > Some(0.0) || setting("start").is_some_and(|start| start < 1.0);
         is_tuned && self.widths().recurrent == Bits::Four
     }
 

@@ -29,6 +29,16 @@ pub struct Widths {
 }
 
 impl Widths {
+    /// The narrowest that have as many levels.
+    #[must_use]
+    pub fn at_least(planes: trits::Planes) -> Self {
+        let bits = |planes| if planes <= 2 { Bits::Four } else { Bits::Eight };
+        Self {
+            recurrent: bits(planes.recurrent),
+            output: bits(planes.output),
+        }
+    }
+
     /// The same width everywhere.
     #[must_use]
     pub const fn uniform(bits: Bits) -> Self {

@@ -8,6 +8,7 @@ use firmware::image::{BLOCK, Dimensions};
 
 use super::{Length, Model, Recipe, RecipeError};
 use crate::device::Board;
+use crate::quantize::Widths;
 use crate::words::count;
 
 /// What the recipes of budgets inherit from.
@@ -63,30 +64,24 @@ const fn anchor(
 
 /// The recipe for a model of so many symbols whose image takes at most `budget` bytes.
 ///
-/// Weights have 4 bits, since twice the cells are worth more than the other 4, unless `bits` says
-/// otherwise or the engine's largest model fits with 8.
+/// Recurrent weights have one trit, since more units are worth more than more trits, unless `planes`
+/// says otherwise.
 ///
 /// # Errors
 /// When not even the smallest model fits.
-pub fn recipe(budget: usize, symbols: usize, bits: Option<u8>) -> Result<Recipe, RecipeError> {
+pub fn recipe(budget: usize, symbols: usize, planes: Option<u8>) -> Result<Recipe, RecipeError> {
     let mut recipe = Recipe::find(BASE)?;
     recipe.model.layers = 1;
-    let candidates = bits.map_or(vec![8, 4], |bits| vec![bits]);
-    let mut largest = None;
-    for &bits in &candidates {
-        recipe.model.bits = bits;
-        recipe.check()?;
-        let model = &mut recipe.model;
-        model.hidden = BLOCK as i64;
-        while image_bytes(model, symbols).is_some_and(|bytes| bytes <= budget) {
-            if largest.is_none_or(|(hidden, _)| model.hidden > hidden) {
-                largest = Some((model.hidden, bits));
-            }
-            model.hidden += BLOCK as i64;
-        }
-    }
+    recipe.model.planes = planes.unwrap_or(recipe.model.planes);
+    recipe.check()?;
     let model = &mut recipe.model;
-    let Some((hidden, bits)) = largest else {
+    let mut largest = None;
+    model.hidden = BLOCK as i64;
+    while image_bytes(model, symbols).is_some_and(|bytes| bytes <= budget) {
+        largest = Some(model.hidden);
+        model.hidden += BLOCK as i64;
+    }
+    let Some(hidden) = largest else {
         model.hidden = BLOCK as i64;
         return Err(RecipeError::BudgetTooSmall {
             budget,
@@ -94,7 +89,7 @@ pub fn recipe(budget: usize, symbols: usize, bits: Option<u8>) -> Result<Recipe,
             least: image_bytes(model, symbols).unwrap_or_default(),
         });
     };
-    (model.hidden, model.bits) = (hidden, bits);
+    model.hidden = hidden;
     suit(&mut recipe);
     Ok(recipe)
 }
@@ -138,7 +133,7 @@ fn rounded(value: f64, per_unit: f64) -> f64 {
 /// Bytes of the image of a model; none for one that the engine cannot hold.
 #[must_use]
 pub fn image_bytes(model: &Model, symbols: usize) -> Option<usize> {
-    let widths = model.widths()?;
+    let widths = Widths::at_least(model.planes());
     let dimensions = Dimensions {
         hidden: usize::try_from(model.hidden).ok()?,
         symbols,
@@ -205,11 +200,11 @@ pub fn describe(recipe: &Recipe, budget: usize, symbols: usize) -> String {
         Length::Minutes(minutes) => format!("{minutes} minutes"),
     };
     format!(
-        "for {budget} bytes and {}: {} cells, int{}, {} bytes; learning rate {}, \
+        "for {budget} bytes and {}: {} units, {}, {} bytes; learning rate {}, \
          output dropout {}, DropConnect {}, weight decay {}, {length}",
         count(symbols, "symbol"),
         recipe.model.hidden,
-        recipe.model.bits,
+        count(recipe.model.planes, "trit"),
         image_bytes(&recipe.model, symbols).unwrap_or_default(),
         recipe.optimizer.learning_rate,
         recipe.regularization.output_dropout,
@@ -237,14 +232,14 @@ mod tests {
         fn no_choice_is_over_budget_and_the_next_size_would_be(
             budget in 1_usize..3_000_000,
             symbols in 1_usize..=255,
-            bits in proptest::option::of(prop_oneof![Just(4_u8), Just(8)]),
+            planes in proptest::option::of(1_u8..=5),
         ) {
-            match recipe(budget, symbols, bits) {
+            match recipe(budget, symbols, planes) {
                 Ok(recipe) => {
                     recipe.check().expect("a sound recipe");
                     let bytes = image_bytes(&recipe.model, symbols).expect("a model that fits");
                     prop_assert!(bytes <= budget);
-                    prop_assert!(bits.is_none_or(|bits| bits == recipe.model.bits));
+                    prop_assert!(planes.is_none_or(|planes| planes == recipe.model.planes));
                     let mut next = recipe.model.clone();
                     next.hidden += BLOCK as i64;
                     prop_assert!(image_bytes(&next, symbols).is_none_or(|bytes| bytes > budget));
@@ -253,8 +248,8 @@ mod tests {
                 }
                 Err(RecipeError::BudgetTooSmall { least, .. }) => {
                     prop_assert!(least > budget);
-                    prop_assert!(recipe(least, symbols, bits).is_ok());
-                    prop_assert!(recipe(least - 1, symbols, bits).is_err());
+                    prop_assert!(recipe(least, symbols, planes).is_ok());
+                    prop_assert!(recipe(least - 1, symbols, planes).is_err());
                 }
                 Err(error) => prop_assert!(false, "{error}"),
             }
@@ -277,21 +272,6 @@ mod tests {
             prop_assert!(dropped(&small) <= dropped(&large));
             prop_assert!(steps(&small) <= steps(&large));
         }
-    }
-
-    #[test]
-    fn the_largest_model_gets_8_bits_where_they_fit() {
-        let large = recipe(3_000_000, 65, None).expect("a recipe");
-        assert_eq!((large.model.hidden, large.model.bits), (512, 8));
-        let small = recipe(64 * 1024, 65, None).expect("a recipe");
-        assert_eq!(small.model.bits, 4);
-        assert!(
-            small.model.hidden
-                > recipe(64 * 1024, 65, Some(8))
-                    .expect("a recipe")
-                    .model
-                    .hidden
-        );
     }
 
     #[test]

@@ -4,11 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use firmware::kernels::Bits;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::quantize::Widths;
+use crate::quantize::trits::{PLANES, Planes};
 
 pub mod budget;
 mod error;
@@ -54,7 +53,7 @@ pub struct Recipe {
     pub optimizer: Optimizer,
     /// What keeps the model from learning by heart.
     pub regularization: Regularization,
-    /// What prepares weights for few bits.
+    /// What prepares weights for few trits.
     pub quantization: Quantization,
     /// What is shown and saved on the way.
     pub report: Report,
@@ -72,20 +71,23 @@ pub struct Model {
     pub hidden: i64,
     /// LSTM layers.
     pub layers: i64,
-    /// Bits per input and recurrent weight in the exported image.
-    pub bits: u8,
-    /// Bits per output weight there.
-    pub output_bits: u8,
+    /// Trits per weight of the recurrent matrices, and of those from the layer below.
+    pub planes: u8,
+    /// Trits per weight of the matrix from the embedded symbol.
+    pub input_planes: u8,
+    /// Trits per weight of the output matrix.
+    pub output_planes: u8,
 }
 
 impl Model {
-    /// The widths of the exported weights; `None` for widths that [`Recipe::check`] refuses.
+    /// Trits per weight of each kind of matrix.
     #[must_use]
-    pub fn widths(&self) -> Option<Widths> {
-        Some(Widths {
-            recurrent: Bits::from_count(self.bits)?,
-            output: Bits::from_count(self.output_bits)?,
-        })
+    pub fn planes(&self) -> Planes {
+        Planes {
+            recurrent: self.planes,
+            input: self.input_planes,
+            output: self.output_planes,
+        }
     }
 }
 
@@ -181,17 +183,16 @@ pub struct Regularization {
     pub weight_decay: f64,
 }
 
-/// What prepares weights for few bits. 8 bits need no preparation.
+/// What prepares weights for few trits: quantization-aware training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantization {
-    /// The part of a run, at its end, that computes with 4-bit weights; 0 for none.
-    pub fine_tune: f64,
-    /// Steps between two choices of what these are rounded to.
-    pub refresh_every: u64,
+    /// The part of a run after which the network computes with rounded weights: 0 from the first step,
+    /// 1 never.
+    pub start: f64,
 }
 
-/// What is shown and saved on the way, in steps; 0 for never.
+/// What is shown and saved on the way, in steps; 0 for never. And what is kept at the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
@@ -208,13 +209,19 @@ pub struct Report {
     /// A checkpoint.
     pub checkpoint_every: u64,
     /// A checkpoint as well, when so many seconds have passed since the last one.
-    #[serde(default = "a_minute")]
     pub checkpoint_seconds: f64,
+    /// Which weights the end of the run writes.
+    pub keep: Keep,
 }
 
-/// What runs do that were begun before there was the setting.
-fn a_minute() -> f64 {
-    60.0
+/// Which of the averaged weights are the result of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// Those with the lowest validation loss on the way.
+    Best,
+    /// The last.
+    Last,
 }
 
 impl Length {
@@ -298,24 +305,15 @@ impl Recipe {
             length,
             "from 0 to 100000",
         )?;
-        for (setting, bits) in [
-            ("bits", self.model.bits),
-            ("output_bits", self.model.output_bits),
+        for (setting, planes) in [
+            ("planes", self.model.planes),
+            ("input_planes", self.model.input_planes),
+            ("output_planes", self.model.output_planes),
         ] {
-            ensure(matches!(bits, 4 | 8), setting, bits, "4 or 8")?;
+            ensure(PLANES.contains(&planes), setting, planes, "from 1 to 5")?;
         }
-        let Quantization {
-            fine_tune,
-            refresh_every,
-        } = self.quantization;
-        let part = (0.0..=1.0).contains(&fine_tune);
-        ensure(part, "fine_tune", fine_tune, "from 0 to 1")?;
-        ensure(
-            refresh_every > 0,
-            "refresh_every",
-            refresh_every,
-            "at least 1",
-        )?;
+        let start = self.quantization.start;
+        ensure((0.0..=1.0).contains(&start), "start", start, "from 0 to 1")?;
         match self.length {
             Length::Steps(steps) => ensure(steps > 0, "steps", steps, "at least 1")?,
             Length::Minutes(minutes) => ensure(
@@ -446,8 +444,6 @@ fn one_line(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use firmware::image::Dimensions;
-
     use super::*;
 
     fn file(folder: &Path, name: &str, text: &str) -> String {
@@ -478,16 +474,9 @@ mod tests {
         let sizes = Recipe::names().filter_map(|name| Some((name, sized(name)?)));
         for (name, kibibytes) in sizes {
             let model = Recipe::find(name).expect(name).model;
-            let widths = model.widths().expect(name);
-            let dimensions = Dimensions {
-                hidden: model.hidden as usize,
-                symbols: 65,
-                layers: model.layers as usize,
-                recurrent_bits: widths.recurrent,
-                output_bits: widths.output,
-            };
-            let (bytes, most) = (dimensions.image_bytes(), 1024 * kibibytes);
-            assert!(dimensions.fit() && bytes <= most, "{name}: {bytes}");
+            let bytes = budget::image_bytes(&model, 65).expect(name);
+            let most = 1024 * kibibytes;
+            assert!(bytes <= most, "{name}: {bytes}");
             assert!(bytes > most * 9 / 10, "{name} wastes flash: {bytes}");
         }
     }
@@ -518,6 +507,7 @@ mod tests {
             (100, 100)
         );
         assert_eq!(recipe.report.sample_temperature, 0.8);
+        assert_eq!(recipe.quantization, Quantization { start: 1.0 });
     }
 
     #[test]
@@ -548,7 +538,23 @@ mod tests {
         assert!(refusal("inherits = 'r.toml'").contains("inherits itself"));
         assert!(refusal("inherits = 3").contains("name of a recipe"));
         assert!(refusal("inherits = 'quick'\n[model]\nhidden = 0").contains("from 1 to 4096"));
-        assert!(refusal("inherits = 'quick'\n[model]\nbits = 5").contains("4 or 8"));
+        for planes in ["planes", "input_planes", "output_planes"] {
+            for count in [0, 6] {
+                let refused = refusal(&format!("inherits = 'quick'\n[model]\n{planes} = {count}"));
+                let told = format!("{planes} is {count}");
+                assert!(refused.contains(&told) && refused.contains("from 1 to 5"));
+            }
+        }
+        for start in ["-0.1", "1.5", "nan"] {
+            let refused = refusal(&format!(
+                "inherits = 'quick'\n[quantization]\nstart = {start}"
+            ));
+            assert!(refused.contains("from 0 to 1"), "{refused}");
+        }
+        let keep = "inherits = 'quick'\n[report]\nkeep = 'first'";
+        assert!(refusal(keep).contains("expected `best` or `last`"));
+        let of_before = "inherits = 'quick'\n[model]\nbits = 4";
+        assert!(refusal(of_before).contains("unknown field `bits`"));
         let rate = "inherits = 'quick'\n[optimizer]\nlearning_rate = nan";
         assert!(refusal(rate).contains("learning_rate is NaN"));
         let unknown = Recipe::find("quik").expect_err("a refusal").to_string();

@@ -1,8 +1,8 @@
 //! Checkpoints: everything that a run needs to go on as if it had never stopped, in one file.
 //!
 //! `runs/NAME/checkpoint.safetensors` holds the weights, their average, the best ones, the
-//! optimizer's memory, the state of the streams and the scales that weights are rounded to; its metadata holds the job, the progress and
-//! the digest of the text. Random choices need no state: each is a function of the seed and the
+//! optimizer's memory and the state of the streams; its metadata holds the job, the progress and the
+//! digest of the text. Random choices need no state: each is a function of the seed and the
 //! step.
 
 use std::path::{Path, PathBuf};
@@ -19,8 +19,7 @@ use crate::trainer::{Job, Progress, Tensors, Trainer};
 use host::corpus::Corpus;
 use host::runs::{self, RunError, RunId};
 
-const FORMAT: &str = "inkling-checkpoint-1";
-const SCALES: &str = "scales";
+const FORMAT: &str = "inkling-checkpoint-2";
 
 /// Where the checkpoint of a run lies.
 #[must_use]
@@ -66,7 +65,6 @@ pub fn save(trainer: &Trainer, run_dir: &Path) -> Result<PathBuf, TrainError> {
         best,
         adam,
         state,
-        scales,
     } = &trainer.tensors;
     let mut archive = Archive::default();
     archive.text("format", FORMAT);
@@ -82,9 +80,6 @@ pub fn save(trainer: &Trainer, run_dir: &Path) -> Result<PathBuf, TrainError> {
     }
     archive.tensor("state.hidden".to_owned(), &state.hidden);
     archive.tensor("state.cell".to_owned(), &state.cell);
-    if let Some(scales) = scales {
-        archive.tensor(SCALES.to_owned(), scales);
-    }
     archive.write(&path)?;
     Ok(path)
 }
@@ -104,7 +99,10 @@ impl Checkpoint {
             SafeTensors::read_metadata(&bytes).map_err(|error| bad(&path, error.to_string()))?;
         let strings = metadata.metadata().clone().unwrap_or_default();
         if strings.get("format").map(String::as_str) != Some(FORMAT) {
-            return Err(bad(&path, format!("it is not of the format {FORMAT}")));
+            let reason = format!(
+                "it is not of the format {FORMAT}; a run that another version began is to be trained anew"
+            );
+            return Err(bad(&path, reason));
         }
         let header: Header = strings
             .get("header")
@@ -147,7 +145,7 @@ impl Checkpoint {
                 expected: self.header.corpus_sha256,
             });
         }
-        Trainer::cut(&self.job, &corpus, device)?;
+        Trainer::cut(&self.job, &corpus)?;
         let shape = Trainer::shape_of(&self.job, &corpus);
         let tensors = (|| {
             let file = SafeTensors::deserialize(&self.bytes).map_err(|error| error.to_string())?;
@@ -166,10 +164,6 @@ impl Checkpoint {
                 state: State {
                     hidden: state("state.hidden")?,
                     cell: state("state.cell")?,
-                },
-                scales: match file.tensor(SCALES) {
-                    Ok(_) => Some(state(SCALES)?),
-                    Err(_) => None,
                 },
             })
         })()

@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 
 use host::corpus::CorpusError;
-use host::quantize::QuantizeError;
 use host::recipe::RecipeError;
 use host::report::ReportError;
 use host::runs::RunError;
@@ -33,14 +32,6 @@ pub enum TrainError {
         "no CUDA device can be used; train with --device cpu, or link a libtorch built for CUDA"
     )]
     NoCuda,
-    /// The settings ask for what only the CPU can do.
-    #[error(
-        "fine_tune is {fine_tune}, but weights are rounded in training on the CPU only; train with --device cpu"
-    )]
-    RoundingOffCpu {
-        /// The setting.
-        fine_tune: f64,
-    },
     /// There is nothing to resume.
     #[error(
         "the run in '{}' has no checkpoint to go on from: it was ended before its first; train it anew",
@@ -95,9 +86,6 @@ pub enum TrainError {
         /// What the system said.
         reason: io::Error,
     },
-    /// The weights could not be rounded to few bits.
-    #[error(transparent)]
-    Quantize(#[from] QuantizeError),
     /// The report of the run could not be drawn.
     #[error(transparent)]
     Report(ReportError),

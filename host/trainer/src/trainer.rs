@@ -14,12 +14,10 @@ use crate::random::{Purpose, draw, seed_torch};
 use crate::rounding;
 use crate::store;
 use crate::weights::Shape;
-use crate::workers::{Part, Task, Workers};
+use crate::workers::{Computation, Part, Task, Workers};
 use host::corpus::{Corpus, Reading, Source};
 use host::name::Name;
-use host::quantize::Widths;
-use host::quantize::float::shares;
-use host::recipe::{AlphabetKind, Quantization, Recipe};
+use host::recipe::{AlphabetKind, Keep, Recipe};
 use host::report::{Point, Sample};
 use host::runs::RunId;
 
@@ -71,8 +69,6 @@ pub struct Trainer {
     pub job: Job,
     pub(crate) shape: Shape,
     pub(crate) corpus: Corpus,
-    /// `[V]`: the share of each symbol in the training part.
-    frequencies: Vec<f64>,
     pub(crate) device: Device,
     pub(crate) progress: Progress,
     pub(crate) tensors: Tensors,
@@ -115,8 +111,6 @@ pub struct Tensors {
     pub adam: Adam,
     /// Where the streams are.
     pub state: State,
-    /// What weights are rounded to, once they are.
-    pub scales: Option<Tensor>,
 }
 
 impl Trainer {
@@ -125,7 +119,7 @@ impl Trainer {
     /// # Errors
     /// When a setting makes no sense, the text is too short, or the weights to start with do not fit.
     pub fn new(job: Job, corpus: Corpus, device: Device) -> Result<Self, TrainError> {
-        let cut = Self::cut(&job, &corpus, device)?;
+        let cut = Self::cut(&job, &corpus)?;
         let shape = Self::shape_of(&job, &corpus);
         let weights = match &job.from {
             Some(path) => store::start(path, &shape, &corpus.alphabet)?.to_device(device),
@@ -137,7 +131,6 @@ impl Trainer {
             weights,
             adam: Adam::new(&shape, device),
             state: State::zero(&shape, cut.batch, device),
-            scales: None,
         };
         Ok(Self::assemble(
             job,
@@ -169,14 +162,19 @@ impl Trainer {
             // The workers are the threads.
             tch::set_num_threads(1);
         }
-        let seen = match rounded_widths(&job.recipe) {
-            Some(_) => tensors.weights.copy(),
-            None => tensors.weights.shallow_clone(),
+        let seen = if job.recipe.quantization.start < 1.0 {
+            tensors.weights.copy()
+        } else {
+            tensors.weights.shallow_clone()
+        };
+        let by = if device == Device::Cpu {
+            Computation::Native
+        } else {
+            Computation::Libtorch
         };
         Self {
-            workers: Workers::new(&shape, &seen, workers),
+            workers: Workers::new(&shape, &seen, workers, by),
             seen,
-            frequencies: shares(&corpus.counts()),
             feed,
             shape,
             job,
@@ -185,6 +183,13 @@ impl Trainer {
             progress,
             tensors,
         }
+    }
+
+    /// Lets libtorch compute losses and gradients on the CPU too, as it does elsewhere: slower, and to
+    /// compare with.
+    pub fn use_libtorch(&mut self) {
+        let count = self.workers.count();
+        self.workers = Workers::new(&self.shape, &self.seen, count, Computation::Libtorch);
     }
 
     /// The dimensions that follow from the recipe and the text.
@@ -201,12 +206,8 @@ impl Trainer {
     ///
     /// # Errors
     /// When a setting makes no sense or the text is too short.
-    pub(crate) fn cut(job: &Job, corpus: &Corpus, device: Device) -> Result<Cut, TrainError> {
+    pub(crate) fn cut(job: &Job, corpus: &Corpus) -> Result<Cut, TrainError> {
         job.recipe.check()?;
-        let fine_tune = job.recipe.quantization.fine_tune;
-        if rounded_widths(&job.recipe).is_some() && device != Device::Cpu {
-            return Err(TrainError::RoundingOffCpu { fine_tune });
-        }
         let characters = corpus.training().len();
         if characters < 2 {
             return Err(TrainError::TooShort {
@@ -282,7 +283,7 @@ impl Trainer {
     /// then no way on but from a checkpoint.
     pub fn step(&mut self) -> Result<f64, TrainError> {
         let rate = self.learning_rate();
-        self.round()?;
+        self.show();
         let parts = self.workers.compute(self.tasks())?;
         let loss = parts.iter().map(|part| part.loss).sum();
         let (states, mut gradients): (Vec<_>, Vec<_>) = parts
@@ -317,45 +318,25 @@ impl Trainer {
     }
 
     /// Lets the workers see the weights, rounded where it is time for that.
-    fn round(&mut self) -> Result<(), TrainError> {
-        let Some(widths) = rounded_widths(&self.job.recipe) else {
-            return Ok(());
-        };
-        let Quantization {
-            fine_tune,
-            refresh_every,
-        } = self.job.recipe.quantization;
-        let done = self.done();
-        let Progress {
-            step,
-            rounded_since,
-            ..
-        } = &mut self.progress;
-        if rounded_since.is_none() && done >= 1.0 - fine_tune {
-            *rounded_since = Some(*step);
+    fn show(&mut self) {
+        let start = self.job.recipe.quantization.start;
+        if start >= 1.0 {
+            self.progress.rounded_since = None;
+            return;
         }
-        let weights = &self.tensors.weights;
-        if let Some(since) = *rounded_since
-            && (*step - since).is_multiple_of(refresh_every)
-        {
-            let scales = rounding::scales(&self.shape, weights, &self.frequencies, widths)?;
-            self.tensors.scales = Some(scales);
+        if self.done() >= start {
+            let step = self.progress.step;
+            self.progress.rounded_since.get_or_insert(step);
         }
-        match &self.tensors.scales {
-            Some(scales) => self
-                .seen
-                .copy_(&rounding::round(&self.shape, weights, scales, widths)),
-            None => self.seen.copy_(weights),
-        }
-        Ok(())
+        let seen = self.as_computed(&self.tensors.weights);
+        self.seen.copy_(&seen);
     }
 
-    /// The averaged weights as the engine will have them, from when on weights are rounded.
-    fn rounded_average(&self) -> (Shape, Tensor) {
-        let average = &self.tensors.average;
-        match (&self.tensors.scales, rounded_widths(&self.job.recipe)) {
-            (Some(scales), Some(widths)) => rounding::folded(&self.shape, average, scales, widths),
-            _ => (self.shape, average.shallow_clone()),
+    /// These weights as the network computes with them: rounded, once that has begun.
+    fn as_computed(&self, flat: &Tensor) -> Tensor {
+        match self.progress.rounded_since {
+            Some(_) => rounding::rounded(&self.shape, flat, self.job.recipe.model.planes()),
+            None => flat.shallow_clone(),
         }
     }
 
@@ -371,12 +352,8 @@ impl Trainer {
             &self.tensors.state
         };
         seed_torch(self.job.recipe.seed, Purpose::Dropout, step);
-        let mut settings = self.job.recipe.regularization.clone();
-        let scales = self.tensors.scales.as_ref();
-        if scales.is_some() {
-            settings.input_dropout = 0.0; // components of rounded inputs cannot be dropped
-        }
-        let dropped = Dropped::draw(&self.shape, batch, &settings, self.device);
+        let settings = &self.job.recipe.regularization;
+        let dropped = Dropped::draw(&self.shape, batch, settings, self.device);
         let count = self.workers.count() as i64;
         (0..count)
             .map(|part| {
@@ -388,7 +365,6 @@ impl Trainer {
                     state: start.part(begin, size),
                     dropped: dropped.part(begin, size),
                     share: size as f64 / batch as f64,
-                    rounding: scales.map(|scales| rounding::table(&self.shape, scales)),
                 }
             })
             .collect()
@@ -428,12 +404,12 @@ impl Trainer {
     /// Measures the averaged weights, fast; remembers them if they are the best so far. Returns the
     /// loss and whether it is, or `None` where there is nothing to measure on.
     pub fn validate(&mut self) -> Option<(f64, bool)> {
-        let (shape, seen) = self.rounded_average();
+        let average = self.as_computed(&self.tensors.average);
         let validation = self.corpus.validation();
-        let loss = evaluate::loss(&shape, &seen, validation, VALIDATION_STREAMS)?;
+        let loss = evaluate::loss(&self.shape, &average, validation, VALIDATION_STREAMS)?;
         // What was measured before weights were rounded does not compare.
         let since = self.progress.rounded_since.unwrap_or(0);
-        let before = self.progress.best.filter(|&(_, step)| step >= since);
+        let before = self.progress.best.filter(|&(_, step)| step > since);
         let best = before.is_none_or(|(lowest, _)| loss < lowest);
         if best {
             self.progress.best = Some((loss, self.progress.step));
@@ -442,37 +418,33 @@ impl Trainer {
         Some((loss, best))
     }
 
-    /// The weights to keep: the best average where one was measured, else the last.
+    /// The weights to keep, not rounded: the best average where one is wanted and was measured, else the
+    /// last.
     pub(crate) fn result(&self) -> &Tensor {
-        match self.progress.best {
-            Some(_) => &self.tensors.best,
-            None => &self.tensors.average,
+        match (self.job.recipe.report.keep, self.progress.best) {
+            (Keep::Best, Some(_)) => &self.tensors.best,
+            _ => &self.tensors.average,
         }
     }
 
-    /// The loss of the weights to keep on the validation part as one stream.
+    /// The loss of the weights to keep on the validation part as one stream, rounded as in the last step.
     #[must_use]
     pub fn final_loss(&self) -> Option<f64> {
-        evaluate::loss(&self.shape, self.result(), self.corpus.validation(), 1)
+        let weights = self.as_computed(self.result());
+        evaluate::loss(&self.shape, &weights, self.corpus.validation(), 1)
     }
 
-    /// Text by the averaged weights.
+    /// Text by the averaged weights, rounded as in the last step.
     #[must_use]
     pub fn sample(&self) -> String {
         let report = &self.job.recipe.report;
         evaluate::sample(
             &self.shape,
-            &self.tensors.average,
+            &self.as_computed(&self.tensors.average),
             &self.corpus.alphabet,
             report.sample_length,
             report.sample_temperature,
             draw(self.job.recipe.seed, Purpose::Samples, self.progress.step),
         )
     }
-}
-
-/// The widths that weights are rounded to towards the end, if they are.
-fn rounded_widths(recipe: &Recipe) -> Option<Widths> {
-    let wanted = recipe.model.bits < 8 && recipe.quantization.fine_tune > 0.0;
-    recipe.model.widths().filter(|_| wanted)
 }

@@ -7,11 +7,9 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use firmware::fixed::HIDDEN_ONE;
-use firmware::kernels::Bits;
-use tch::{Device, TchError, Tensor};
+use tch::{TchError, Tensor};
 
-use crate::native::{Batch, Network, Rounding};
+use crate::native::{Batch, Network};
 use crate::network::{Dropped, State, forward};
 use crate::weights::{Shape, Weights};
 
@@ -28,9 +26,6 @@ pub struct Task {
     pub dropped: Dropped,
     /// The part's share of the batch, from 0 to 1.
     pub share: f64,
-    /// On the CPU: rounds outputs as the engine does, and the first layer's inputs to these middles and
-    /// steps, `[2, 4H]`.
-    pub rounding: Option<Tensor>,
 }
 
 /// What came of it.
@@ -42,6 +37,15 @@ pub struct Part {
     pub gradient: Tensor,
     /// Where its streams are now.
     pub state: State,
+}
+
+/// What computes losses and gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Computation {
+    /// Plain Rust, on the CPU.
+    Native,
+    /// libtorch with its differentiation, on any device.
+    Libtorch,
 }
 
 /// Threads that share the memory of one flat tensor of weights.
@@ -62,15 +66,15 @@ impl Workers {
     /// Starts `count` threads that read the weights in `flat`. Between two calls of
     /// [`Workers::compute`] these may be changed in place.
     #[must_use]
-    pub fn new(shape: &Shape, flat: &Tensor, count: usize) -> Self {
+    pub fn new(shape: &Shape, flat: &Tensor, count: usize, by: Computation) -> Self {
         let worker = |_| {
-            let mut engine = Engine::new(shape, flat);
+            let mut backend = Backend::new(shape, flat, by);
             let (tasks, inbox) = sync_channel::<Task>(1);
             let (outbox, parts) = sync_channel(1);
             let thread = thread::spawn(move || {
                 tch::set_num_threads(1);
                 for task in inbox {
-                    if outbox.send(engine.compute(&task)).is_err() {
+                    if outbox.send(backend.compute(&task)).is_err() {
                         break;
                     }
                 }
@@ -123,30 +127,27 @@ impl Drop for Worker {
     }
 }
 
-/// What computes losses and gradients.
-enum Engine {
-    /// On the CPU.
+/// A [`Computation`] with what it needs.
+enum Backend {
     Native {
         network: Box<Network>,
         /// The weights as they are and as the network reads them.
         flat: Tensor,
         weights: Vec<f32>,
     },
-    /// Elsewhere.
     Libtorch(Weights),
 }
 
-impl Engine {
-    /// The one for the device that the weights in `flat` are on.
-    fn new(shape: &Shape, flat: &Tensor) -> Self {
-        if flat.device() == Device::Cpu {
-            Self::Native {
+impl Backend {
+    /// One that reads the weights in `flat`.
+    fn new(shape: &Shape, flat: &Tensor, by: Computation) -> Self {
+        match by {
+            Computation::Native => Self::Native {
                 network: Box::new(Network::new(shape)),
                 flat: flat.shallow_clone(),
                 weights: vec![0.0; flat.numel()],
-            }
-        } else {
-            Self::Libtorch(Weights::leaves(shape, flat))
+            },
+            Computation::Libtorch => Self::Libtorch(Weights::leaves(shape, flat)),
         }
     }
 
@@ -210,14 +211,6 @@ fn batch(task: &Task) -> Result<Batch, TchError> {
         output_factors: output.as_ref().map(numbers).transpose()?,
         recurrent_factors: recurrent.iter().map(numbers).collect::<Result<_, _>>()?,
         share: task.share,
-        rounding: match &task.rounding {
-            Some(table) => Some(Rounding {
-                outputs: HIDDEN_ONE as f32,
-                most: Bits::Four.max_weight() as f32,
-                table: numbers(table)?,
-            }),
-            None => None,
-        },
     })
 }
 
@@ -227,7 +220,7 @@ fn gone() -> TchError {
 
 #[cfg(test)]
 mod tests {
-    use tch::Kind;
+    use tch::{Device, Kind};
 
     use super::*;
     use host::recipe::Regularization;
@@ -270,13 +263,12 @@ mod tests {
                 },
                 dropped: Dropped::draw(&shape, batch, &settings, Device::Cpu),
                 share: 0.7,
-                rounding: None,
             };
-            let mut engine = Engine::new(&shape, &flat);
+            let mut native = Backend::new(&shape, &flat, Computation::Native);
             // Twice, because memory is used again.
-            let _ = engine.compute(&task).expect("a first time");
-            let ours = engine.compute(&task).expect("our computation");
-            let theirs = Engine::Libtorch(Weights::leaves(&shape, &flat))
+            let _ = native.compute(&task).expect("a first time");
+            let ours = native.compute(&task).expect("our computation");
+            let theirs = Backend::new(&shape, &flat, Computation::Libtorch)
                 .compute(&task)
                 .expect("libtorch's computation");
             assert!((ours.loss - theirs.loss).abs() < 1e-5);

@@ -4,95 +4,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use firmware::kernels::Bits;
-use host::corpus::{Corpus, Reading, Source};
-use host::export::Losses;
-use host::name::Name;
 use host::quantize::float::FloatModel;
-use host::quantize::{Widths, quantize};
 use host::recipe::{Length, Order, Recipe};
 use host::report::{Export, Point, Report, State};
 use trainer::checkpoint::{self, Checkpoint};
 use trainer::events::Event;
-use trainer::run::{Outcome, run};
-use trainer::{Job, Observer, TrainError, Trainer};
+use trainer::run::Outcome;
+use trainer::{TrainError, Trainer};
 
 mod common;
 use common::text;
-
-/// libtorch's random generator belongs to the whole process, so only one test may train at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static TRAINING: Mutex<()> = Mutex::new(());
-    TRAINING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn small(steps: u64) -> Recipe {
-    let mut recipe = Recipe::find("quick").unwrap();
-    recipe.model.embedding = 6;
-    recipe.model.hidden = 12;
-    recipe.data.batch = 4;
-    recipe.data.seq_len = 16;
-    recipe.length = Length::Steps(steps);
-    recipe.optimizer.warmup_steps = 5;
-    recipe.report.every = 1;
-    recipe.report.validate_every = 7;
-    recipe.report.sample_every = 10;
-    recipe.report.checkpoint_every = 10;
-    recipe
-}
-
-fn job(recipe: Recipe) -> Job {
-    Job::new(
-        Name::like("test"),
-        Source::File("x".into()),
-        Reading::default(),
-        recipe,
-    )
-}
-
-fn corpus(text: &str) -> Corpus {
-    Corpus::from_bytes("x", text.as_bytes().to_vec(), Reading::default()).unwrap()
-}
-
-fn trainer(text: &str, recipe: Recipe) -> Trainer {
-    Trainer::new(job(recipe), corpus(text), tch::Device::Cpu).unwrap()
-}
-
-/// Remembers everything, and asks to stop after a step.
-struct Listener<'a> {
-    events: Vec<Event>,
-    stop_at: Option<u64>,
-    stop: &'a AtomicBool,
-}
-
-impl Observer for Listener<'_> {
-    fn observe(&mut self, event: &Event) {
-        if let Event::Step(step) = event {
-            self.stop
-                .store(self.stop_at == Some(step.step), Ordering::Relaxed);
-        }
-        self.events.push(event.clone());
-    }
-}
-
-/// Trains until `stop_at` (or the end) and returns what happened.
-fn train(
-    trainer: &mut Trainer,
-    folder: &Path,
-    stop_at: Option<u64>,
-) -> Result<(Outcome, Vec<Event>), TrainError> {
-    let stop = AtomicBool::new(false);
-    let mut listener = Listener {
-        events: Vec::new(),
-        stop_at,
-        stop: &stop,
-    };
-    let outcome = run(trainer, folder, &mut listener, &stop)?;
-    Ok((outcome, listener.events))
-}
+use common::training::{alone, bits, corpus, job, small, train, trainer};
 
 fn notes(events: &[Event]) -> String {
     let note = |event: &Event| match event {
@@ -104,10 +27,6 @@ fn notes(events: &[Event]) -> String {
         .filter_map(note)
         .collect::<Vec<_>>()
         .join("\n")
-}
-
-fn bits(weights: &[f32]) -> Vec<u32> {
-    weights.iter().map(|x| x.to_bits()).collect()
 }
 
 #[test]
@@ -122,12 +41,11 @@ fn an_interrupted_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
         recipe.regularization.output_dropout = 0.2;
         recipe.regularization.drop_connect = 0.2;
         recipe.regularization.weight_decay = 0.01;
-        if order == Order::Streams {
-            // Interrupted amidst rounded steps, between two choices of scales.
-            recipe.model.bits = 4;
-            recipe.quantization.fine_tune = 0.75;
-            recipe.quantization.refresh_every = 7;
-        }
+        // Rounded from before the interruption on, or from after it.
+        recipe.quantization.start = match order {
+            Order::Streams => 0.25,
+            Order::Chunks => 0.6,
+        };
 
         let whole_dir = tempfile::tempdir().unwrap();
         let mut whole = trainer(&text, recipe.clone());
@@ -285,6 +203,7 @@ fn the_exported_weights_have_the_loss_that_was_reported() {
     let dir = tempfile::tempdir().unwrap();
     let mut recipe = small(60);
     recipe.model.layers = 2;
+    recipe.quantization.start = 1.0;
     let mut trainer = trainer(&text(100), recipe.clone());
     let (outcome, _) = train(&mut trainer, dir.path(), None).unwrap();
     let Outcome::Finished {
@@ -346,29 +265,6 @@ fn a_run_can_start_with_the_weights_of_another() {
     assert!(refused.contains("of another size"), "{refused}");
     let refused = from(&text(100).replace('m', "w"), small(30)).unwrap_err();
     assert!(refused.to_string().contains("alphabet"), "{refused}");
-}
-
-#[test]
-fn training_for_4_bits_leaves_less_to_lose_by_them() {
-    let _alone = alone();
-    let text = text(400);
-    let gap = |fine_tune| {
-        let dir = tempfile::tempdir().unwrap();
-        let mut recipe = small(400);
-        recipe.model.hidden = 32;
-        recipe.model.bits = 4;
-        recipe.data.batch = 8;
-        recipe.quantization.fine_tune = fine_tune;
-        train(&mut trainer(&text, recipe), dir.path(), None).unwrap();
-        let float = FloatModel::load(&dir.path().join("weights.safetensors")).unwrap();
-        let parts = quantize(&float, Widths::uniform(Bits::Four)).unwrap();
-        let image = parts.to_image().unwrap();
-        let corpus = corpus(&text);
-        let losses = Losses::measure(&image, &float, corpus.validation(), |_| ());
-        losses.unwrap().gap_nats
-    };
-    let (without, with) = (gap(0.0), gap(0.4));
-    assert!(with < 0.7 * without && with < 0.02, "{without} {with}");
 }
 
 #[test]
@@ -525,9 +421,12 @@ mod command_line {
                 "fits 1024 bytes; the smallest takes",
             ),
             (
-                &["--text", "owls.txt", "--budget", "9k", "--bits", "5"],
-                "bits is 5",
+                &["--text", "owls.txt", "--budget", "9k", "--planes", "6"],
+                "planes is 6",
             ),
+            (&["--input-planes", "0"], "input_planes is 0"),
+            (&["--output-planes", "6"], "output_planes is 6"),
+            (&["--round-from", "1.5"], "start is 1.5"),
             (&["--board", "abacus"], "abacus"),
         ] {
             let output = train(folder.path(), args).assert().failure();
@@ -549,12 +448,20 @@ mod command_line {
             "9",
             "--minutes",
             "2",
+            "--planes",
+            "2",
+            "--round-from",
+            "0.5",
             "--print-recipe",
         ];
         let first = train(folder.path(), &args).assert().success();
         let text = String::from_utf8(first.get_output().stdout.clone()).unwrap();
         assert!(
             text.contains("hidden = 9\n") && text.contains("minutes = 2.0\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\nplanes = 2\n") && text.contains("start = 0.5\n"),
             "{text}"
         );
         std::fs::write(folder.path().join("mine.toml"), &text).unwrap();
@@ -575,7 +482,7 @@ mod command_line {
             .assert()
             .success()
             .stderr(contains("for 9216 bytes and 24 symbols: "))
-            .stderr(contains("cells, int4, "))
+            .stderr(contains("units, 1 trit, "))
             .stdout(contains("report.html"));
         let image = std::fs::metadata(folder.path().join("weights/owls.img")).unwrap();
         assert!((7_000..=9_216).contains(&image.len()), "{}", image.len());
@@ -592,7 +499,7 @@ mod command_line {
         train(folder.path(), &board)
             .assert()
             .success()
-            .stdout(contains("bits = 4\n"))
+            .stdout(contains("planes = 1\n"))
             .stdout(contains("output_dropout = 0."));
     }
 

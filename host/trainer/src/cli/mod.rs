@@ -19,6 +19,7 @@ use host::cli::train::Args;
 use host::corpus::{Corpus, Reading, Source, Text, gather, run_name};
 use host::export::{Owner, export, may_write, owner};
 use host::name::Name;
+use host::quantize::Widths;
 use host::recipe::{DEFAULT_RECIPE, Recipe, budget};
 use host::report::{self, Report};
 use host::runs::{self, Claimed, RunId};
@@ -85,8 +86,7 @@ fn announce_interrupt() {
 
 /// Turns the float weights of a finished run into a model in `weights/`.
 fn export_run(args: &Args, trainer: &Trainer, weights: &Path) -> Result<()> {
-    let widths = trainer.job.recipe.model.widths();
-    let widths = widths.context("bits are 8 or 4")?;
+    let widths = Widths::at_least(trainer.job.recipe.model.planes());
     let (_, float) = runs::load_weights(weights)?;
     let folder = paths::weights_dir();
     let is_mine = |name: &Name| args.overwrite || may_write(&folder, name, &float);
@@ -289,7 +289,7 @@ fn read(args: &Args, reading: Reading) -> Result<(Text, Corpus)> {
 fn plan_for(args: &Args, name: String, bytes: usize) -> Result<Plan> {
     let (text, corpus) = read(args, args.reading())?;
     let symbols = corpus.alphabet.len();
-    let mut recipe = budget::recipe(bytes, symbols, args.settings.bits)?;
+    let mut recipe = budget::recipe(bytes, symbols, args.settings.planes)?;
     args.settings.apply(&mut recipe);
     note!("{}", budget::describe(&recipe, bytes, symbols));
     Ok(Plan {

@@ -23,8 +23,6 @@ pub struct Forward<'a> {
     pub tangents: &'a mut [f32],
     /// Outputs.
     pub hidden: &'a mut [f32],
-    /// Steps between an output of 0 and one of 1 that outputs are rounded to; 0: they are not.
-    pub rounding: f32,
 }
 
 impl WithSimd for Forward<'_> {
@@ -33,9 +31,6 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let units = self.units;
-        let magic = simd.splat_f32s(12_582_912.0);
-        let steps = simd.splat_f32s(self.rounding);
-        let step = simd.splat_f32s(1.0 / self.rounding);
         let streams = self.gates.chunks_exact_mut(4 * units);
         for (stream, gates) in streams.enumerate() {
             let own = stream * units..(stream + 1) * units;
@@ -53,19 +48,13 @@ impl WithSimd for Forward<'_> {
                 let kept = simd.mul_f32s(vf, load(simd, &before[part.clone()]));
                 let cell = simd.mul_add_e_f32s(vi, vg, kept);
                 let tangent = tanh(simd, cell);
-                let mut output = simd.mul_f32s(vo, tangent);
-                if self.rounding > 0.0 {
-                    // Adding 1.5 · 2^23 rounds to a whole number.
-                    let whole = simd.sub_f32s(simd.mul_add_e_f32s(output, steps, magic), magic);
-                    output = simd.mul_f32s(whole, step);
-                }
                 store(simd, &mut i[part.clone()], vi);
                 store(simd, &mut f[part.clone()], vf);
                 store(simd, &mut g[part.clone()], vg);
                 store(simd, &mut o[part.clone()], vo);
                 store(simd, &mut cells[part.clone()], cell);
                 store(simd, &mut tangents[part.clone()], tangent);
-                store(simd, &mut hidden[part], output);
+                store(simd, &mut hidden[part], simd.mul_f32s(vo, tangent));
             }
         }
     }

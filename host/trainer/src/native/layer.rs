@@ -77,7 +77,6 @@ impl Layer {
         products: &mut Products,
         weights: &[f32],
         factors: Option<&Vec<f32>>,
-        rounding: f32,
     ) {
         let Extent { streams, units, .. } = self.extent;
         self.thinned.clear();
@@ -102,7 +101,6 @@ impl Layer {
                 cells: &mut cells[..size],
                 tangents,
                 hidden: &mut hidden[..size],
-                rounding,
             });
         }
     }

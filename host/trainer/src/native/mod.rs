@@ -41,32 +41,6 @@ pub struct Batch {
     pub recurrent_factors: Vec<Vec<f32>>,
     /// What the mean loss of this batch counts for.
     pub share: f64,
-    /// What the forward pass rounds, with gradients as if it did not.
-    pub rounding: Option<Rounding>,
-}
-
-/// How the engine's few bits are taken into account.
-#[derive(Debug)]
-pub struct Rounding {
-    /// Steps between outputs of 0 and 1.
-    pub outputs: f32,
-    /// The most steps that an input of the first layer is away from its row's middle.
-    pub most: f32,
-    /// The middle of each of its rows, then their steps: twice `[4H]`.
-    pub table: Vec<f32>,
-}
-
-impl Rounding {
-    /// Rounds the inputs of the first layer, a row of `table` per symbol.
-    fn round(&self, table: &mut [f32]) {
-        let (middles, steps) = self.table.split_at(self.table.len() / 2);
-        for row in table.chunks_exact_mut(middles.len()) {
-            for ((input, middle), step) in row.iter_mut().zip(middles).zip(steps) {
-                let whole = ((*input - middle) / step).round();
-                *input = middle + step * whole.clamp(-self.most, self.most);
-            }
-        }
-    }
 }
 
 /// Computes losses and gradients; keeps the memory that this takes.
@@ -182,9 +156,6 @@ impl Network {
                     let embedding = Matrix::new(weights.embedding, shape.embedding);
                     let input = Matrix::new(parts.input, shape.embedding);
                     products.add(embedding, input.transposed(), &mut self.table);
-                    if let Some(rounding) = &batch.rounding {
-                        rounding.round(&mut self.table);
-                    }
                     layer.set_sums_by_symbol(&self.table, &batch.inputs);
                 }
                 (None, Some(factors)) => {
@@ -206,13 +177,7 @@ impl Network {
                 }
             }
             let factors = batch.recurrent_factors.get(index);
-            layer.forward(
-                self.arch,
-                products,
-                parts.recurrent,
-                factors,
-                batch.rounding.as_ref().map_or(0.0, |to| to.outputs),
-            );
+            layer.forward(self.arch, products, parts.recurrent, factors);
             let (hidden, cells) = batch.state(index, extent.streams * extent.units);
             let (last_hidden, last_cells) = layer.last();
             hidden.copy_from_slice(last_hidden);

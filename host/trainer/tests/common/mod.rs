@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use assert_cmd::prelude::*;
 use host::toolchain::cargo;
 
+pub mod training;
+
 /// Sentences with some order in them, a new one each time.
 pub fn text(sentences: u32) -> String {
     let mut state = 1_u32;
