@@ -11,7 +11,7 @@ import time
 import torch
 from torch import nn
 
-SYMBOLS, EMBEDDING, HIDDEN, BATCH, WINDOW = 65, 128, 128, 32, 128
+SYMBOLS, EMBEDDING, HIDDEN, BATCH, WINDOW = 65, 30, 128, 32, 128
 CHUNK = 200
 
 

@@ -16,6 +16,7 @@ mod command;
 mod demo;
 mod dist;
 mod esp;
+mod fma_peak;
 mod setup;
 mod soak;
 mod test;
