@@ -59,7 +59,8 @@ pub struct Report {
     pub curve: Vec<Point>,
     /// What the model wrote on the way, the oldest first.
     pub samples: Vec<Sample>,
-    /// The loss of the float weights on the validation part as one stream, once all steps are done.
+    /// The loss of the weights on the validation part as one stream, computed in floats, once all steps
+    /// are done; rounded, if training ended with rounded weights.
     pub float_loss_nats: Option<f64>,
     /// The models made of it.
     pub exports: Vec<Export>,

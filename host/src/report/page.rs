@@ -87,8 +87,8 @@ fn losses(report: &Report) -> Markup {
                 @for export in &report.exports { (exported(export)) }
                 @if let (true, Some(loss)) = (report.exports.is_empty(), report.float_loss_nats.or(latest)) {
                     tr {
-                        td { @if report.float_loss_nats.is_some() { "float weights" } @else { "so far" } }
-                        td { "float" } td.n { "–" } td.n { "–" } td.n { (format!("{loss:.4}")) }
+                        td { @if report.float_loss_nats.is_some() { "as trained" } @else { "so far" } }
+                        td { "–" } td.n { "–" } td.n { "–" } td.n { (format!("{loss:.4}")) }
                         td.n { "–" } (in_other_units(loss))
                     }
                 }

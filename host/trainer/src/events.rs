@@ -72,7 +72,8 @@ pub enum Event {
         /// Whether it can be resumed to do more.
         interrupted: bool,
         /// The loss of the saved weights on the validation part as one stream, in nats per
-        /// character; none for a text without such a part, or when interrupted.
+        /// character, rounded if training ended with rounded weights; none for a text without such a
+        /// part, or when interrupted.
         validation_loss_nats: Option<f64>,
         /// Where the weights were written; none when interrupted.
         weights: Option<String>,
