@@ -407,10 +407,7 @@ impl Trainer {
         let average = self.as_computed(&self.tensors.average);
         let validation = self.corpus.validation();
         let loss = evaluate::loss(&self.shape, &average, validation, VALIDATION_STREAMS)?;
-        // What was measured before weights were rounded does not compare.
-        let since = self.progress.rounded_since.unwrap_or(0);
-        let before = self.progress.best.filter(|&(_, step)| step > since);
-        let best = before.is_none_or(|(lowest, _)| loss < lowest);
+        let best = self.best().is_none_or(|lowest| loss < lowest);
         if best {
             self.progress.best = Some((loss, self.progress.step));
             self.tensors.best.copy_(&self.tensors.average);
@@ -418,10 +415,17 @@ impl Trainer {
         Some((loss, best))
     }
 
+    /// The lowest validation loss so far. What was measured before weights were rounded does not compare.
+    fn best(&self) -> Option<f64> {
+        let since = self.progress.rounded_since.unwrap_or(0);
+        let best = self.progress.best.filter(|&(_, step)| step > since);
+        best.map(|(loss, _)| loss)
+    }
+
     /// The weights to keep, not rounded: the best average where one is wanted and was measured, else the
     /// last.
     pub(crate) fn result(&self) -> &Tensor {
-        match (self.job.recipe.report.keep, self.progress.best) {
+        match (self.job.recipe.report.keep, self.best()) {
             (Keep::Best, Some(_)) => &self.tensors.best,
             _ => &self.tensors.average,
         }

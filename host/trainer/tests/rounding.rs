@@ -7,9 +7,10 @@ use std::path::Path;
 
 use host::quantize::float::FloatModel;
 use host::quantize::trits::{self, Planes};
-use host::recipe::{Keep, Recipe, Schedule};
+use host::recipe::{Keep, Length, Recipe, Schedule};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
+use trainer::checkpoint::Checkpoint;
 use trainer::run::Outcome;
 
 mod common;
@@ -190,4 +191,24 @@ fn the_best_weights_are_kept_or_the_last_as_the_recipe_says() {
     assert!((last - measured.last().unwrap()).abs() < 1e-6, "{last}");
     assert!(last > lowest + 0.1, "{last} {lowest}");
     assert_ne!(best_weights, last_weights);
+}
+
+#[test]
+fn what_was_best_before_rounding_is_not_kept_once_it_has_begun() {
+    let _alone = alone();
+    let text = text(60);
+    let dir = tempfile::tempdir().unwrap();
+    let mut recipe = small(40);
+    recipe.quantization.start = 0.5;
+    // Measured at step 18, rounded from step 20 on, ended at step 22 without another measurement.
+    recipe.report.validate_every = 18;
+    train(&mut trainer(&text, recipe), dir.path(), Some(22)).unwrap();
+    let mut checkpoint = Checkpoint::read(dir.path()).unwrap();
+    checkpoint.job.recipe.length = Length::Steps(22);
+    let mut resumed = checkpoint.resume(corpus(&text), tch::Device::Cpu).unwrap();
+    train(&mut resumed, dir.path(), None).unwrap();
+    let ended = resumed.final_loss().unwrap();
+    let (average, is_best) = resumed.validate().unwrap();
+    assert!(is_best);
+    assert!((ended - average).abs() < 1e-6, "{ended} {average}");
 }
