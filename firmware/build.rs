@@ -39,24 +39,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says which kernels the core has instructions for: `cfg(arm_dsp)` where it has `SMLAD` and its kin,
-/// with `cfg(arm_v8m)` where the assembler must be told so, `cfg(arm_v7m)` and `cfg(arm_v6m)`.
-///
-/// The compiler's own `target_feature` does not tell on Arm with a stable toolchain, and on Armv8-M
-/// the target does not either: boards have the feature `dsp`.
+/// Says which kernels the core has instructions for: `cfg(thumb2)` or `cfg(thumb1)`; and where memory is
+/// so short that few tables are kept, `cfg(little_memory)`.
 fn choose_kernels() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rustc-check-cfg=cfg(arm_dsp, arm_v6m, arm_v7m, arm_v8m)");
+    println!("cargo:rustc-check-cfg=cfg(thumb1, thumb2, little_memory)");
     let target = env::var("TARGET")?;
-    let has_dsp = env::var_os("CARGO_FEATURE_DSP").is_some();
-    let names: &[&str] = match target.split('-').next() {
-        Some("thumbv7em") => &["arm_dsp"],
-        Some("thumbv8m.main") if has_dsp => &["arm_dsp", "arm_v8m"],
-        Some("thumbv7m" | "thumbv8m.main") => &["arm_v7m"],
-        Some("thumbv6m") => &["arm_v6m"],
-        _ => &[],
-    };
-    for name in names {
-        println!("cargo:rustc-cfg={name}");
+    match target.split('-').next() {
+        Some("thumbv6m") => println!("cargo:rustc-cfg=thumb1"),
+        Some(name) if name.starts_with("thumbv") => println!("cargo:rustc-cfg=thumb2"),
+        _ => {}
+    }
+    if env::var_os("CARGO_FEATURE_MICROBIT").is_some() {
+        println!("cargo:rustc-cfg=little_memory");
     }
     Ok(())
 }

@@ -51,20 +51,12 @@ const fn exp_negative(x: f64) -> f64 {
     1.0 / power
 }
 
-/// Where the table holds x = 0, for kernels in assembly: 2,048 entries lie before it, 2,048 from it on.
-#[cfg(arm_dsp)]
-#[inline(always)]
-pub(crate) fn middle_of_table() -> *const i16 {
-    // Made from the whole table, so that what lies before the middle may be read through it.
-    TANH_HALF.as_ptr().wrapping_add(ENTRIES / 2)
-}
-
-/// tanh(x/2) in Q0.15 for a pre-activation `x` in Q3.8; `x` outside 12 bits takes its low bits.
+/// tanh(x/2) in Q0.15 for a pre-activation `x` in Q3.8; 0 where `x` is outside 12 bits, which no saturated number is.
 #[inline(always)]
 #[must_use]
 pub fn tanh_half(x: i32) -> i32 {
-    // The mask makes the index provably in range: no panic path, no branch.
-    TANH_HALF[(x + HALF) as usize & (ENTRIES - 1)] as i32
+    let index = x.wrapping_add(HALF) as usize;
+    TANH_HALF.get(index).copied().unwrap_or_default().into()
 }
 
 /// The logistic function in Q0.16 for a pre-activation `x` in Q3.8: 0 < result < 65,536.

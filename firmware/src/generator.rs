@@ -3,36 +3,54 @@
 use core::borrow::BorrowMut;
 
 use crate::alphabet::Symbol;
-use crate::image::Model;
-use crate::lstm::{Lstm, State};
+use crate::image::{ImageError, Model};
+use crate::kernels::{Kernel, Tables};
+use crate::lstm::{AnyMemory, Lstm};
 use crate::sampler::{Sampler, Settings};
 use crate::surprisal::Surprisal;
 
 /// A model, its state and its random sequence: everything a passage of text follows from.
 #[derive(Clone, Debug)]
-pub struct Generator<'m, S = State> {
-    lstm: Lstm<'m, S>,
+pub struct Generator<'m, M = AnyMemory, K = Tables> {
+    lstm: Lstm<'m, M, K>,
     sampler: Sampler,
     /// The last symbol written or read, which the next step reads.
     last: Symbol,
 }
 
 impl<'m> Generator<'m> {
-    /// A generator at the start of a passage.
+    /// A generator at the start of a passage, with memory for any model: for PCs.
     #[must_use]
     pub fn new(model: Model<'m>, settings: Settings, seed: u64) -> Self {
-        Self::with_state(model, settings, seed, State::new())
+        Self::of(Lstm::new(model), settings, seed)
     }
 }
 
-impl<'m, S: BorrowMut<State>> Generator<'m, S> {
-    /// A generator at the start of a passage that works in the memory given.
+impl<'m, M: BorrowMut<[u32]>> Generator<'m, M> {
+    /// A generator at the start of a passage that works in the memory given, see
+    /// [`Lstm::with_memory`].
+    ///
+    /// # Errors
+    /// [`ImageError::Memory`] when it is too little.
+    pub fn with_memory(
+        model: Model<'m>,
+        settings: Settings,
+        seed: u64,
+        memory: M,
+    ) -> Result<Self, ImageError> {
+        Ok(Self::of(Lstm::with_memory(model, memory)?, settings, seed))
+    }
+}
+
+impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
+    /// A generator at the start of a passage by a model in its zero state.
     #[must_use]
-    pub fn with_state(model: Model<'m>, settings: Settings, seed: u64, state: S) -> Self {
+    pub fn of(lstm: Lstm<'m, M, K>, settings: Settings, seed: u64) -> Self {
+        let alphabet = lstm.model().alphabet();
         Self {
-            lstm: Lstm::with_state(model, state),
-            sampler: Sampler::new(settings, seed).without(model.alphabet().unwritten()),
-            last: model.alphabet().start(),
+            lstm,
+            sampler: Sampler::new(settings, seed).without(alphabet.unwritten()),
+            last: alphabet.start(),
         }
     }
 
@@ -44,7 +62,7 @@ impl<'m, S: BorrowMut<State>> Generator<'m, S> {
 
     /// The model with its state.
     #[must_use]
-    pub fn lstm(&self) -> &Lstm<'m, S> {
+    pub fn lstm(&self) -> &Lstm<'m, M, K> {
         &self.lstm
     }
 

@@ -1,75 +1,18 @@
 //! The model image: one flat file, checked once, then used in place from flash.
 //!
-//! This module is the only reader and documents the format; `host::image` writes it. All numbers are
-//! little-endian. The 64-byte header is followed by sections whose sizes follow from the header's
-//! dimensions; each starts at a multiple of 16 bytes, padded with zeros:
-//!
-//! | offset | type | content |
-//! | --- | --- | --- |
-//! | 0 | `[u8; 4]` | magic `INKL` |
-//! | 4 | `u16` | format version, 2 |
-//! | 6 | `u16` | zero |
-//! | 8 | `u32` | length of the image in bytes |
-//! | 12 | `u32` | CRC-32 (ISO-HDLC) of every other byte of the image |
-//! | 16 | `u16` | hidden size H, 1 to 512 |
-//! | 18 | `u16` | symbols V, 1 to 256 |
-//! | 20 | `u8` | layers L, 1 to 4; L times H rounded up to 8 is at most 512 |
-//! | 21 | `u8` | bits of an input and of a recurrent weight, 8 or 4 |
-//! | 22 | `u8` | bits of an output weight, 8 or 4 |
-//! | 23 | `u8` | zero |
-//! | 24 | `[u8; 32]` | name, UTF-8, padded with zeros |
-//! | 56 | `[u8; 8]` | zero |
-//!
-//! | section | type | content |
-//! | --- | --- | --- |
-//! | alphabet | `[u32; V]` | code points in index order |
-//! | per layer: inputs | `[[input; H]; R]` | what a symbol adds to gates i, f, g, o; R = V rows in layer 0, one row of zeros above |
-//! | per layer: units | `[record; H]` | `[i32; 4]` bias at the accumulator's scale, `[i16; 4]` input multipliers, a tile, `[i16; 4]` multipliers |
-//! | output | `[record; V / 4]` | `[i32; 4]` bias at the accumulator's scale, a tile, `[i16; 4]` multipliers; V is rounded up |
-//!
-//! A tile is four rows of a matrix (the four gates of a unit, or four symbols) over blocks of 8
-//! columns; the order of its words is that of [`crate::kernels`]. The columns of layer 0 are the H
-//! hidden units, rounded up to 8; a later layer has those of the layer below in front of its own.
-//! An input is `[i8; 4]` with 8 bits, and with 4 bits a `u16`: from its highest nibble on, the signed
-//! nibbles of gates i, g, f, o. What the multipliers mean is said in [`crate::lstm`].
+//! This module is the only reader; [`crate::format`] says what is where, `host::image` writes it.
 
 use core::fmt;
 
 use bytemuck::Pod;
 
 use crate::alphabet::Alphabet;
-use crate::kernels::{Bits, PACKED_WORDS};
-
-/// The first four bytes of an image.
-pub const MAGIC: [u8; 4] = *b"INKL";
-/// The format version this engine reads.
-pub const VERSION: u16 = 2;
-/// Bytes of the header.
-pub const HEADER_BYTES: usize = 64;
-/// Alignment of the image and of each of its sections, in bytes.
-pub const ALIGNMENT: usize = 16;
-/// Where the name lies.
-pub const NAME_OFFSET: usize = 24;
-/// Longest name, in bytes.
-pub const NAME_BYTES: usize = 32;
-/// Most layers.
-pub const MAX_LAYERS: usize = 4;
-/// Most hidden units of all layers together, each layer's rounded up to [`BLOCK`].
-pub const MAX_UNITS: usize = 512;
-/// Most symbols.
-pub const MAX_SYMBOLS: usize = 256;
-/// Words of the bias that each record begins with: four `i32`.
-pub const BIAS_WORDS: usize = 4;
-/// Words of four `i16` multipliers: behind a unit's bias, and at the end of each record.
-pub const MULTIPLIER_WORDS: usize = 2;
-/// Words of a unit's record beside its tile.
-pub const UNIT_FRAME_WORDS: usize = BIAS_WORDS + 2 * MULTIPLIER_WORDS;
-/// Words of an output record beside its tile.
-pub const OUTPUT_FRAME_WORDS: usize = BIAS_WORDS + MULTIPLIER_WORDS;
-/// Columns of a block: rows are padded to a multiple of it.
-pub const BLOCK: usize = 8;
-/// Rows of a tile: the four gates of a unit, or four symbols.
-pub const TILE_ROWS: usize = 4;
+use crate::fixed::{MAX_GATE_SHIFT, MIN_GATE_SHIFT};
+use crate::format::{
+    ALIGNMENT, BLOCK_GROUPS, Dimensions, EMBEDDING_OFFSET, GATE_SHIFT_OFFSET, GROUP, HEADER_BYTES,
+    HIGH_SUMS, LOW_SUMS, MAGIC, MAX_LAYERS, MAX_SYMBOLS, MAX_UNITS, NAME_BYTES, NAME_OFFSET,
+    OutputRows, Planes, TILE_ROWS, Unit, VERSION, unpack,
+};
 
 /// The checksum that everything here uses.
 pub(crate) static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
@@ -109,6 +52,13 @@ pub enum ImageError {
     Misaligned,
     /// The checksum is right but a field makes no sense: the program that wrote it is at fault.
     Malformed,
+    /// The model needs more working memory than the program has for it.
+    Memory {
+        /// Bytes it needs.
+        needed: usize,
+        /// Bytes there are.
+        available: usize,
+    },
 }
 
 impl fmt::Display for ImageError {
@@ -141,138 +91,77 @@ impl fmt::Display for ImageError {
             Self::Malformed => {
                 f.write_str("the model image is inconsistent: export the model again")
             }
+            Self::Memory { needed, available } => write!(
+                f,
+                "the model needs {needed} bytes of working memory and this board has {available} \
+                 for it: train a smaller one"
+            ),
         }
     }
 }
 
 impl core::error::Error for ImageError {}
 
-/// Where each section lies; computed from the dimensions alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dimensions {
-    /// Hidden size H.
-    pub hidden: usize,
-    /// Alphabet size V.
-    pub symbols: usize,
-    /// Layers L.
-    pub layers: usize,
-    /// Bits of the inputs and of the recurrent (and inter-layer) weights.
-    pub recurrent_bits: Bits,
-    /// Bits of the output weights.
-    pub output_bits: Bits,
+/// A matrix of weights in trits, as [`crate::format`] lays them out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Matrix<'a> {
+    /// The weights.
+    pub weights: &'a [u8],
+    /// Trits per weight.
+    pub planes: u8,
 }
 
-impl Dimensions {
-    /// Whether the engine's fixed memory holds a model of these dimensions.
-    #[must_use]
-    pub fn fit(&self) -> bool {
-        (1..=MAX_LAYERS).contains(&self.layers)
-            && (1..=MAX_SYMBOLS).contains(&self.symbols)
-            && (1..=MAX_UNITS).contains(&self.hidden)
-            && self.layers * self.padded_hidden() <= MAX_UNITS
+impl Matrix<'_> {
+    /// Calls `see` with every trit of so many tiles and groups: its tile, the place of its plane from the
+    /// highest on, its row within the tile, its column, and its value.
+    pub fn for_each_trit(
+        &self,
+        tiles: usize,
+        groups: usize,
+        mut see: impl FnMut(usize, usize, usize, usize, i8),
+    ) {
+        let mut bytes = self.weights.iter();
+        for block in (0..groups).step_by(BLOCK_GROUPS) {
+            for tile in 0..tiles {
+                for plane in 0..usize::from(self.planes) {
+                    for group in block..groups.min(block + BLOCK_GROUPS) {
+                        for row in 0..TILE_ROWS {
+                            let trits = bytes.next().and_then(|&byte| unpack(byte));
+                            let columns = GROUP * group..;
+                            for (column, trit) in columns.zip(trits.unwrap_or_default()) {
+                                see(tile, plane, row, column, trit);
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
+}
 
-    /// H rounded up to a whole block.
-    #[must_use]
-    pub fn padded_hidden(&self) -> usize {
-        self.hidden.next_multiple_of(BLOCK)
-    }
-
-    /// Words that a layer's packed hidden state fills.
-    #[must_use]
-    pub fn packed_words(&self) -> usize {
-        self.padded_hidden() / BLOCK * PACKED_WORDS
-    }
-
-    /// Rows of a layer's input section.
-    #[must_use]
-    pub fn input_rows(&self, layer: usize) -> usize {
-        if layer == 0 { self.symbols } else { 1 }
-    }
-
-    /// Bytes of a row of an input section.
-    #[must_use]
-    pub fn input_row_bytes(&self) -> usize {
-        self.hidden * self.recurrent_bits.input_bytes()
-    }
-
-    /// Blocks of 8 columns in a row of a layer's weights.
-    #[must_use]
-    pub fn blocks(&self, layer: usize) -> usize {
-        let inputs = if layer == 0 { 1 } else { 2 };
-        inputs * self.padded_hidden() / BLOCK
-    }
-
-    /// Tiles of the output matrix.
-    #[must_use]
-    pub fn output_tiles(&self) -> usize {
-        self.symbols.div_ceil(TILE_ROWS)
-    }
-
-    /// Words of one of a layer's unit records.
-    #[must_use]
-    pub fn unit_words(&self, layer: usize) -> usize {
-        UNIT_FRAME_WORDS + self.blocks(layer) * self.recurrent_bits.block_words()
-    }
-
-    /// Words of an output record.
-    #[must_use]
-    pub fn output_words(&self) -> usize {
-        let blocks = self.padded_hidden() / BLOCK;
-        OUTPUT_FRAME_WORDS + blocks * self.output_bits.block_words()
-    }
-
-    /// Name and length in bytes of each section, in file order, without padding.
-    pub fn sections(&self) -> impl Iterator<Item = (&'static str, usize)> + use<> {
-        let this = *self;
-        let layers = (0..this.layers).flat_map(move |layer| {
-            [
-                ("inputs", this.input_rows(layer) * this.input_row_bytes()),
-                ("units", this.hidden * this.unit_words(layer) * 4),
-            ]
-        });
-        core::iter::once(("alphabet", this.symbols * 4))
-            .chain(layers)
-            .chain([("output", this.output_tiles() * this.output_words() * 4)])
-    }
-
-    /// Length of an image of these dimensions.
-    #[must_use]
-    pub fn image_bytes(&self) -> usize {
-        self.sections().fold(HEADER_BYTES, |end, (_, bytes)| {
-            end + bytes.next_multiple_of(ALIGNMENT)
-        })
-    }
+/// What the first layer reads.
+#[derive(Clone, Copy, Debug)]
+pub enum Inputs<'a> {
+    /// For each symbol what it adds to the gates of all units.
+    Folded(&'a [[i8; TILE_ROWS]]),
+    /// An embedding, and the matrix that brings it to the gates.
+    Embedded {
+        /// `[V × E']`.
+        embedding: &'a [u8],
+        /// From E columns to 4H rows.
+        matrix: Matrix<'a>,
+    },
 }
 
 /// One LSTM layer of an image.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layer<'a> {
-    /// `[R × H]` inputs.
-    inputs: &'a [u8],
-    /// Bytes of a row of them.
-    row_bytes: usize,
-    /// `[H]` records.
-    units: &'a [u32],
-}
-
-impl<'a> Layer<'a> {
-    /// The inputs of all units for one row of the section (a symbol in layer 0, else 0).
-    #[inline]
-    #[must_use]
-    pub fn input_row(&self, row: usize) -> &'a [u8] {
-        let start = row * self.row_bytes;
-        self.inputs
-            .get(start..start + self.row_bytes)
-            .unwrap_or_default()
-    }
-
-    /// The records of all units.
-    #[inline]
-    #[must_use]
-    pub fn units(&self) -> &'a [u32] {
-        self.units
-    }
+    /// `[H]`.
+    pub units: &'a [Unit],
+    /// From the layer's hidden units to its gates.
+    pub recurrent: Matrix<'a>,
+    /// From the hidden units of the layer below; empty in the lowest.
+    pub from_below: Matrix<'a>,
 }
 
 /// A checked view of a model image. Whatever [`Model::parse`] accepts, the engine can run.
@@ -280,10 +169,13 @@ impl<'a> Layer<'a> {
 pub struct Model<'a> {
     name: &'a str,
     dimensions: Dimensions,
+    gate_shift: u32,
     checksum: u32,
     alphabet: &'a [u32],
+    inputs: Inputs<'a>,
     layers: [Layer<'a>; MAX_LAYERS],
-    output: &'a [u32],
+    output_rows: &'a [OutputRows],
+    output: Matrix<'a>,
 }
 
 impl<'a> Model<'a> {
@@ -316,13 +208,16 @@ impl<'a> Model<'a> {
             return Err(ImageError::Corrupted);
         }
 
-        let bits = |code| Bits::from_count(code).ok_or(ImageError::Malformed);
         let dimensions = Dimensions {
             hidden: half(16).into(),
             symbols: half(18).into(),
             layers: header[20].into(),
-            recurrent_bits: bits(header[21])?,
-            output_bits: bits(header[22])?,
+            embedding: half(EMBEDDING_OFFSET).into(),
+            planes: Planes {
+                recurrent: header[21],
+                input: header[22],
+                output: header[23],
+            },
         };
         if !dimensions.fit() {
             return Err(ImageError::Dimensions);
@@ -334,6 +229,11 @@ impl<'a> Model<'a> {
             return Err(ImageError::Misaligned);
         }
 
+        let gate_shift = header[GATE_SHIFT_OFFSET].into();
+        if !(MIN_GATE_SHIFT..=MAX_GATE_SHIFT).contains(&gate_shift) {
+            return Err(ImageError::Malformed);
+        }
+
         let mut sections = Sections {
             rest: image.get(HEADER_BYTES..).unwrap_or_default(),
             lengths: dimensions.sections(),
@@ -342,15 +242,24 @@ impl<'a> Model<'a> {
         if alphabet.iter().any(|&code| char::from_u32(code).is_none()) {
             return Err(ImageError::Malformed);
         }
+        let planes = dimensions.planes;
+        let inputs = match dimensions.is_folded() {
+            true => Inputs::Folded(sections.take()?),
+            false => Inputs::Embedded {
+                embedding: sections.take()?,
+                matrix: sections.take_matrix(planes.input)?,
+            },
+        };
         let mut layers = [Layer::default(); MAX_LAYERS];
-        for layer in layers.iter_mut().take(dimensions.layers) {
-            *layer = Layer {
-                inputs: sections.take()?,
-                row_bytes: dimensions.input_row_bytes(),
-                units: sections.take()?,
-            };
+        for (index, layer) in layers.iter_mut().take(dimensions.layers).enumerate() {
+            layer.units = sections.take()?;
+            layer.recurrent = sections.take_matrix(planes.recurrent)?;
+            if index > 0 {
+                layer.from_below = sections.take_matrix(planes.recurrent)?;
+            }
         }
-        let output = sections.take()?;
+        let output_rows = sections.take()?;
+        let output = sections.take_matrix(planes.output)?;
         let name = bytes
             .get(NAME_OFFSET..NAME_OFFSET + NAME_BYTES)
             .and_then(|name| core::str::from_utf8(name).ok())
@@ -359,9 +268,12 @@ impl<'a> Model<'a> {
         Ok(Self {
             name,
             dimensions,
+            gate_shift,
             checksum,
             alphabet,
+            inputs,
             layers,
+            output_rows,
             output,
         })
     }
@@ -378,7 +290,7 @@ impl<'a> Model<'a> {
         Alphabet::new(self.alphabet)
     }
 
-    /// All dimensions and weight widths.
+    /// All dimensions and planes.
     #[must_use]
     pub fn dimensions(&self) -> Dimensions {
         self.dimensions
@@ -402,12 +314,6 @@ impl<'a> Model<'a> {
         self.dimensions.symbols
     }
 
-    /// Bits of a recurrent weight, 8 or 4.
-    #[must_use]
-    pub fn weight_bits(&self) -> u8 {
-        self.dimensions.recurrent_bits.count()
-    }
-
     /// Length of the image, all the flash the model needs.
     #[must_use]
     pub fn image_bytes(&self) -> usize {
@@ -420,6 +326,18 @@ impl<'a> Model<'a> {
         self.checksum
     }
 
+    /// Right shift from a multiplied sum to a gate.
+    #[must_use]
+    pub fn gate_shift(&self) -> u32 {
+        self.gate_shift
+    }
+
+    /// What the first layer reads.
+    #[must_use]
+    pub fn inputs(&self) -> Inputs<'a> {
+        self.inputs
+    }
+
     /// The LSTM layers, lowest first.
     #[must_use]
     pub fn lstm_layers(&self) -> &[Layer<'a>] {
@@ -428,9 +346,15 @@ impl<'a> Model<'a> {
             .unwrap_or_default()
     }
 
-    /// The records of the output layer.
+    /// Biases and multipliers of the logits, four at a time.
     #[must_use]
-    pub fn output(&self) -> &'a [u32] {
+    pub fn output_rows(&self) -> &'a [OutputRows] {
+        self.output_rows
+    }
+
+    /// From the last layer's hidden units to the logits.
+    #[must_use]
+    pub fn output(&self) -> Matrix<'a> {
         self.output
     }
 }
@@ -487,7 +411,7 @@ struct Sections<'a, I> {
     lengths: I,
 }
 
-impl<'a, I: Iterator<Item = (&'static str, usize)>> Sections<'a, I> {
+impl<'a, I: Iterator<Item = (crate::format::Section, usize)>> Sections<'a, I> {
     fn take<T: Pod>(&mut self) -> Result<&'a [T], ImageError> {
         let (_, length) = self.lengths.next().ok_or(ImageError::Malformed)?;
         let (section, rest) = self
@@ -500,4 +424,29 @@ impl<'a, I: Iterator<Item = (&'static str, usize)>> Sections<'a, I> {
             .and_then(|bytes| bytemuck::try_cast_slice(bytes).ok())
             .ok_or(ImageError::Malformed)
     }
+
+    /// A matrix whose bytes all stand for trits.
+    fn take_matrix(&mut self, planes: u8) -> Result<Matrix<'a>, ImageError> {
+        let weights = self.take::<u8>()?;
+        if !weights.iter().all(|&byte| stands_for_trits(byte)) {
+            return Err(ImageError::Malformed);
+        }
+        Ok(Matrix { weights, planes })
+    }
+}
+
+/// Whether [`crate::format::unpack`] knows the byte; looked up, for the smallest cores cannot divide.
+fn stands_for_trits(byte: u8) -> bool {
+    const KNOWN: [u32; 8] = {
+        let mut known = [0; 8];
+        let mut byte = 0;
+        while byte < LOW_SUMS * HIGH_SUMS {
+            if crate::format::unpack(byte as u8).is_some() {
+                known[byte / 32] |= 1 << (byte % 32);
+            }
+            byte += 1;
+        }
+        known
+    };
+    KNOWN[usize::from(byte >> 5)] >> (byte & 31) & 1 == 1
 }

@@ -7,10 +7,10 @@
 //! - **Nothing can fail after [`image::Model::parse`].** It checks the whole image once; behind it there
 //!   is no allocation, no panic, no floating point per character, and memory is known when compiling.
 //! - **Weights stay where they are.** The image is read in place, in the order it is stored.
-//! - **Everything that can be folded is folded at export**: embedding, input weights and biases are one
-//!   table row per symbol; scales are one multiplier per row.
+//! - **Nothing is multiplied that can be looked up**: weights are trits, and a byte of five of them stands
+//!   for a sum; scales are one multiplier per row.
 //!
-//! The flow: [`image`] → [`lstm`] (with [`kernels`], [`activation`], [`fixed`]) → [`sampler`] →
+//! The flow: [`image`] (in [`format`]) → [`lstm`] (with [`kernels`], [`activation`], [`fixed`]) → [`sampler`] →
 //! [`generator`] → [`session`] (with [`console`] and [`protocol`]) → the serial port of a [`board`].
 #![cfg_attr(not(test), no_std)]
 
@@ -22,6 +22,7 @@ pub mod alphabet;
 pub mod board;
 pub mod console;
 pub mod fixed;
+pub mod format;
 pub mod generator;
 pub mod image;
 pub mod kernels;

@@ -15,10 +15,11 @@ use heapless::String;
 
 use crate::board::Board;
 use crate::console::{Command, HELP, LINE_BYTES, LineEditor, LineError};
+use crate::format::Trits;
 use crate::generator::Generator;
 use crate::image::{Choice, ImageError};
 use crate::log::{info, warning};
-use crate::lstm::State;
+use crate::lstm::MAX_MEMORY_WORDS;
 use crate::protocol::{
     self, BREAK, CHECKSUM, DONE_TEXT, End, GREETING, MEMORY, MODEL, NO_MODEL, OWN, PASSAGE, PAUSED,
     RATE, RESET, RESUMED, SEED, SETTINGS, SKIPPED, Shown, Start,
@@ -41,10 +42,17 @@ const DEFAULT_SEED: u64 = 1;
 /// How many unknown characters of a prompt are shown.
 const SHOWN_UNKNOWN: usize = 8;
 
+/// Words that a model can work in: on the smallest boards those that are left, else enough for any.
+pub const MODEL_WORDS: usize = if cfg!(little_memory) {
+    2750
+} else {
+    MAX_MEMORY_WORDS
+};
+
 /// All memory of a session that is too large for a small stack; a board has it in a static variable.
 #[derive(Debug)]
 pub struct Memory {
-    state: State,
+    model: [u32; MODEL_WORDS],
     editor: LineEditor,
     prompt: String<LINE_BYTES>,
 }
@@ -54,7 +62,7 @@ impl Memory {
     #[must_use]
     pub const fn new() -> Self {
         Memory {
-            state: State::new(),
+            model: [0; MODEL_WORDS],
             editor: LineEditor::new(),
             prompt: String::new(),
         }
@@ -78,13 +86,13 @@ impl<'m, B: Board> Session<'m, B> {
     #[inline(never)]
     pub fn new(board: B, models: Choice<'m>, memory: &'m mut Memory) -> Self {
         let Memory {
-            state,
+            model,
             editor,
             prompt,
         } = memory;
         let mut session = Session {
             editor,
-            player: Player::new(board, models, state, prompt),
+            player: Player::new(board, models, model, prompt),
         };
         session.player.greet();
         session
@@ -160,7 +168,7 @@ impl<'m> Passage<'m> {
 /// The talking and writing half of a session; the line editor is the listening half.
 struct Player<'m, B: Board> {
     port: Port<B>,
-    engine: Result<Generator<'m, &'m mut State>, ImageError>,
+    engine: Result<Generator<'m, &'m mut [u32]>, ImageError>,
     /// Why the model is not the one that was flashed by itself.
     refused: Option<ImageError>,
     settings: Settings,
@@ -182,7 +190,7 @@ impl<'m, B: Board> Player<'m, B> {
     fn new(
         mut board: B,
         models: Choice<'m>,
-        state: &'m mut State,
+        memory: &'m mut [u32],
         prompt: &'m mut String<LINE_BYTES>,
     ) -> Self {
         let settings = Settings::default();
@@ -195,7 +203,7 @@ impl<'m, B: Board> Player<'m, B> {
             },
             engine: models
                 .model
-                .map(|model| Generator::with_state(model, settings, seed, state)),
+                .and_then(|model| Generator::with_memory(model, settings, seed, memory)),
             refused: models.refused,
             settings,
             length: DEFAULT_LENGTH,
@@ -240,12 +248,12 @@ impl<'m, B: Board> Player<'m, B> {
             Ok(generator) => {
                 let model = generator.model();
                 self.port.say(format_args!(
-                    "{MODEL}{}, {} symbols, {} x {} units, {}-bit weights, {} bytes{CHECKSUM}{:08x}",
+                    "{MODEL}{}, {} symbols, {} x {} units, weights of {}, {} bytes{CHECKSUM}{:08x}",
                     model.name(),
                     model.symbols(),
                     model.layers(),
                     model.hidden(),
-                    model.weight_bits(),
+                    Trits(model.dimensions().planes.recurrent),
                     model.image_bytes(),
                     model.checksum(),
                 ));

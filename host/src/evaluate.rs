@@ -3,9 +3,9 @@
 use firmware::activation::INDEX_BITS;
 use firmware::fixed::LOGIT_FRACTION_BITS;
 use firmware::image::Model;
-use firmware::lstm::Lstm;
 use serde::Serialize;
 
+use crate::engine::engine;
 use crate::quantize::float::cross_entropy;
 
 /// Minus the log-probability of `symbol` under the engine's logits, in nats.
@@ -20,7 +20,7 @@ pub fn surprise(logits: &[i16], symbol: u8) -> f64 {
 /// symbol 0 is read, symbol 1 predicted, and so on. `progress` is told how many are done.
 #[must_use]
 pub fn engine_loss(model: Model<'_>, symbols: &[u8], mut progress: impl FnMut(u64)) -> f64 {
-    let mut lstm = Lstm::new(model);
+    let mut lstm = engine(model);
     let mut total = 0.0;
     for (step, pair) in symbols.windows(2).enumerate() {
         lstm.step(pair[0]);
@@ -37,7 +37,7 @@ pub fn engine_loss(model: Model<'_>, symbols: &[u8], mut progress: impl FnMut(u6
 /// that is not whole is left out; none where there is no whole block.
 #[must_use]
 pub fn engine_block_loss(model: Model<'_>, symbols: &[u8], length: usize) -> Option<f64> {
-    let mut lstm = Lstm::new(model);
+    let mut lstm = engine(model);
     let (mut total, mut count) = (0.0, 0_u32);
     // A block shares its last symbol, which is only predicted, with the next one, which reads it.
     let starts = (0..symbols.len()).step_by(length.max(1));
@@ -73,7 +73,7 @@ impl Saturation {
     #[must_use]
     pub fn measure(model: Model<'_>, symbols: &[u8]) -> Self {
         const END: i32 = (1 << (INDEX_BITS - 1)) - 1;
-        let mut lstm = Lstm::new(model);
+        let mut lstm = engine(model);
         let (mut ends, mut cells, mut units) = ([0_u64; 4], 0_u64, 0_u64);
         for &symbol in symbols {
             lstm.step_watched(symbol, |gates| {
@@ -82,7 +82,7 @@ impl Saturation {
                     *count += u64::from(!(-END..END).contains(&gate));
                 }
             });
-            let at_end = lstm.cells().iter().filter(|&&cell| is_at_end(cell));
+            let at_end = lstm.cells().filter(|&cell| is_at_end(cell));
             cells += at_end.count() as u64;
         }
         let share = |count: u64| count as f64 / units.max(1) as f64;

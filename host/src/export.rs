@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use firmware::format::{Dimensions, Planes, Trits};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError};
 use serde::Serialize;
 
 use crate::corpus::Source;
 use crate::evaluate::{bits, engine_loss};
-use crate::image::{AlignedImage, ModelParts};
+use crate::image::{AlignedImage, InputParts, ModelParts};
 use crate::name::Name;
 use crate::quantize::float::LoadError;
-use crate::quantize::{FloatModel, QuantizeError, Widths, quantize_for_export};
+use crate::quantize::{FloatModel, InputForm, QuantizeError, quantize};
 use crate::runs::{IDENTITY_KEY, RunId};
-use crate::{output, paths, tensors};
+use crate::{output, paths, stored, tensors};
 
 /// Metadata value that marks quantized tensors.
-pub const FORMAT: &str = "inkling-quantized-2";
+pub const FORMAT: &str = "inkling-quantized-3";
 
 /// Why an export failed.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,8 @@ pub struct Exported {
     pub losses: Option<Losses>,
     /// All the flash the model needs.
     pub image_bytes: usize,
+    /// How its weights are kept, for people.
+    pub weights: String,
 }
 
 /// Losses of one model over one text, in nats per character.
@@ -65,7 +68,7 @@ pub struct Exported {
 pub struct Losses {
     /// With the engine's integers.
     pub engine_loss_nats: f64,
-    /// With the run's floats.
+    /// With the run's floats, rounded where the training computed with rounded weights.
     pub float_loss_nats: f64,
     /// Engine minus float.
     pub gap_nats: f64,
@@ -82,8 +85,9 @@ impl Losses {
         symbols: &[u8],
         progress: impl FnMut(u64) + Clone,
     ) -> Option<Self> {
-        let engine_loss_nats = engine_loss(image.model().ok()?, symbols, progress.clone());
-        let float_loss_nats = float.loss(symbols, progress);
+        let model = image.model().ok()?;
+        let engine_loss_nats = engine_loss(model, symbols, progress.clone());
+        let float_loss_nats = float.as_trained().loss(symbols, progress);
         Some(Self {
             engine_loss_nats,
             float_loss_nats,
@@ -150,12 +154,12 @@ pub fn may_write(folder: &Path, name: &Name, float: &FloatModel) -> bool {
 pub fn export(
     float: &FloatModel,
     name: &Name,
-    widths: Widths,
+    (planes, form): (Planes, InputForm),
     folder: &Path,
     validation: Option<&[u8]>,
     progress: impl FnMut(u64) + Clone,
 ) -> Result<Exported, ExportError> {
-    let mut parts = quantize_for_export(float, widths)?;
+    let mut parts = quantize(float, planes, form)?;
     parts.name = name.clone();
     let image = parts.to_image()?;
     let losses = validation.and_then(|symbols| Losses::measure(&image, float, symbols, progress));
@@ -167,6 +171,7 @@ pub fn export(
         card: file("md"),
         losses,
         image_bytes: image.bytes().len(),
+        weights: weights_in_words(&parts.dimensions()),
     };
     let write = |path: &PathBuf, bytes: &[u8]| {
         paths::write_atomic(path, bytes).map_err(|source| ExportError::Write {
@@ -180,6 +185,28 @@ pub fn export(
     Ok(exported)
 }
 
+/// Makes the image of stored tensors again and writes it as `NAME.img` into `folder`; returns where it is.
+///
+/// # Errors
+/// When the tensors cannot be used or the file cannot be written.
+pub fn export_stored(
+    stored: &Path,
+    name: Option<&Name>,
+    folder: &Path,
+) -> Result<PathBuf, ExportError> {
+    let mut parts = stored::load(stored)?;
+    if let Some(name) = name {
+        parts.name = name.clone();
+    }
+    let image = parts.to_image()?;
+    let path = folder.join(format!("{}.img", parts.name));
+    paths::write_atomic(&path, image.bytes()).map_err(|source| ExportError::Write {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(path)
+}
+
 /// Whether quantizing `float` gives this very image.
 #[must_use]
 pub fn comes_from(image: &AlignedImage, float: &FloatModel) -> bool {
@@ -187,11 +214,20 @@ pub fn comes_from(image: &AlignedImage, float: &FloatModel) -> bool {
         return false;
     };
     let dimensions = model.dimensions();
-    let widths = Widths {
-        recurrent: dimensions.recurrent_bits,
-        output: dimensions.output_bits,
+    let form = match dimensions.is_folded() {
+        true => InputForm::Folded,
+        false => InputForm::Embedded,
     };
-    let Ok(mut parts) = quantize_for_export(float, widths) else {
+    // Planes of an input matrix that is not there count for nothing.
+    let planes = Planes {
+        input: if dimensions.is_folded() {
+            float.planes().input
+        } else {
+            dimensions.planes.input
+        },
+        ..dimensions.planes
+    };
+    let Ok(mut parts) = quantize(float, planes, form) else {
         return false;
     };
     let Ok(name) = model.name().parse() else {
@@ -229,29 +265,47 @@ fn quantized(
 ) -> Result<Vec<u8>, ExportError> {
     let mut all = Tensors::default();
     let (hidden, symbols) = (parts.hidden, parts.alphabet.len());
+    match &parts.inputs {
+        InputParts::Folded(inputs) => {
+            all.add("inputs".into(), Dtype::I8, &[symbols, hidden, 4], inputs)?;
+        }
+        InputParts::Embedded {
+            embedding,
+            size,
+            weights,
+        } => {
+            all.add("embedding".into(), Dtype::I8, &[symbols, *size], embedding)?;
+            let shape = &[hidden, 4, *size];
+            all.add("inputs".into(), Dtype::I8, shape, &weights.values)?;
+        }
+    }
     for (index, layer) in parts.layers.iter().enumerate() {
         let name = |part: &str| format!("lstm.{index}.{part}");
-        let rows = layer.inputs.len() / hidden;
-        let columns = layer.weights.columns;
-        let weights = &layer.weights.values;
-        let gates = &[hidden, 4];
-        all.add(name("inputs"), Dtype::I8, &[rows, hidden, 4], &layer.inputs)?;
-        all.add(name("bias"), Dtype::I32, gates, &layer.bias)?;
-        let scales = &layer.input_multipliers;
-        all.add(name("input_multipliers"), Dtype::I16, gates, scales)?;
-        all.add(name("weights"), Dtype::I8, &[hidden, 4, columns], weights)?;
-        all.add(name("multipliers"), Dtype::I16, gates, &layer.multipliers)?;
+        let square = &[hidden, 4, hidden];
+        all.add(name("units"), Dtype::I16, &[hidden, 3, 4], &layer.units)?;
+        all.add(
+            name("recurrent"),
+            Dtype::I8,
+            square,
+            &layer.recurrent.values,
+        )?;
+        if let Some(from_below) = &layer.from_below {
+            all.add(name("from_below"), Dtype::I8, square, &from_below.values)?;
+        }
     }
     let output = &parts.output;
-    let name = |part: &str| format!("output.{part}");
-    let shape = &[symbols, output.weights.columns];
-    all.add(name("bias"), Dtype::I32, &[symbols], &output.bias)?;
-    all.add(name("weights"), Dtype::I8, shape, &output.weights.values)?;
+    all.add("output.bias".into(), Dtype::I32, &[symbols], &output.bias)?;
     all.add(
-        name("multipliers"),
-        Dtype::I16,
+        "output.multipliers".into(),
+        Dtype::I32,
         &[symbols],
         &output.multipliers,
+    )?;
+    all.add(
+        "output.weights".into(),
+        Dtype::I8,
+        &[symbols, hidden],
+        &output.weights.values,
     )?;
     let metadata = metadata(parts, float, losses);
     Ok(tensors::serialize(all.0, metadata)?)
@@ -268,8 +322,10 @@ fn metadata(
         ("format", FORMAT.to_owned()),
         ("name", parts.name.to_string()),
         ("alphabet", parts.alphabet.iter().collect()),
-        ("weight_bits", dimensions.recurrent_bits.count().to_string()),
-        ("output_bits", dimensions.output_bits.count().to_string()),
+        ("planes", dimensions.planes.recurrent.to_string()),
+        ("input_planes", dimensions.planes.input.to_string()),
+        ("output_planes", dimensions.planes.output.to_string()),
+        ("gate_shift", parts.gate_shift.to_string()),
     ];
     for key in ["recipe", "corpus", "unicode", "steps"] {
         entries.extend(float.metadata.get(key).map(|value| (key, value.clone())));
@@ -304,6 +360,25 @@ fn cell(text: &str) -> String {
     cell
 }
 
+/// How weights are kept, in words.
+#[must_use]
+pub fn weights_in_words(dimensions: &Dimensions) -> String {
+    let Planes {
+        recurrent,
+        input,
+        output,
+    } = dimensions.planes;
+    let input = match dimensions.embedding {
+        0 => "inputs folded into bytes".to_owned(),
+        size => format!("input {} behind an embedding of {size}", Trits(input)),
+    };
+    format!(
+        "recurrent {}, {input}, output {}",
+        Trits(recurrent),
+        Trits(output)
+    )
+}
+
 /// The model card: what the model is, how it was trained, what was measured.
 fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
     let dimensions = parts.dimensions();
@@ -312,14 +387,7 @@ fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
         ("hidden size", parts.hidden.to_string()),
         ("layers", parts.layers.len().to_string()),
         ("symbols", parts.alphabet.len().to_string()),
-        (
-            "weights",
-            format!(
-                "int{}, output int{}",
-                dimensions.recurrent_bits.count(),
-                dimensions.output_bits.count()
-            ),
-        ),
+        ("weights", weights_in_words(&dimensions)),
     ];
     if let Some(losses) = exported.losses {
         rows.extend([
@@ -371,7 +439,7 @@ mod tests {
     #[test]
     fn an_image_comes_from_the_weights_that_it_was_made_of_only() {
         let float = float_model(20, 12, 1, 3);
-        let mut parts = quantize_for_export(&float, float.widths()).unwrap();
+        let mut parts = quantize(&float, float.planes(), InputForm::Smallest).unwrap();
         parts.name = Name::like("renamed");
         let image = parts.to_image().unwrap();
         assert!(comes_from(&image, &float));

@@ -7,11 +7,11 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use firmware::image::Model;
-use firmware::lstm::Lstm;
 use firmware::sampler::{Sampler, Settings};
 use safetensors::SafeTensors;
 use serde::Serialize;
 
+use crate::engine::engine;
 use crate::evaluate::{bits, is_at_end, surprise};
 
 /// Characters of a window; a last one that is not whole is left out.
@@ -80,13 +80,13 @@ pub fn examine(
     loss: Option<f64>,
     mut progress: impl FnMut(u64),
 ) -> Health {
-    let mut lstm = Lstm::new(model);
+    let mut lstm = engine(model);
     let unwritten = model.alphabet().unwritten();
     let mut sampler = Sampler::new(settings, seed).without(unwritten);
     // A text without what stands for rare characters has another surprisal than text of people with it.
     let loss = loss.filter(|_| unwritten.is_none());
     let mut last = model.alphabet().start();
-    let mut cells = Cells::new(lstm.cells().len());
+    let mut cells = Cells::new(lstm.cells().count());
     let mut windows = Vec::new();
     let mut text = Vec::with_capacity(WINDOW);
     for window in 0..(length / WINDOW).max(1) {
@@ -146,9 +146,9 @@ impl Cells {
         }
     }
 
-    fn look(&mut self, cells: &[i16]) {
+    fn look(&mut self, cells: impl Iterator<Item = i16>) {
         self.looks += 1;
-        for (now, &cell) in self.now.iter_mut().zip(cells) {
+        for (now, cell) in self.now.iter_mut().zip(cells) {
             if is_at_end(cell) {
                 *now += 1;
                 self.at_end += 1;
@@ -316,7 +316,7 @@ mod tests {
     fn a_cell_is_timed_from_when_it_reaches_an_end_to_when_it_leaves() {
         let mut cells = Cells::new(2);
         for value in [0, i16::MAX, i16::MIN, 5, i16::MAX] {
-            cells.look(&[value, 0]);
+            cells.look([value, 0].into_iter());
         }
         assert_eq!((cells.longest, cells.at_end, cells.looks), (2, 3, 5));
     }

@@ -5,158 +5,121 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use firmware::image::{
-    ALIGNMENT, BLOCK, Dimensions, HEADER_BYTES, ImageError, MAGIC, Model, NAME_BYTES, NAME_OFFSET,
-    TILE_ROWS, VERSION, checksum,
+use firmware::format::{
+    ALIGNMENT, BLOCK_GROUPS, Dimensions, EMBEDDING_OFFSET, GROUP, HEADER_BYTES, MAGIC, NAME_BYTES,
+    NAME_OFFSET, OutputRows, Planes, TILE_ROWS, Unit, VERSION, pack,
 };
-use firmware::kernels::Bits;
+use firmware::image::{ImageError, Model, checksum};
 
 use crate::name::Name;
 use crate::words::count;
 
-/// A matrix of quantized weights, row-major, with the columns of each block-aligned segment padded.
+/// A matrix of weights in trits, row-major.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weights {
-    /// Width of a weight.
-    pub bits: Bits,
-    /// `[rows × columns]`, each -max to max of the width.
+    /// Trits per weight.
+    pub planes: u8,
+    /// `[rows × columns]`, each -max to max of the planes.
     pub values: Vec<i8>,
-    /// Columns of a row, a multiple of [`BLOCK`].
+    /// Columns of a row.
     pub columns: usize,
 }
 
 impl Weights {
-    /// One row.
-    fn row(&self, row: usize) -> Option<&[i8]> {
-        self.values.chunks_exact(self.columns).nth(row)
-    }
-
-    /// The matrix in the order the kernels read it: tiles of four rows, blocks of 8 columns.
+    /// The matrix in the order the kernels read it: blocks, tiles, planes, groups, rows.
     #[must_use]
-    pub fn tiles(&self) -> Vec<u32> {
-        let rows = self.values.len() / self.columns;
-        let blocks = self.columns / BLOCK;
-        let mut words = Vec::with_capacity(rows * blocks * self.bits.block_words() / TILE_ROWS);
-        for tile in 0..rows.div_ceil(TILE_ROWS) {
-            for block in 0..blocks {
-                for row in 0..TILE_ROWS {
-                    let columns = self
-                        .row(tile * TILE_ROWS + row)
-                        .and_then(|row| row.as_chunks::<BLOCK>().0.get(block));
-                    let columns = columns.unwrap_or(&[0; BLOCK]).map(i32::from);
-                    match self.bits {
-                        Bits::Eight => words.extend(pack_int8(columns)),
-                        Bits::Four => words.push(pack_int4(columns)),
+    pub fn packed(&self) -> Vec<u8> {
+        let rows: Vec<&[i8]> = self.values.chunks_exact(self.columns).collect();
+        let groups = self.columns.div_ceil(GROUP);
+        let tiles = rows.len().div_ceil(TILE_ROWS);
+        let mut bytes = Vec::with_capacity(tiles * TILE_ROWS * groups * usize::from(self.planes));
+        for block in (0..groups).step_by(BLOCK_GROUPS) {
+            for tile in 0..tiles {
+                for plane in (0..self.planes).rev() {
+                    for group in block..groups.min(block + BLOCK_GROUPS) {
+                        for row in 0..TILE_ROWS {
+                            let row = rows
+                                .get(tile * TILE_ROWS + row)
+                                .copied()
+                                .unwrap_or_default();
+                            let weight = |column| {
+                                let column = row.get(group * GROUP + column);
+                                trit(column.copied().unwrap_or(0), plane)
+                            };
+                            bytes.push(pack(std::array::from_fn(weight)));
+                        }
                     }
                 }
             }
         }
-        words
+        bytes
     }
 }
 
-/// Each halfword is `256 * w1 + w0`.
-fn pack_int8(w: [i32; BLOCK]) -> [u32; 2] {
-    let half = |w0: i32, w1: i32| (256 * w1 + w0) as u16;
-    [
-        join(half(w[0], w[1]), half(w[2], w[3])),
-        join(half(w[4], w[5]), half(w[6], w[7])),
-    ]
+/// The trit of a number that counts for `3^plane`.
+fn trit(number: i8, plane: u8) -> i8 {
+    let mut number = i32::from(number);
+    for _ in 0..plane {
+        number = (number - balanced(number)) / 3;
+    }
+    balanced(number) as i8
 }
 
-/// Each halfword is `4096 * n3 + 256 * u2 + 16 * u1 + u0` with `u = n + 8`.
-fn pack_int4(n: [i32; BLOCK]) -> u32 {
-    let half = |n: &[i32]| (4096 * n[3] + 256 * (n[2] + 8) + 16 * (n[1] + 8) + (n[0] + 8)) as u16;
-    join(half(&n[..4]), half(&n[4..]))
+/// What is left of a number behind the multiple of three next to it.
+fn balanced(number: i32) -> i32 {
+    (number + 1).rem_euclid(3) - 1
 }
 
-fn join(low: u16, high: u16) -> u32 {
-    u32::from(low) | u32::from(high) << 16
+/// What the first layer reads, ready to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputParts {
+    /// `[V × H]`: for each symbol what it adds to gates i, f, g, o.
+    Folded(Vec<[i8; TILE_ROWS]>),
+    /// An embedding and the matrix behind it.
+    Embedded {
+        /// `[V × E]`.
+        embedding: Vec<i8>,
+        /// E.
+        size: usize,
+        /// `[4H × E]`, unit by unit, gates i, f, g, o.
+        weights: Weights,
+    },
 }
 
 /// One LSTM layer, ready to be written. Rows are ordered unit by unit, gates i, f, g, o.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerParts {
-    /// `[rows × H]` folded inputs, less the bias.
-    pub inputs: Vec<[i8; 4]>,
-    /// `[H]` at the accumulator's scale.
-    pub bias: Vec<[i32; 4]>,
-    /// `[H]`: what inputs, at the top of 16 bits, are multiplied by.
-    pub input_multipliers: Vec<[i16; 4]>,
-    /// `[4H × columns]`.
-    pub weights: Weights,
-    /// `[H]`: what accumulators are multiplied by.
-    pub multipliers: Vec<[i16; 4]>,
+    /// `[H]`.
+    pub units: Vec<Unit>,
+    /// `[4H × H]`.
+    pub recurrent: Weights,
+    /// `[4H × H]`, above the first layer.
+    pub from_below: Option<Weights>,
 }
 
 /// The output layer, ready to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputParts {
-    /// `[V]` at the accumulator's scale.
+    /// `[V]`, Q9.22.
     pub bias: Vec<i32>,
-    /// `[V × columns]`.
+    /// `[V]`: what sums are multiplied by.
+    pub multipliers: Vec<i32>,
+    /// `[V × H]`.
     pub weights: Weights,
-    /// `[V]`: what accumulators are multiplied by.
-    pub multipliers: Vec<i16>,
-}
-
-impl LayerParts {
-    /// The inputs as the kernels read them.
-    fn packed_inputs(&self) -> Vec<u8> {
-        match self.weights.bits {
-            Bits::Eight => bytemuck::cast_slice(&self.inputs).to_vec(),
-            Bits::Four => {
-                let nibbles = |high: i8, low: i8| (high << 4) as u8 | (low as u8 & 0x0F);
-                let inputs = self.inputs.iter();
-                inputs
-                    .flat_map(|&[i, f, g, o]| [nibbles(f, o), nibbles(i, g)])
-                    .collect()
-            }
-        }
-    }
-
-    /// The records of all units.
-    fn units(&self) -> Vec<u8> {
-        let tiles = self.weights.tiles();
-        let parts = tiles
-            .chunks_exact(tiles.len() / self.multipliers.len())
-            .zip(&self.bias)
-            .zip(&self.input_multipliers)
-            .zip(&self.multipliers);
-        let records = parts.flat_map(|(((tile, bias), inputs), accumulators)| {
-            [
-                bytemuck::cast_slice::<i32, u8>(bias),
-                bytemuck::cast_slice(inputs),
-                bytemuck::cast_slice(tile),
-                bytemuck::cast_slice(accumulators),
-            ]
-            .concat()
-        });
-        records.collect()
-    }
 }
 
 impl OutputParts {
-    /// The records of all groups of four symbols; rows beyond the last symbol are zero.
-    fn records(&self) -> Vec<u8> {
-        let rows = self.bias.len().next_multiple_of(TILE_ROWS);
-        let (mut bias, mut multipliers) = (self.bias.clone(), self.multipliers.clone());
-        bias.resize(rows, 0);
-        multipliers.resize(rows, 0);
-        let tiles = self.weights.tiles();
-        let parts = tiles
-            .chunks_exact(tiles.len() * TILE_ROWS / rows)
-            .zip(bias.as_chunks::<TILE_ROWS>().0)
-            .zip(multipliers.as_chunks::<TILE_ROWS>().0);
-        let records = parts.flat_map(|((tile, bias), multipliers)| {
-            [
-                bytemuck::cast_slice::<i32, u8>(bias),
-                bytemuck::cast_slice(tile),
-                bytemuck::cast_slice(multipliers),
-            ]
-            .concat()
-        });
-        records.collect()
+    /// The numbers of all groups of four symbols; those beyond the last symbol are zero.
+    fn rows(&self) -> Vec<OutputRows> {
+        let four = |numbers: &[i32]| {
+            let mut four = [0; TILE_ROWS];
+            four[..numbers.len()].copy_from_slice(numbers);
+            four
+        };
+        let bias = self.bias.chunks(TILE_ROWS).map(four);
+        let rows = bias.zip(self.multipliers.chunks(TILE_ROWS).map(four));
+        rows.map(|([b0, b1, b2, b3], [m0, m1, m2, m3])| [b0, b1, b2, b3, m0, m1, m2, m3])
+            .collect()
     }
 }
 
@@ -169,6 +132,12 @@ pub struct ModelParts {
     pub alphabet: Vec<char>,
     /// Hidden size H.
     pub hidden: usize,
+    /// Trits per weight.
+    pub planes: Planes,
+    /// Right shift from a multiplied sum to a gate.
+    pub gate_shift: u32,
+    /// What the first layer reads.
+    pub inputs: InputParts,
     /// Lowest first.
     pub layers: Vec<LayerParts>,
     /// From the last layer to the logits.
@@ -183,8 +152,11 @@ impl ModelParts {
             hidden: self.hidden,
             symbols: self.alphabet.len(),
             layers: self.layers.len(),
-            recurrent_bits: self.layers.first().map_or(Bits::Eight, |l| l.weights.bits),
-            output_bits: self.output.weights.bits,
+            embedding: match self.inputs {
+                InputParts::Folded(_) => 0,
+                InputParts::Embedded { size, .. } => size,
+            },
+            planes: self.planes,
         }
     }
 
@@ -200,11 +172,35 @@ impl ModelParts {
         let mut bytes = self.header(&dimensions);
         let code_points: Vec<u32> = self.alphabet.iter().map(|&c| c as u32).collect();
         append(&mut bytes, bytemuck::cast_slice(&code_points));
-        for layer in &self.layers {
-            append(&mut bytes, &layer.packed_inputs());
-            append(&mut bytes, &layer.units());
+        match &self.inputs {
+            InputParts::Folded(inputs) => append(&mut bytes, bytemuck::cast_slice(inputs)),
+            InputParts::Embedded {
+                embedding,
+                size,
+                weights,
+            } => {
+                let symbols = embedding.chunks_exact(*size);
+                let padded = symbols.flat_map(|symbol| {
+                    let mut padded = symbol.to_vec();
+                    padded.resize(Dimensions::padded(*size), 0);
+                    padded
+                });
+                append(
+                    &mut bytes,
+                    bytemuck::cast_slice(&padded.collect::<Vec<i8>>()),
+                );
+                append(&mut bytes, &weights.packed());
+            }
         }
-        append(&mut bytes, &self.output.records());
+        for layer in &self.layers {
+            append(&mut bytes, bytemuck::cast_slice(&layer.units));
+            append(&mut bytes, &layer.recurrent.packed());
+            if let Some(from_below) = &layer.from_below {
+                append(&mut bytes, &from_below.packed());
+            }
+        }
+        append(&mut bytes, bytemuck::cast_slice(&self.output.rows()));
+        append(&mut bytes, &self.output.weights.packed());
 
         let length = bytes.len() as u32;
         bytes[8..12].copy_from_slice(&length.to_le_bytes());
@@ -228,11 +224,19 @@ impl ModelParts {
         bytes.extend((dimensions.symbols as u16).to_le_bytes());
         bytes.extend([
             dimensions.layers as u8,
-            dimensions.recurrent_bits.count(),
-            dimensions.output_bits.count(),
+            dimensions.planes.recurrent,
+            if dimensions.is_folded() {
+                0
+            } else {
+                dimensions.planes.input
+            },
+            dimensions.planes.output,
         ]);
         bytes.resize(NAME_OFFSET, 0);
         bytes.extend(name);
+        bytes.resize(EMBEDDING_OFFSET, 0);
+        bytes.extend((dimensions.embedding as u16).to_le_bytes());
+        bytes.push(self.gate_shift as u8);
         bytes.resize(HEADER_BYTES, 0);
         bytes
     }

@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod corpus;
 pub mod device;
+pub mod engine;
 pub mod evaluate;
 pub mod export;
 pub mod health;
@@ -19,6 +20,7 @@ pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod runs;
+pub mod stored;
 pub mod synthetic;
 pub mod tensors;
 pub mod toolchain;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use firmware::image::NAME_BYTES;
+use firmware::format::NAME_BYTES;
 use serde::{Deserialize, Serialize};
 
 use crate::output;

@@ -10,6 +10,9 @@ use crate::name::Name;
 use crate::quantize::float::{FloatLayer, FloatModel};
 use crate::runs::RunId;
 
+/// Numbers per embedded symbol.
+const EMBEDDING: usize = 30;
+
 /// A float model whose weights are spread like a trained one's: uniform, about 1/sqrt(H) wide.
 ///
 /// The alphabet is printable ASCII from the newline and the letters on; `symbols` is at most 96.
@@ -29,12 +32,17 @@ pub fn float_model(symbols: usize, hidden: usize, layers: usize, seed: u64) -> F
         alphabet: alphabet.take(symbols).collect(),
         frequencies: vec![1.0 / symbols as f64; symbols],
         metadata: HashMap::new(),
+        embedding_size: EMBEDDING,
+        embedding: uniform(symbols * EMBEDDING, 1.0),
         hidden,
         layers: (0..layers)
             .map(|layer| FloatLayer {
-                inputs: uniform(4 * hidden * if layer == 0 { symbols } else { 1 }, 2.0),
-                from_below: uniform(if layer == 0 { 0 } else { 4 * hidden * hidden }, spread),
+                input: match layer {
+                    0 => uniform(4 * hidden * EMBEDDING, 0.7),
+                    _ => uniform(4 * hidden * hidden, spread),
+                },
                 recurrent: uniform(4 * hidden * hidden, spread),
+                bias: uniform(4 * hidden, 1.0),
             })
             .collect(),
         output: uniform(symbols * hidden, 2.0 * spread),

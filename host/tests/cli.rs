@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use assert_cmd::prelude::*;
+use firmware::format::Planes;
 use firmware::generator::Generator;
-use firmware::kernels::Bits;
 use firmware::sampler::Settings;
 use host::image::AlignedImage;
-use host::quantize::{FloatModel, Widths, quantize};
+use host::quantize::{FloatModel, InputForm, quantize};
 use host::synthetic::float_model;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -26,7 +26,12 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let parts = quantize(&float_model(65, 24, 1, 3), Widths::uniform(Bits::Eight)).unwrap();
+        let parts = quantize(
+            &float_model(65, 24, 1, 3),
+            Planes::uniform(3),
+            InputForm::Folded,
+        )
+        .unwrap();
         let image = parts.to_image().unwrap();
         std::fs::write(folder.path().join("model.img"), image.bytes()).unwrap();
         Self { folder, image }
@@ -132,7 +137,12 @@ fn model_of_rare_characters() -> FloatModel {
 #[test]
 fn what_stands_for_rare_characters_is_never_written() {
     let fixture = Fixture::new();
-    let parts = quantize(&model_of_rare_characters(), Widths::uniform(Bits::Eight)).unwrap();
+    let parts = quantize(
+        &model_of_rare_characters(),
+        Planes::uniform(3),
+        InputForm::Folded,
+    )
+    .unwrap();
     std::fs::write(fixture.path("rare.img"), parts.to_image().unwrap().bytes()).unwrap();
     for temperature in ["0", "0.8", "65.5"] {
         for choice in [["--top-k", "0"], ["--top-k", "1"], ["--top-p", "0.1"]] {
@@ -158,9 +168,9 @@ fn unsound_images_are_refused_in_one_sentence() {
         .map(|path| fixture.refusal(&["inspect", text(path)]))
         .collect();
     insta::assert_snapshot!(refusals.concat(), @r"
-    error: cannot use FOLDER/truncated.img: the model image is cut short: 3000 of 11696 bytes
+    error: cannot use FOLDER/truncated.img: the model image is cut short: 3000 of 10160 bytes
     error: cannot use FOLDER/damaged.img: the model image is damaged: its checksum does not match
-    error: cannot use FOLDER/newer.img: the model image has format version 7, this program reads 2: export the model again or update the program
+    error: cannot use FOLDER/newer.img: the model image has format version 7, this program reads 3: export the model again or update the program
     error: FOLDER/longer.img: 5 bytes behind the model image: export the model again
     error: cannot use FOLDER/other.img: this is not a model image
     ");
@@ -201,7 +211,11 @@ fn inspect_tells_scripts_what_is_inside() {
     assert_eq!(report["hidden"], 24);
     assert_eq!(report["symbols"], 65);
     assert_eq!(report["layers"], 1);
-    assert_eq!(report["weight_bits"], 8);
+    assert_eq!(
+        (&report["format"], &report["planes"]),
+        (&3.into(), &3.into())
+    );
+    assert_eq!(report["input_planes"], Value::Null);
     assert_eq!(report["image_bytes"], fixture.image.bytes().len());
     let microbit = |board: &&Value| board["board"] == "microbit";
     let boards = report["boards"].as_array().unwrap();
@@ -229,7 +243,12 @@ fn eval_measures_the_last_tenth_of_a_text() {
 #[test]
 fn eval_puts_several_models_into_one_table_or_one_line_of_json_each() {
     let fixture = Fixture::new();
-    let parts = quantize(&float_model(65, 40, 1, 4), Widths::uniform(Bits::Four)).unwrap();
+    let parts = quantize(
+        &float_model(65, 40, 1, 4),
+        Planes::uniform(1),
+        InputForm::Embedded,
+    )
+    .unwrap();
     let other = parts.to_image().unwrap();
     std::fs::write(fixture.path("other.img"), other.bytes()).unwrap();
     std::fs::write(
@@ -246,11 +265,11 @@ fn eval_puts_several_models_into_one_table_or_one_line_of_json_each() {
         assert!(lines[0].contains(title), "{table}");
     }
     assert!(
-        lines[1].contains("synthetic-24") && lines[1].contains("int8/int8"),
+        lines[1].contains("synthetic-24") && lines[1].contains("3/bytes/3"),
         "{table}"
     );
     assert!(
-        lines[2].contains("synthetic-40") && lines[2].contains("int4/int4"),
+        lines[2].contains("synthetic-40") && lines[2].contains("1/1/1"),
         "{table}"
     );
 
@@ -444,7 +463,7 @@ fn nothing_from_files_or_arguments_acts_on_a_terminal() {
         for (slot, c) in model.alphabet.iter_mut().skip(1).zip(unusual) {
             *slot = c;
         }
-        let parts = quantize(&model, Widths::uniform(Bits::Eight)).unwrap();
+        let parts = quantize(&model, Planes::uniform(3), InputForm::Folded).unwrap();
         let name = format!("model{index}.img");
         let image = renamed(
             parts.to_image().unwrap().bytes(),
@@ -477,7 +496,8 @@ fn nothing_from_files_or_arguments_acts_on_a_terminal() {
 /// An image of another name, which the exporter would not write.
 #[cfg(unix)]
 fn renamed(image: &[u8], name: &str) -> Vec<u8> {
-    use firmware::image::{NAME_BYTES, NAME_OFFSET, checksum};
+    use firmware::format::{NAME_BYTES, NAME_OFFSET};
+    use firmware::image::checksum;
     let mut image = image.to_vec();
     let length = name.floor_char_boundary(NAME_BYTES);
     let place = &mut image[NAME_OFFSET..NAME_OFFSET + NAME_BYTES];

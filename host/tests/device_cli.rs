@@ -5,11 +5,11 @@
 use std::path::Path;
 
 use assert_cmd::Command;
+use firmware::format::Planes;
 use firmware::generator::Generator;
-use firmware::kernels::Bits;
 use firmware::sampler::Settings;
 use host::device::{BOARDS, DEFAULT_BOARD, Firmware, Program, find};
-use host::quantize::{Widths, quantize};
+use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 use predicates::prelude::*;
 use tempfile::TempDir;
@@ -24,7 +24,7 @@ fn host(arguments: &[&str]) -> Command {
 
 fn write_image(path: &Path, hidden: usize) -> Vec<u8> {
     let model = float_model(65, hidden, 1, 7);
-    let parts = quantize(&model, Widths::uniform(Bits::Eight)).unwrap();
+    let parts = quantize(&model, Planes::uniform(3), InputForm::Folded).unwrap();
     let image = parts.to_image().unwrap();
     std::fs::write(path, image.bytes()).unwrap();
     image.bytes().to_vec()
@@ -33,7 +33,7 @@ fn write_image(path: &Path, hidden: usize) -> Vec<u8> {
 /// What the model of [`write_image`] with 16 cells writes.
 fn on_the_pc(seed: u64, prompt: &str, length: usize) -> String {
     let model = float_model(65, 16, 1, 7);
-    let parts = quantize(&model, Widths::uniform(Bits::Eight)).unwrap();
+    let parts = quantize(&model, Planes::uniform(3), InputForm::Folded).unwrap();
     let image = parts.to_image().unwrap();
     let mut generator = Generator::new(image.model().unwrap(), Settings::default(), seed);
     assert!(prompt.chars().all(|c| generator.prompt_char(c)));

@@ -6,23 +6,24 @@
 
 use std::path::PathBuf;
 
+use firmware::format::Planes;
 use firmware::generator::Generator;
-use firmware::kernels::Bits;
 use firmware::protocol::{BREAK, DONE, OWN};
 use firmware::sampler::{Settings, Thousandths};
 use host::device::build::MODEL_ROOM;
 use host::device::{BOARDS, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use host::image::AlignedImage;
-use host::quantize::{Widths, quantize};
+use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 
 mod common;
 use common::wait::PATIENCE;
 
 /// A model whose weights are made up: only the arithmetic counts here.
-fn image(bits: Bits) -> AlignedImage {
+fn image(form: InputForm) -> AlignedImage {
     let model = float_model(65, 128, 1, 7);
-    let parts = quantize(&model, Widths::uniform(bits)).unwrap();
+    let planes = Planes::uniform(if form == InputForm::Folded { 3 } else { 1 });
+    let parts = quantize(&model, planes, form).unwrap();
     parts.to_image().unwrap()
 }
 
@@ -109,7 +110,7 @@ fn a_board_never_writes_what_stands_for_rare_characters() {
     // The likeliest symbol by far, in the middle of the others.
     model.alphabet[20] = char::REPLACEMENT_CHARACTER;
     model.output_bias[20] = 30.0;
-    let parts = quantize(&model, Widths::uniform(Bits::Eight)).unwrap();
+    let parts = quantize(&model, Planes::uniform(3), InputForm::Folded).unwrap();
     let image = parts.to_image().unwrap();
     let mut emulator = boot(DEFAULT_BOARD, image.bytes());
     for (seed, settings) in [
@@ -127,13 +128,13 @@ fn a_board_never_writes_what_stands_for_rare_characters() {
 
 #[test]
 fn every_emulated_core_prints_the_same() {
-    let widths = [Bits::Four, Bits::Eight];
+    let forms = [InputForm::Embedded, InputForm::Folded];
     let emulated = BOARDS.iter().filter(|board| board.emulator.is_some());
     for (index, board) in emulated.enumerate() {
-        // One long text for each core, a short one in the other width. Node is slower than QEMU.
+        // One long text for each core, a short one in the other form. Node is slower than QEMU.
         let long = if board.name == "pico" { 500 } else { 10_000 };
-        for (bits, length) in [(widths[index % 2], long), (widths[(index + 1) % 2], 500)] {
-            let image = image(bits);
+        for (form, length) in [(forms[index % 2], long), (forms[(index + 1) % 2], 500)] {
+            let image = image(form);
             let mut emulator = boot(board.name, image.bytes());
             let request = request(9, "abc", length, settings(1_000, 0, 1_000));
             assert_same_text(&mut emulator, &image, &request);
@@ -142,11 +143,18 @@ fn every_emulated_core_prints_the_same() {
 }
 
 #[test]
-fn layers_and_widths_can_be_mixed() {
+fn layers_and_planes_can_be_mixed() {
     let model = float_model(65, 72, 2, 7);
-    for (recurrent, output) in [(Bits::Eight, Bits::Four), (Bits::Four, Bits::Eight)] {
-        let widths = Widths { recurrent, output };
-        let image = quantize(&model, widths).unwrap().to_image().unwrap();
+    for ([recurrent, input, output], form) in [
+        ([2, 1, 5], InputForm::Embedded),
+        ([4, 1, 2], InputForm::Folded),
+    ] {
+        let planes = Planes {
+            recurrent,
+            input,
+            output,
+        };
+        let image = quantize(&model, planes, form).unwrap().to_image().unwrap();
         for board in ["mps2-an386", "microbit"] {
             let mut emulator = boot(board, image.bytes());
             let request = request(9, "abc", 500, settings(1_000, 0, 1_000));
@@ -187,7 +195,7 @@ fn the_console_answers_and_survives_noise() {
 }
 
 fn converse(board: &str, options: Options) {
-    let image = image(Bits::Eight);
+    let image = image(InputForm::Folded);
     let mut emulator = start(&link(board, Program::Console, image.bytes()), options);
     let greeting = emulator.read_until("# start: seed ", PATIENCE).unwrap();
     assert!(greeting.contains(&format!(
@@ -261,7 +269,7 @@ fn converse(board: &str, options: Options) {
 
 #[test]
 fn the_usb_port_of_a_pico_prints_what_the_pc_predicts() {
-    let image = image(Bits::Four);
+    let image = image(InputForm::Embedded);
     let usb = Options {
         usb: true,
         ..Options::default()
@@ -274,7 +282,7 @@ fn the_usb_port_of_a_pico_prints_what_the_pc_predicts() {
 #[test]
 fn an_emulated_board_says_that_it_has_no_boot_loader_and_goes_on() {
     for board in ["pico", "microbit"] {
-        let image = image(Bits::Four);
+        let image = image(InputForm::Embedded);
         let mut emulator = start(
             &link(board, Program::Console, image.bytes()),
             Options::default(),
@@ -290,8 +298,13 @@ fn an_emulated_board_says_that_it_has_no_boot_loader_and_goes_on() {
 
 #[test]
 fn a_model_that_is_flashed_by_itself_is_used_unless_it_is_broken() {
-    let flashed = image(Bits::Eight);
-    let linked = quantize(&float_model(65, 16, 1, 7), Widths::uniform(Bits::Eight)).unwrap();
+    let flashed = image(InputForm::Folded);
+    let linked = quantize(
+        &float_model(65, 16, 1, 7),
+        Planes::uniform(3),
+        InputForm::Folded,
+    )
+    .unwrap();
     let mut firmware = link("pico", Program::Console, linked.to_image().unwrap().bytes());
     firmware.flashed_model = Some(flashed.bytes().to_vec());
     let mut emulator = start(&firmware, Options::default());
@@ -324,7 +337,7 @@ fn a_panic_restarts_the_board_which_says_so() {
         "netduinoplus2",
         "riscv-virt",
     ] {
-        let firmware = link(board, Program::Restart, image(Bits::Four).bytes());
+        let firmware = link(board, Program::Restart, image(InputForm::Embedded).bytes());
         let mut emulator = start(&firmware, Options::default());
         let said = emulator.read_until("# start: ", PATIENCE).unwrap();
         let message = "firmware/src/bin/restart.rs:17: as it was told to\n";
@@ -340,7 +353,7 @@ fn a_panic_restarts_the_board_which_says_so() {
 
 #[test]
 fn the_watchdog_restarts_a_board_that_hangs_which_says_so() {
-    let firmware = link("pico", Program::Hang, image(Bits::Four).bytes());
+    let firmware = link("pico", Program::Hang, image(InputForm::Embedded).bytes());
     let mut emulator = start(&firmware, Options::default());
     let said = emulator.read_until("# start: ", PATIENCE).unwrap();
     assert!(
@@ -363,7 +376,7 @@ fn the_watchdog_restarts_a_board_that_hangs_which_says_so() {
 
 #[test]
 fn a_broken_image_is_reported_and_the_console_stays() {
-    let mut bytes = image(Bits::Eight).bytes().to_vec();
+    let mut bytes = image(InputForm::Folded).bytes().to_vec();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     let mut emulator = boot(DEFAULT_BOARD, &bytes);

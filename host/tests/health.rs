@@ -2,18 +2,19 @@
 
 #![allow(clippy::unwrap_used)]
 
-use firmware::kernels::Bits;
+use firmware::format::Planes;
 use firmware::lstm::Lstm;
 use firmware::sampler::{Settings, Thousandths};
 use host::evaluate::{Saturation, engine_block_loss, engine_loss};
 use host::health::{WINDOW, examine, recorded_loss};
 use host::image::AlignedImage;
 use host::paths;
-use host::quantize::{Widths, quantize};
+use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 
-fn image(hidden: usize, layers: usize, bits: Bits) -> AlignedImage {
-    let parts = quantize(&float_model(30, hidden, layers, 5), Widths::uniform(bits)).unwrap();
+fn image(hidden: usize, layers: usize, form: InputForm) -> AlignedImage {
+    let model = float_model(30, hidden, layers, 5);
+    let parts = quantize(&model, Planes::uniform(2), form).unwrap();
     parts.to_image().unwrap()
 }
 
@@ -33,8 +34,8 @@ fn at_temperature(thousandths: u16) -> Settings {
 
 #[test]
 fn watching_an_engine_changes_nothing_and_sees_every_unit() {
-    for (hidden, layers, bits) in [(24, 1, Bits::Eight), (13, 2, Bits::Four)] {
-        let image = image(hidden, layers, bits);
+    for (hidden, layers, form) in [(24, 1, InputForm::Folded), (13, 2, InputForm::Embedded)] {
+        let image = image(hidden, layers, form);
         let model = image.model().unwrap();
         let (mut plain, mut watched) = (Lstm::new(model), Lstm::new(model));
         for step in 0..200_u32 {
@@ -43,7 +44,7 @@ fn watching_an_engine_changes_nothing_and_sees_every_unit() {
             plain.step(symbol);
             watched.step_watched(symbol, |_| seen += 1);
             assert_eq!(seen, hidden * layers);
-            assert_eq!(plain.cells(), watched.cells());
+            assert!(plain.cells().eq(watched.cells()));
             assert_eq!(plain.hidden(), watched.hidden());
             assert_eq!(plain.logits(), watched.logits());
         }
@@ -54,12 +55,13 @@ fn watching_an_engine_changes_nothing_and_sees_every_unit() {
 fn saturation_counts_what_is_at_its_end() {
     let mut model = float_model(30, 16, 1, 5);
     // Gate f of every unit far up, gate g far down: the cells sink to their end and stay there.
-    for row in model.layers[0].inputs.chunks_exact_mut(4 * 16) {
-        row[16..32].fill(30.0);
-        row[32..48].fill(-30.0);
-        row[..16].fill(30.0);
+    {
+        let row = &mut model.layers[0].bias;
+        row[16..32].fill(15.0);
+        row[32..48].fill(-15.0);
+        row[..16].fill(15.0);
     }
-    let image = quantize(&model, Widths::uniform(Bits::Eight));
+    let image = quantize(&model, Planes::uniform(3), InputForm::Folded);
     let image = image.unwrap().to_image().unwrap();
     let symbols: Vec<u8> = (0..200).map(|n| n % 30).collect();
     let found = Saturation::measure(image.model().unwrap(), &symbols);
@@ -79,15 +81,15 @@ fn saturation_counts_what_is_at_its_end() {
 fn image_of_small_weights() -> AlignedImage {
     let mut model = float_model(30, 16, 1, 5);
     let layer = &mut model.layers[0];
-    let weights = layer.inputs.iter_mut().chain(&mut layer.recurrent);
+    let weights = layer.input.iter_mut().chain(&mut layer.recurrent);
     weights.for_each(|weight| *weight *= 0.3);
-    let parts = quantize(&model, Widths::uniform(Bits::Eight)).unwrap();
+    let parts = quantize(&model, Planes::uniform(3), InputForm::Folded).unwrap();
     parts.to_image().unwrap()
 }
 
 #[test]
 fn a_block_as_long_as_the_text_is_the_stream_and_each_block_starts_afresh() {
-    let image = image(24, 1, Bits::Eight);
+    let image = image(24, 1, InputForm::Folded);
     let model = image.model().unwrap();
     let symbols: Vec<u8> = (0..201_u32).map(|n| (n * n % 30) as u8).collect();
     let stream = engine_loss(model, &symbols, |_| ());

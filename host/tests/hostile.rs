@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use host::export::export;
 use host::name::Name;
-use host::quantize::FloatModel;
+use host::quantize::{FloatModel, InputForm, quantize};
+use host::stored;
+use host::synthetic::float_model;
 use proptest::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -65,7 +67,7 @@ fn use_them(bytes: &[u8]) -> Result<(), String> {
     export(
         &model,
         &name,
-        model.widths(),
+        (model.planes(), InputForm::Smallest),
         folder.path(),
         Some(&symbols),
         |_| (),
@@ -84,7 +86,7 @@ fn weights_of_impossible_shapes_are_refused() {
         (3, 2, 4, ""),
         (3, 2, 4, "aab"),
         (3, 2, 4, "ab"),
-        (3, 2, 600, "abc"),
+        (3, 2, 1100, "abc"),
         (3, 5000, 4, "abc"),
     ] {
         let error = use_them(&file(&shapes(symbols, embedding, hidden), alphabet));
@@ -147,5 +149,31 @@ proptest! {
             }
         }
         let _ = use_them(&bytes);
+    }
+}
+
+#[test]
+fn stored_tensors_make_the_same_image_again_and_damaged_ones_never_panic() {
+    for form in [InputForm::Folded, InputForm::Embedded] {
+        let model = float_model(12, 7, 2, 3);
+        let folder = tempfile::tempdir().unwrap();
+        let name = Name::like("again");
+        let kept = (model.planes(), form);
+        let exported = export(&model, &name, kept, folder.path(), None, |_| ()).unwrap();
+        let mut parts = quantize(&model, model.planes(), form).unwrap();
+        parts.name = name;
+        assert_eq!(stored::load(&exported.tensors).unwrap(), parts);
+
+        let sound = fs::read(&exported.tensors).unwrap();
+        let damaged = folder.path().join("damaged.safetensors");
+        for position in (0..sound.len()).step_by(3) {
+            let mut bytes = sound.clone();
+            bytes[position] = bytes[position].wrapping_add(1);
+            fs::write(&damaged, &bytes).unwrap();
+            // Whatever can still be read is an image or refused.
+            let _ = stored::load(&damaged).map(|parts| parts.to_image().map(drop));
+            fs::write(&damaged, &bytes[..position]).unwrap();
+            assert!(stored::load(&damaged).is_err());
+        }
     }
 }

@@ -11,14 +11,14 @@ use embedded_hal::digital::{self, OutputPin};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use firmware::board::Board;
 use firmware::board::failure::Failure;
+use firmware::format::Planes;
 use firmware::generator::Generator;
 use firmware::image::{Choice, ImageError};
-use firmware::kernels::Bits;
 use firmware::protocol::{DONE_TEXT, Heard, OWN, Parser, Said};
 use firmware::sampler::Settings;
 use firmware::session::{Memory, Session};
 use host::image::AlignedImage;
-use host::quantize::{Widths, quantize};
+use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 use proptest::prelude::*;
 
@@ -186,7 +186,12 @@ impl Desk<'_, '_> {
 }
 
 fn image() -> AlignedImage {
-    let parts = quantize(&float_model(65, 16, 1, 7), Widths::uniform(Bits::Eight)).unwrap();
+    let parts = quantize(
+        &float_model(65, 16, 1, 7),
+        Planes::uniform(3),
+        InputForm::Folded,
+    )
+    .unwrap();
     parts.to_image().unwrap()
 }
 
@@ -448,7 +453,12 @@ fn the_watchdog_is_fed_at_any_pace() {
 #[test]
 fn a_flashed_model_is_used_if_it_is_one_and_else_refused_in_a_line() {
     let linked = image();
-    let parts = quantize(&float_model(65, 24, 1, 7), Widths::uniform(Bits::Four)).unwrap();
+    let parts = quantize(
+        &float_model(65, 24, 1, 7),
+        Planes::uniform(1),
+        InputForm::Embedded,
+    )
+    .unwrap();
     let flashed = parts.to_image().unwrap();
     let mut broken = flashed.bytes().to_vec();
     broken[200] ^= 1;

@@ -1,9 +1,7 @@
 //! Counts what a character costs on a board: prints one line of JSON per figure on the serial port.
 //!
 //! A figure is a number of clock ticks and what they were spent on; the host turns ticks into
-//! instructions. A kernel does input, product and activations of a unit in one go. The product shows
-//! in how the time grows with the number of columns; the input is measured alone, as the reference
-//! kernel does it.
+//! instructions. Products are measured with the tables that they are looked up in, and these alone.
 
 #![no_std]
 #![no_main]
@@ -12,14 +10,18 @@ use core::hint::black_box;
 
 use embedded_io::Write;
 use firmware::alphabet::Symbol;
+use firmware::board::once::Once;
 use firmware::board::{self, Board, Selected, entry};
+use firmware::format::{Dimensions, GROUP, MAX_UNITS};
 use firmware::generator::Generator;
-use firmware::image::{MAX_UNITS, Model, TILE_ROWS};
-use firmware::kernels::{
-    Bits, Format, Int4, Int8, LayerStep, MAX_PACKED_WORDS, PACKED_WORDS, pack, portable,
-};
+use firmware::image::{ImageError, Inputs, Layer, Matrix, Model};
+use firmware::kernels::{self, Kernel, Part, Product, Sums, TABLE_WORDS, TABLES, Table, Tables};
 use firmware::lstm::Lstm;
 use firmware::sampler::Settings;
+use firmware::session::MODEL_WORDS;
+
+/// What a model works in.
+static MEMORY: Once<[u32; MODEL_WORDS]> = Once::new([0; MODEL_WORDS]);
 
 /// How many characters each figure is taken over.
 const CHARACTERS: usize = 1_000;
@@ -49,21 +51,25 @@ fn measure(meter: &mut Meter, model: Model<'_>) {
     meter.time("calibration", LOOP_INSTRUCTIONS, || {
         board::spin(LOOP_INSTRUCTIONS / 2);
     });
+    let memory = MEMORY.take().expect("the program starts once");
     let mut symbols = [0; CHARACTERS];
-    write_text(meter, model, &mut symbols);
-    read_text(meter, model, &symbols);
-    match model.dimensions().recurrent_bits {
-        Bits::Eight => run_kernels::<Int8>(meter, model, &symbols),
-        Bits::Four => run_kernels::<Int4>(meter, model, &symbols),
+    let measured = write_text(meter, model, memory, &mut symbols)
+        .and_then(|()| read_text(meter, model, memory, &symbols));
+    if let Err(error) = measured {
+        meter.print(format_args!("# no model: {error}"));
     }
+    run_kernels(meter, model, memory, &symbols);
 }
-
-// Each measurement has its state to itself and gives it back: together they would not fit 16 KiB.
 
 /// Generates a text, and once more to note its symbols.
 #[inline(never)]
-fn write_text(meter: &mut Meter, model: Model<'_>, symbols: &mut [Symbol]) {
-    let mut generator = Generator::new(model, Settings::default(), SEED);
+fn write_text(
+    meter: &mut Meter,
+    model: Model<'_>,
+    memory: &mut [u32],
+    symbols: &mut [Symbol],
+) -> Result<(), ImageError> {
+    let mut generator = Generator::with_memory(model, Settings::default(), SEED, memory)?;
     meter.time("character", CHARACTERS as u32, || {
         for _ in 0..CHARACTERS {
             black_box(generator.next_char());
@@ -74,108 +80,123 @@ fn write_text(meter: &mut Meter, model: Model<'_>, symbols: &mut [Symbol]) {
         let next = generator.next_char();
         *symbol = model.alphabet().index_of(next).unwrap_or_default();
     }
+    Ok(())
 }
 
-/// Reads the text without drawing symbols, without and with logits.
+/// Reads the text without drawing symbols.
 #[inline(never)]
-fn read_text(meter: &mut Meter, model: Model<'_>, symbols: &[Symbol]) {
-    let mut lstm = Lstm::new(model);
+fn read_text(
+    meter: &mut Meter,
+    model: Model<'_>,
+    memory: &mut [u32],
+    symbols: &[Symbol],
+) -> Result<(), ImageError> {
+    let mut lstm = Lstm::with_memory(model, memory)?;
     meter.time("step", CHARACTERS as u32, || {
         for &symbol in symbols {
             lstm.step(symbol);
         }
     });
-    lstm.reset();
-    meter.time("step_and_logits", CHARACTERS as u32, || {
-        for &symbol in symbols {
-            lstm.step(symbol);
-            black_box(lstm.logits());
-        }
-    });
+    Ok(())
 }
 
-/// Runs the layers' kernels on a state that the text has led to, over and over.
+/// Runs the kernels on made-up hidden units, over and over, and computes what symbols add to the gates.
 #[inline(never)]
-fn run_kernels<F: Format>(meter: &mut Meter, model: Model<'_>, symbols: &[Symbol]) {
-    let mut packed = [0_u32; MAX_PACKED_WORDS];
-    pack_state::<F>(model, symbols, &mut packed);
-
-    meter.time("layers", CHARACTERS as u32, || {
-        for &symbol in symbols {
-            run_layers::<F>(&model, symbol, &packed, 1);
-        }
-    });
-    meter.time("layers_of_half_the_columns", CHARACTERS as u32, || {
-        for &symbol in symbols {
-            run_layers::<F>(&model, symbol, &packed, 2);
-        }
-    });
-    meter.time("input_rows", CHARACTERS as u32, || {
-        for &symbol in symbols {
-            black_box(add_up_inputs(&model, symbol));
-        }
-    });
-}
-
-/// Packs the state that the text leads to, repeated over the whole of `packed`.
-#[inline(never)]
-fn pack_state<F: Format>(model: Model<'_>, symbols: &[Symbol], packed: &mut [u32]) {
-    let mut lstm = Lstm::new(model);
-    for &symbol in symbols {
-        lstm.step(symbol);
-    }
-    let mut activations = [0_i8; MAX_UNITS];
-    for (to, from) in activations.iter_mut().zip(lstm.hidden().iter().cycle()) {
-        *to = *from;
-    }
-    pack::<F>(&activations, packed);
-}
-
-/// Runs the kernel on every layer, over so small a part of its columns.
-#[inline(always)]
-fn run_layers<F: Format>(model: &Model<'_>, symbol: Symbol, packed: &[u32], part: usize) {
-    let mut cells = [0_i16; MAX_UNITS];
+fn run_kernels(meter: &mut Meter, model: Model<'_>, memory: &mut [u32], symbols: &[Symbol]) {
+    let dimensions = model.dimensions();
     let mut hidden = [0_i8; MAX_UNITS];
-    for (index, layer) in model.lstm_layers().iter().enumerate() {
-        let words = model.dimensions().blocks(index) / part * PACKED_WORDS;
-        F::layer(LayerStep {
-            inputs: layer.input_row(input_row(index, symbol)),
-            units: layer.units(),
-            packed: packed.get(..words).unwrap_or_default(),
-            offset: 0,
-            cells: &mut cells,
-            hidden: &mut hidden,
-        });
-        black_box(&hidden);
+    for (index, unit) in hidden.iter_mut().enumerate() {
+        *unit = (index * 37 % 255) as i8;
     }
-}
+    let hidden = &hidden[..Dimensions::padded(dimensions.hidden)];
+    let (tables, sums) = memory.split_at_mut(TABLES * TABLE_WORDS);
+    let tables: &mut [Table] = bytemuck::cast_slice_mut(tables);
+    let sums: &mut [Sums] = bytemuck::cast_slice_mut(sums.as_chunks_mut::<4>().0);
 
-/// What the input contributes to all units of all layers, added up so that nothing is left out.
-#[inline(always)]
-fn add_up_inputs(model: &Model<'_>, symbol: Symbol) -> [i32; TILE_ROWS] {
-    let mut total = [0; TILE_ROWS];
-    for (index, layer) in model.lstm_layers().iter().enumerate() {
-        let records = layer
-            .units()
-            .chunks_exact(model.dimensions().unit_words(index));
-        let bits = model.dimensions().recurrent_bits;
-        let inputs = layer.input_row(input_row(index, symbol));
-        for (input, record) in inputs.chunks_exact(bits.input_bytes()).zip(records) {
-            let Some(front) = record.first_chunk() else {
-                continue;
-            };
-            let sums = portable::input_sums(portable::inputs(bits, input), front, 0);
-            for (total, sum) in total.iter_mut().zip(sums) {
-                *total ^= sum;
+    let products = 2 * dimensions.layers - 1;
+    meter.time("tables", CHARACTERS as u32, || {
+        for _ in 0..CHARACTERS * products {
+            let groups = hidden.as_chunks::<GROUP>().0;
+            for portion in groups.chunks(TABLES) {
+                for (table, group) in tables.iter_mut().zip(portion) {
+                    kernels::build(table, group);
+                }
+                black_box(&*tables);
             }
         }
-    }
-    total
+    });
+    meter.time("recurrent_and_tables", CHARACTERS as u32, || {
+        for _ in 0..CHARACTERS {
+            for (index, layer) in model.lstm_layers().iter().enumerate() {
+                let Layer {
+                    recurrent,
+                    from_below,
+                    ..
+                } = *layer;
+                let part = Part::Recurrent(index);
+                multiply(
+                    part,
+                    recurrent,
+                    hidden,
+                    &mut sums[..dimensions.hidden],
+                    tables,
+                );
+                if index > 0 {
+                    let part = Part::FromBelow(index);
+                    multiply(
+                        part,
+                        from_below,
+                        hidden,
+                        &mut sums[..dimensions.hidden],
+                        tables,
+                    );
+                }
+            }
+        }
+    });
+    meter.time("output_and_tables", CHARACTERS as u32, || {
+        for _ in 0..CHARACTERS {
+            let tiles = dimensions.output_tiles();
+            multiply(
+                Part::Output,
+                model.output(),
+                hidden,
+                &mut sums[..tiles],
+                tables,
+            );
+        }
+    });
+    meter.time("inputs", CHARACTERS as u32, || {
+        for &symbol in symbols {
+            add_up_inputs(&model, symbol, tables);
+        }
+    });
 }
 
-/// The lowest layer reads a symbol's row, the others have only one.
-fn input_row(layer: usize, symbol: Symbol) -> usize {
-    if layer == 0 { symbol.into() } else { 0 }
+/// A product with a matrix, as a step does it.
+#[inline(always)]
+fn multiply(
+    part: Part,
+    matrix: Matrix<'_>,
+    hidden: &[i8],
+    sums: &mut [Sums],
+    tables: &mut [Table],
+) {
+    Tables.multiply(hidden, &mut [Product { part, matrix, sums }], tables);
+    black_box(&*tables);
+}
+
+/// What a symbol adds to the gates of the first layer; nothing to do where it is read from a table.
+#[inline(always)]
+fn add_up_inputs(model: &Model<'_>, symbol: Symbol, tables: &mut [Table]) {
+    if let Inputs::Embedded { embedding, matrix } = model.inputs() {
+        let columns = Dimensions::padded(model.dimensions().embedding);
+        let begin = usize::from(symbol) * columns;
+        let embedded = embedding.get(begin..begin + columns).unwrap_or_default();
+        Tables.inputs(matrix, bytemuck::cast_slice(embedded), tables, |_, sums| {
+            black_box(sums);
+        });
+    }
 }
 
 /// A board as a stopwatch that prints.

@@ -1,8 +1,5 @@
-//! Compares the board's kernels with the reference on made-up weights and states, on the board itself:
+//! Compares the board's kernels with the reference on made-up weights and columns, on the board itself:
 //! prints `# ok: N cases`, or the first difference.
-//!
-//! Packed activations and offsets are each kernel's own business; cells, hidden units and logits must
-//! be the same to the last bit.
 
 #![no_std]
 #![no_main]
@@ -10,58 +7,17 @@
 use core::fmt::Write as _;
 
 use firmware::board::{self, Board, entry};
-use firmware::image::{BIAS_WORDS, BLOCK, OUTPUT_FRAME_WORDS, TILE_ROWS, UNIT_FRAME_WORDS};
-use firmware::kernels::{Bits, Format, Int4, Int8, LayerStep, OutputStep, PACKED_WORDS, portable};
+use firmware::format::{BLOCK_GROUPS, GROUP, MAX_PLANES, TILE_ROWS, pack, unpack};
+use firmware::image::Matrix;
+use firmware::kernels::{self, Sums, TABLE_WORDS, Table, portable};
 use firmware::sampler::Rng;
 use firmware::serial::Text;
 
-/// Most blocks of a row, units of a layer and groups of four logits in a case.
-const MAX_BLOCKS: usize = 17;
+/// Most tiles of a case.
 const MAX_TILES: usize = 3;
-const MAX_TILE_WORDS: usize = MAX_BLOCKS * Bits::Eight.block_words();
 
-/// The kernels for one width.
-struct Kernels {
-    bits: Bits,
-    pack: fn(&[i8; BLOCK]) -> [u32; PACKED_WORDS],
-    offset: fn(&[i8; BLOCK]) -> i32,
-    layer: fn(LayerStep<'_>),
-    output: fn(OutputStep<'_>),
-}
-
-const fn active<F: Format>() -> Kernels {
-    Kernels {
-        bits: F::BITS,
-        pack: F::pack,
-        offset: F::offset,
-        layer: F::layer,
-        output: F::output,
-    }
-}
-
-/// What is compared with what.
-const PAIRS: [(Kernels, Kernels); 2] = [
-    (
-        active::<Int8>(),
-        Kernels {
-            bits: Bits::Eight,
-            pack: portable::pack_int8,
-            offset: portable::offset_int8,
-            layer: portable::layer_int8,
-            output: portable::output_int8,
-        },
-    ),
-    (
-        active::<Int4>(),
-        Kernels {
-            bits: Bits::Four,
-            pack: portable::pack_int4,
-            offset: portable::offset_int4,
-            layer: portable::layer_int4,
-            output: portable::output_int4,
-        },
-    ),
-];
+/// The weights of the largest case.
+const MAX_BYTES: usize = MAX_TILES * MAX_PLANES as usize * BLOCK_GROUPS * TILE_ROWS;
 
 /// How the numbers of a case are chosen.
 #[derive(Clone, Copy)]
@@ -107,8 +63,8 @@ fn main() -> ! {
 /// Where a kernel and the reference differ.
 struct Difference {
     what: &'static str,
-    bits: u8,
-    blocks: usize,
+    planes: u8,
+    groups: usize,
     tiles: usize,
 }
 
@@ -116,13 +72,13 @@ impl core::fmt::Display for Difference {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let Difference {
             what,
-            bits,
-            blocks,
+            planes,
+            groups,
             tiles,
         } = self;
         write!(
             f,
-            "{what} differ: int{bits}, {blocks} blocks, {tiles} tiles"
+            "{what} differ: {planes} planes, {groups} groups, {tiles} tiles"
         )
     }
 }
@@ -130,24 +86,29 @@ impl core::fmt::Display for Difference {
 fn compare_all() -> Result<u32, Difference> {
     let mut rng = Rng::new(1);
     let mut cases = 0;
-    for (kernels, reference) in &PAIRS {
-        for blocks in 1..=MAX_BLOCKS {
+    for planes in 1..=MAX_PLANES {
+        for groups in 1..=BLOCK_GROUPS {
             for weights in CHOICES {
-                for hidden in CHOICES {
+                for columns in CHOICES {
                     let tiles = 1 + cases as usize % MAX_TILES;
-                    let shape = (blocks, tiles);
-                    let case = Case::new(kernels.bits, shape, (weights, hidden), &mut rng);
-                    let differ = |what| Difference {
-                        what,
-                        bits: kernels.bits.count(),
-                        blocks,
+                    let mut differ = None;
+                    compare(
+                        planes,
+                        groups,
                         tiles,
-                    };
-                    if case.layer(kernels) != case.layer(reference) {
-                        return Err(differ("cells or hidden units"));
-                    }
-                    if case.logits(kernels) != case.logits(reference) {
-                        return Err(differ("logits"));
+                        (weights, columns),
+                        &mut rng,
+                        |what| {
+                            differ = Some(Difference {
+                                what,
+                                planes,
+                                groups,
+                                tiles,
+                            });
+                        },
+                    );
+                    if let Some(difference) = differ {
+                        return Err(difference);
                     }
                     cases += 1;
                 }
@@ -157,122 +118,56 @@ fn compare_all() -> Result<u32, Difference> {
     Ok(cases)
 }
 
-/// What a kernel is given: a layer, an output matrix and the state in front of both.
-struct Case {
-    units: Words<{ MAX_TILES * (UNIT_FRAME_WORDS + MAX_TILE_WORDS) }>,
-    records: Words<{ MAX_TILES * (OUTPUT_FRAME_WORDS + MAX_TILE_WORDS) }>,
-    hidden: heapless::Vec<[i8; BLOCK], MAX_BLOCKS>,
-    /// As many bytes as 8-bit inputs take; 4-bit ones take half of them.
-    inputs: [u8; TILE_ROWS * MAX_TILES],
-    cells: [i16; MAX_TILES],
-}
-
-type Words<const N: usize> = heapless::Vec<u32, N>;
-
-impl Case {
-    fn new(
-        bits: Bits,
-        (blocks, tiles): (usize, usize),
-        (weights, hidden): (Choice, Choice),
-        rng: &mut Rng,
-    ) -> Self {
-        let mut case = Case {
-            units: Words::new(),
-            records: Words::new(),
-            hidden: (0..blocks)
-                .map(|_| [0; BLOCK].map(|_: i8| hidden.number(rng, 127) as i8))
-                .collect(),
-            inputs: [0; TILE_ROWS * MAX_TILES].map(|_: u8| weights.number(rng, 127) as u8),
-            cells: [0; MAX_TILES],
-        };
-        for cell in &mut case.cells {
-            *cell = weights.number(rng, 32_767) as i16;
-        }
-        for _ in 0..tiles {
-            let words = blocks * bits.block_words();
-            let tile: Words<MAX_TILE_WORDS> =
-                (0..words).map(|_| tile_word(bits, weights, rng)).collect();
-            case.units
-                .extend((0..BIAS_WORDS).map(|_| bias(weights, rng)));
-            case.units.extend([multipliers(rng), multipliers(rng)]);
-            case.units.extend(tile.iter().copied());
-            case.units.extend([multipliers(rng), multipliers(rng)]);
-            case.records
-                .extend((0..BIAS_WORDS).map(|_| bias(weights, rng)));
-            case.records.extend(tile.iter().copied());
-            case.records.extend([multipliers(rng), multipliers(rng)]);
-        }
-        case
+/// Compares the sums of the groups of a block.
+#[inline(never)]
+fn compare(
+    planes: u8,
+    groups: usize,
+    tiles: usize,
+    (weights, columns): (Choice, Choice),
+    rng: &mut Rng,
+    mut differ: impl FnMut(&'static str),
+) {
+    let mut bytes = [0; MAX_BYTES];
+    for byte in &mut bytes {
+        *byte = pack([0; GROUP].map(|_: i8| weights.number(rng, 1) as i8));
     }
-
-    /// The activations as the kernels want them.
-    fn packed(&self, kernels: &Kernels) -> Words<{ MAX_BLOCKS * PACKED_WORDS }> {
-        self.hidden.iter().flat_map(kernels.pack).collect()
-    }
-
-    fn offset(&self, kernels: &Kernels) -> i32 {
-        let offsets = self.hidden.iter().map(kernels.offset);
-        offsets.fold(0, i32::wrapping_add)
-    }
-
-    /// Cells and hidden units after a step.
-    fn layer(&self, kernels: &Kernels) -> ([i16; MAX_TILES], [i8; MAX_TILES]) {
-        let mut cells = self.cells;
-        let mut hidden = [0; MAX_TILES];
-        (kernels.layer)(LayerStep {
-            inputs: &self.inputs,
-            units: &self.units,
-            packed: &self.packed(kernels),
-            offset: self.offset(kernels),
-            cells: &mut cells,
-            hidden: &mut hidden,
-        });
-        (cells, hidden)
-    }
-
-    fn logits(&self, kernels: &Kernels) -> [i16; TILE_ROWS * MAX_TILES] {
-        let mut logits = [0; TILE_ROWS * MAX_TILES];
-        (kernels.output)(OutputStep {
-            records: &self.records,
-            packed: &self.packed(kernels),
-            offset: self.offset(kernels),
-            logits: &mut logits,
-        });
-        logits
-    }
-}
-
-/// A word of weights, see `firmware::kernels`.
-fn tile_word(bits: Bits, choice: Choice, rng: &mut Rng) -> u32 {
-    let mut half = || {
-        let mut weight = || choice.number(rng, bits.max_weight());
-        let half = match bits {
-            Bits::Eight => 256 * weight() + weight(),
-            Bits::Four => {
-                4096 * weight() + 256 * (weight() + 8) + 16 * (weight() + 8) + weight() + 8
-            }
-        };
-        half as u32 & 0xFFFF
+    let matrix = Matrix {
+        weights: &bytes,
+        planes,
     };
-    half() | half() << 16
-}
-
-/// Two multipliers: large, so that sums saturate, or of any size and sign.
-fn multipliers(rng: &mut Rng) -> u32 {
-    let word = rng.next_u32();
-    match word % 4 {
-        0 => 0x7FFF_7FFF,
-        1 => (word >> 9) & 0x00FF_00FF,
-        _ => word,
+    let mut tables = [[0; TABLE_WORDS]; BLOCK_GROUPS];
+    let tables = &mut tables[..groups];
+    for table in &mut *tables {
+        let columns = [0; GROUP].map(|_: i8| columns.number(rng, 127) as i8);
+        let mut expected = [0; TABLE_WORDS];
+        kernels::build(table, &columns);
+        portable::build(&mut expected, &columns);
+        if sums(table) != sums(&expected) {
+            differ("tables");
+        }
+    }
+    let mut ours: [Sums; MAX_TILES] = [[0; TILE_ROWS]; MAX_TILES];
+    for sum in ours.as_flattened_mut() {
+        *sum = rng.next_u32() as i32;
+    }
+    let mut expected = ours;
+    kernels::sweep(tables, matrix, &mut ours[..tiles]);
+    portable::sweep(tables, matrix, &mut expected[..tiles]);
+    if ours != expected {
+        differ("sums");
     }
 }
 
-/// A bias: one that makes the sum overflow, or any.
-fn bias(choice: Choice, rng: &mut Rng) -> u32 {
-    match (choice, rng.next_u32()) {
-        (Choice::Largest, _) => i32::MAX as u32,
-        (Choice::Smallest, _) => i32::MIN as u32,
-        (Choice::Random, word) if word % 2 == 0 => word,
-        (Choice::Random, word) => (word as i32 >> 12) as u32,
+/// What bytes that stand for trits find in a table.
+fn sums(table: &Table) -> impl PartialEq + use<> {
+    let mut checksum = 0_u32;
+    for byte in 0..=u8::MAX {
+        if unpack(byte).is_some() {
+            let word = table[usize::from(byte / 2)];
+            let sum = word >> (16 * u32::from(byte % 2)) & 0xFFFF;
+            checksum = checksum.wrapping_mul(0x0100_0193) ^ sum;
+        }
     }
+    checksum
 }

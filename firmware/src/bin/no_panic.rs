@@ -9,7 +9,7 @@ use core::panic::PanicInfo;
 
 use firmware::generator::Generator;
 use firmware::image::Model;
-use firmware::lstm::State;
+use firmware::lstm::MAX_MEMORY_WORDS;
 use firmware::sampler::Settings;
 
 unsafe extern "C" {
@@ -26,15 +26,17 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 // SAFETY: no other symbol has this name, which is where the linker begins to look for what is used.
 #[unsafe(no_mangle)]
 pub extern "C" fn _start() -> ! {
-    let mut state = State::new();
-    if let Ok(model) = Model::parse(black_box(&[])) {
-        let settings = black_box(Settings::default());
-        let mut generator = Generator::with_state(model, settings, black_box(0), &mut state);
+    let mut memory = [0; MAX_MEMORY_WORDS];
+    let model = Model::parse(black_box(&[]));
+    let settings = black_box(Settings::default());
+    let generator = model
+        .and_then(|model| Generator::with_memory(model, settings, black_box(0), &mut memory[..]));
+    if let Ok(mut generator) = generator {
         generator.restart(black_box(1));
         generator.set_settings(black_box(settings));
         black_box(generator.prompt_char(black_box('a')));
         black_box(generator.next_char());
-        black_box((generator.lstm().cells(), generator.lstm().hidden()));
+        black_box((generator.lstm().cells().last(), generator.lstm().hidden()));
     }
     loop {
         core::hint::spin_loop();

@@ -8,6 +8,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::model::{Shape, TextArgs, bar, folder_of, image_path};
+use firmware::lstm::memory_words;
+
 use crate::evaluate::{Saturation, bits, engine_block_loss, engine_loss};
 use crate::export::comes_from;
 use crate::image::AlignedImage;
@@ -139,7 +141,8 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
     progress.finish_and_clear();
     let float_loss = float.map(|(_, float)| {
         let progress = bar(validation.len(), "float");
-        let loss = float.loss(&validation, |done| progress.set_position(done));
+        let trained = float.as_trained();
+        let loss = trained.loss(&validation, |done| progress.set_position(done));
         progress.finish_and_clear();
         loss
     });
@@ -156,7 +159,7 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         saturation: Saturation::measure(model, beginning),
         saturation_characters: beginning.len(),
         shape: Shape::of(&model),
-        ram_bytes: size_of::<firmware::generator::Generator<'_>>(),
+        ram_bytes: 4 * memory_words(&model.dimensions()),
     })
 }
 
@@ -247,10 +250,7 @@ fn table(reports: &[Report]) -> Table {
         let mut row = vec![
             output::one_line(&report.model),
             report.shape.hidden.to_string(),
-            format!(
-                "int{}/int{}",
-                report.shape.weight_bits, report.shape.output_bits
-            ),
+            trits(&report.shape),
             report.shape.image_bytes.to_string(),
             number(Some(report.engine_loss_nats)),
             number(report.float_loss_nats),
@@ -284,4 +284,11 @@ fn table(reports: &[Report]) -> Table {
 
 fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
+}
+
+/// Trits per weight: recurrent, input, output.
+fn trits(shape: &Shape) -> String {
+    let input = shape.input_planes;
+    let input = input.map_or("bytes".to_owned(), |planes| planes.to_string());
+    format!("{}/{input}/{}", shape.planes, shape.output_planes)
 }

@@ -4,30 +4,39 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
-use firmware::kernels::Bits;
+use firmware::format::Planes;
 
 use super::model::{TextArgs, bar, folder_of};
 use crate::evaluate::bits;
-use crate::export::{Exported, export, may_write};
+use crate::export::{Exported, export, export_stored, may_write};
+use crate::image::AlignedImage;
 use crate::name::Name;
 use crate::note;
 use crate::output::{self, Output};
 use crate::paths;
-use crate::quantize::Widths;
+use crate::quantize::{InputForm, trits};
 use crate::report::{Export, Report};
 use crate::runs;
+use crate::stored::is_stored;
 
 /// Options of `export`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run: its name, its folder, or its weights.safetensors
+    /// The run: its name, its folder, or its weights.safetensors; or the MODEL.safetensors that an
+    /// export wrote, whose image is made again
     run: PathBuf,
-    /// Bits per input and recurrent weight [default: those of the run's recipe]
-    #[arg(long, value_parser = parse_bits)]
-    bits: Option<Bits>,
-    /// Bits per weight of the output layer [default: those of the run's recipe]
-    #[arg(long, value_name = "BITS", value_parser = parse_bits)]
-    output_bits: Option<Bits>,
+    /// Trits per recurrent weight, 1 to 5 [default: those of the run's recipe]
+    #[arg(long, value_name = "TRITS", value_parser = parse_planes)]
+    planes: Option<u8>,
+    /// Trits per weight of the input matrix [default: those of the run's recipe]
+    #[arg(long, value_name = "TRITS", value_parser = parse_planes)]
+    input_planes: Option<u8>,
+    /// Trits per weight of the output layer [default: those of the run's recipe]
+    #[arg(long, value_name = "TRITS", value_parser = parse_planes)]
+    output_planes: Option<u8>,
+    /// Keep what each symbol adds to the gates as a table (fast), or as an embedding and a matrix
+    #[arg(long, value_enum, default_value_t)]
+    inputs: InputForm,
     /// Name of the model: the files are NAME.img, NAME.safetensors and NAME.md [default: the run's]
     #[arg(long)]
     name: Option<Name>,
@@ -44,16 +53,19 @@ pub struct Args {
     json: bool,
 }
 
-/// Reads 8 or 4.
-pub fn parse_bits(text: &str) -> Result<Bits, String> {
+/// Reads a number of trits.
+pub fn parse_planes(text: &str) -> Result<u8, String> {
     let count = text.parse().ok();
     count
-        .and_then(Bits::from_count)
-        .ok_or_else(|| "weights have 8 or 4 bits".to_owned())
+        .filter(|count| trits::PLANES.contains(count))
+        .ok_or_else(|| "weights have 1 to 5 trits".to_owned())
 }
 
 /// Runs `export`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    if is_stored(&args.run) {
+        return export_again(args);
+    }
     let (weights, float) = runs::load_weights(&args.run)?;
     let name = match (&args.name, &float.name) {
         (Some(name), _) | (None, Some(name)) => name.clone(),
@@ -72,11 +84,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let validation = args
         .text
         .validation(&alphabet, Some((folder_of(&weights), &float)))?;
-    let wanted = float.widths();
-    let widths = Widths {
-        recurrent: args.bits.unwrap_or(wanted.recurrent),
-        output: args.output_bits.unwrap_or(wanted.output),
+    let wanted = float.planes();
+    let planes = Planes {
+        recurrent: args.planes.unwrap_or(wanted.recurrent),
+        input: args.input_planes.unwrap_or(wanted.input),
+        output: args.output_planes.unwrap_or(wanted.output),
     };
+    let kept = (planes, args.inputs);
     let folder = args.output.clone().unwrap_or_else(paths::weights_dir);
     ensure!(
         args.overwrite || may_write(&folder, &name, &float),
@@ -84,19 +98,43 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         folder.display()
     );
     let bar = bar(validation.len(), "measuring");
-    let exported = export(&float, &name, widths, &folder, Some(&validation), |done| {
+    let exported = export(&float, &name, kept, &folder, Some(&validation), |done| {
         bar.set_position(done);
     })
     .with_context(|| format!("could not export {name}"))?;
     bar.finish_and_clear();
     if let Some(run_dir) = weights.parent() {
-        Report::add_export(run_dir, Export::of(&exported, widths))?;
+        Report::add_export(run_dir, Export::of(&exported))?;
     }
     let mut out = output::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&exported)?)?;
     } else {
         print_export(&mut out, &exported)?;
+    }
+    Ok(())
+}
+
+/// Makes the image of a model's tensors again.
+fn export_again(args: &Args) -> anyhow::Result<()> {
+    ensure!(
+        (args.planes, args.input_planes, args.output_planes) == (None, None, None)
+            && args.inputs == InputForm::Smallest,
+        "the tensors of {} are quantized already: leave --planes and --inputs out, or export the run",
+        args.run.display()
+    );
+    let folder = match &args.output {
+        Some(folder) => folder.clone(),
+        None => folder_of(&args.run).to_owned(),
+    };
+    let image = export_stored(&args.run, args.name.as_ref(), &folder)?;
+    let bytes = AlignedImage::open(&image)?.bytes().len();
+    let mut out = output::stdout();
+    if args.json {
+        let report = serde_json::json!({ "image": image, "image_bytes": bytes });
+        writeln!(out, "{report}")?;
+    } else {
+        writeln!(out, "{} ({bytes} bytes)", image.display())?;
     }
     Ok(())
 }

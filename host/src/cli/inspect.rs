@@ -57,7 +57,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         sections: model
             .dimensions()
             .sections()
-            .map(|(name, bytes)| Section { name, bytes })
+            .map(|(section, bytes)| Section {
+                name: section.name(),
+                bytes,
+            })
             .collect(),
         boards: BOARDS
             .iter()

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
+use firmware::format::VERSION;
 use firmware::image::Model;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::corpus::{Charset, Reading, Source, Standard, Text, gather, validation_symbols};
+use crate::export::weights_in_words;
 use crate::note;
 use crate::paths;
 use crate::quantize::FloatModel;
@@ -118,10 +120,18 @@ pub struct Shape {
     pub layers: usize,
     /// Symbols of the alphabet.
     pub symbols: usize,
-    /// Bits of a recurrent weight.
-    pub weight_bits: u8,
-    /// Bits of an output weight.
-    pub output_bits: u8,
+    /// The version of the image's format.
+    pub format: u16,
+    /// Trits of a recurrent weight.
+    pub planes: u8,
+    /// Trits of a weight of the input matrix; none where inputs are folded.
+    pub input_planes: Option<u8>,
+    /// Trits of an output weight.
+    pub output_planes: u8,
+    /// Numbers per embedded symbol; none where inputs are folded.
+    pub embedding: Option<usize>,
+    /// The same in words.
+    pub weights: String,
 }
 
 impl Shape {
@@ -133,8 +143,12 @@ impl Shape {
             hidden: dimensions.hidden,
             layers: dimensions.layers,
             symbols: dimensions.symbols,
-            weight_bits: dimensions.recurrent_bits.count(),
-            output_bits: dimensions.output_bits.count(),
+            format: VERSION,
+            planes: dimensions.planes.recurrent,
+            input_planes: (!dimensions.is_folded()).then_some(dimensions.planes.input),
+            output_planes: dimensions.planes.output,
+            embedding: (!dimensions.is_folded()).then_some(dimensions.embedding),
+            weights: weights_in_words(&dimensions),
         }
     }
 }
@@ -143,8 +157,8 @@ impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "hidden {}, layers {}, symbols {}, int{} weights, int{} output",
-            self.hidden, self.layers, self.symbols, self.weight_bits, self.output_bits
+            "hidden {}, layers {}, symbols {}, weights: {}",
+            self.hidden, self.layers, self.symbols, self.weights
         )
     }
 }

@@ -7,11 +7,11 @@ use std::str::FromStr;
 use anyhow::Context;
 use firmware::alphabet::Symbol;
 use firmware::fixed::LOGIT_FRACTION_BITS;
-use firmware::generator::Generator;
 use firmware::sampler::{Sampler, Settings, Thousandths};
 
 use super::model::image_path;
 use crate::corpus::{REPLACEMENT, prompt};
+use crate::engine::generator;
 use crate::image::AlignedImage;
 use crate::quantize::float::FloatState;
 use crate::runs;
@@ -105,7 +105,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn sample_engine(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
     let image = AlignedImage::open(&image_path(&args.model)?)?;
     let model = image.model()?;
-    let mut generator = Generator::new(model, settings(args), args.seed.number());
+    let mut generator = generator(model, settings(args), args.seed.number());
     for character in prompt_for(args, |c| model.alphabet().index_of(c).is_some()).chars() {
         if generator.prompt_char(character) {
             write!(output, "{character}")?;
@@ -122,6 +122,7 @@ fn sample_float(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
     let (_, model) = runs::load_weights(&args.model)?;
     let index_of = |character| model.alphabet.iter().position(|&c| c == character);
     let unwritten = index_of(REPLACEMENT).and_then(|index| Symbol::try_from(index).ok());
+    let model = model.as_trained();
     let mut state = FloatState::new(&model);
     let mut sampler = Sampler::new(settings(args), args.seed.number()).without(unwritten);
     let mut last = index_of('\n').unwrap_or(0);

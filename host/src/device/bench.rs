@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use firmware::console::Command;
-use firmware::image::Dimensions;
+use firmware::format::{Dimensions, Planes};
 use firmware::protocol::MEMORY;
 use serde::{Deserialize, Serialize};
 
@@ -19,13 +19,22 @@ use super::elf::Footprint;
 use super::emulate::{Emulator, Options, machine_of};
 use super::error::DeviceError;
 use super::passage::Request;
+use crate::export::weights_in_words;
 use crate::image::AlignedImage;
+use crate::quantize::InputForm;
 
 /// The hidden size of the tutorial's model, which is what other libraries are measured with.
 pub const TUTORIAL_HIDDEN: usize = 100;
 
 /// The symbols of tinyshakespeare.
 pub const TUTORIAL_SYMBOLS: usize = 65;
+
+/// Trits per weight of made-up models: those of the recipes.
+pub const SHAPE_PLANES: Planes = Planes {
+    recurrent: 1,
+    input: 2,
+    output: 2,
+};
 
 /// How long the bench program may take in an emulator that counts instructions.
 const BENCH_TIMEOUT: Duration = Duration::from_secs(600);
@@ -51,8 +60,10 @@ pub struct BenchReport {
     pub layers: usize,
     /// The size of its alphabet.
     pub symbols: usize,
-    /// The bits of its recurrent weights.
-    pub weight_bits: u8,
+    /// How its weights are kept.
+    pub weights: String,
+    /// How its inputs are kept.
+    pub input_form: InputForm,
     /// What is counted.
     pub unit: Unit,
     /// Instructions for one character, everything from symbol to symbol.
@@ -107,11 +118,13 @@ impl Product {
 /// Instructions per character by what they do.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Parts {
-    /// Fetching and scaling what the symbol contributes to the gates, as the reference does it.
-    pub input_row: f64,
+    /// What the symbol adds to the gates, before it is scaled; nothing where it is read from a table.
+    pub inputs: f64,
+    /// Building the tables of sums, which all products with the hidden state share.
+    pub tables: f64,
     /// Recurrent weights times hidden state (in higher layers also the weights from below).
     pub recurrent_product: f64,
-    /// Gates, cells, and packing the new hidden state.
+    /// Gates and cells.
     pub activations: f64,
     /// Output weights times hidden state: the logits.
     pub output_product: f64,
@@ -153,11 +166,10 @@ pub fn run(board: &'static Board, model: &Path) -> Result<BenchReport, DeviceErr
     let instructions = |name: &str| figures.per_count(name);
     let total = instructions("character")?;
     let step = instructions("step")?;
-    let step_and_logits = instructions("step_and_logits")?;
-    let half = instructions("layers")? - instructions("layers_of_half_the_columns")?;
-    let recurrent_product = (half * columns_per_second_half(model.dimensions())).round();
-    let input_row = instructions("input_rows")?;
-    let output_product = step_and_logits - step;
+    let tables = instructions("tables")?;
+    let recurrent_product = instructions("recurrent_and_tables")? - tables;
+    let output_product = instructions("output_and_tables")? - tables;
+    let inputs = instructions("inputs")?;
     let Dimensions {
         hidden,
         layers,
@@ -172,15 +184,20 @@ pub fn run(board: &'static Board, model: &Path) -> Result<BenchReport, DeviceErr
         hidden,
         layers,
         symbols,
-        weight_bits: model.weight_bits(),
+        weights: weights_in_words(&model.dimensions()),
+        input_form: match model.dimensions().is_folded() {
+            true => InputForm::Folded,
+            false => InputForm::Embedded,
+        },
         unit: machine_of(board)?.unit,
         instructions_per_char: total,
         parts: Parts {
-            input_row,
+            inputs,
+            tables,
             recurrent_product,
-            activations: step - recurrent_product - input_row,
+            activations: step - inputs - tables - recurrent_product - output_product,
             output_product,
-            sampling: total - step_and_logits,
+            sampling: total - step,
         },
         products: Products {
             recurrent: Product::new(recurrent_weights, recurrent_product),
@@ -194,14 +211,6 @@ pub fn run(board: &'static Board, model: &Path) -> Result<BenchReport, DeviceErr
         static_ram_bytes,
         stack_bytes,
     })
-}
-
-/// All columns of all layers over those that `layers_of_half_the_columns` leaves out.
-fn columns_per_second_half(dimensions: Dimensions) -> f64 {
-    let blocks = || (0..dimensions.layers).map(|layer| dimensions.blocks(layer));
-    let all: usize = blocks().sum();
-    let left_out: usize = blocks().map(|blocks| blocks - blocks / 2).sum();
-    all as f64 / left_out as f64
 }
 
 /// What the bench program found.

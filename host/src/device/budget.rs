@@ -5,16 +5,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use firmware::kernels::Bits;
 use serde::{Deserialize, Serialize};
 
-use super::bench::{TUTORIAL_HIDDEN, TUTORIAL_SYMBOLS, deepest_stack, instructions_per_char};
+use super::bench::{
+    SHAPE_PLANES, TUTORIAL_HIDDEN, TUTORIAL_SYMBOLS, deepest_stack, instructions_per_char,
+};
 use super::board::Board;
 use super::build::{Firmware, Program};
 use super::error::DeviceError;
 use crate::image::AlignedImage;
 use crate::paths;
-use crate::quantize::{Widths, quantize};
+use crate::quantize::{InputForm, quantize};
 use crate::synthetic::float_model;
 
 /// The boards that have budgets.
@@ -43,10 +44,10 @@ const HEADER: &str = "\
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
-    /// Instructions for a character with 8-bit weights.
-    pub int8_instructions: u64,
-    /// Instructions for a character with 4-bit weights.
-    pub int4_instructions: u64,
+    /// Instructions for a character with inputs behind an embedding.
+    pub embedded_instructions: u64,
+    /// Instructions for a character with folded inputs.
+    pub folded_instructions: u64,
     /// Flash of the program alone.
     pub code_bytes: u64,
     /// Static variables, the model's state among them.
@@ -61,19 +62,19 @@ impl Budget {
     /// # Errors
     /// When the firmware cannot be built or booted.
     pub fn measure(board: &'static Board) -> Result<Budget, DeviceError> {
-        let int8 = image(Bits::Eight)?;
+        let embedded = image(InputForm::Embedded)?;
         let mut program = Firmware::with_room(board, Program::Bench)?;
-        program.replace_model(int8.bytes())?;
-        let int8_instructions = instructions_per_char(&program)? as u64;
-        program.replace_model(image(Bits::Four)?.bytes())?;
-        let int4_instructions = instructions_per_char(&program)? as u64;
+        program.replace_model(embedded.bytes())?;
+        let embedded_instructions = instructions_per_char(&program)? as u64;
+        program.replace_model(image(InputForm::Folded)?.bytes())?;
+        let folded_instructions = instructions_per_char(&program)? as u64;
         let mut console = Firmware::with_room(board, Program::Console)?;
-        console.replace_model(int8.bytes())?;
+        console.replace_model(embedded.bytes())?;
         let stack_bytes = deepest_stack(&console)?;
         let footprint = console.footprint;
         Ok(Budget {
-            int8_instructions,
-            int4_instructions,
+            embedded_instructions,
+            folded_instructions,
             code_bytes: footprint.flash_bytes - footprint.model_bytes,
             static_ram_bytes: footprint.static_ram_bytes,
             stack_bytes,
@@ -90,11 +91,11 @@ impl Budget {
         };
         let pair = |what, figure: fn(&Budget) -> u64| (what, figure(self), figure(measured));
         [
-            pair("instructions per character (int8)", |budget| {
-                budget.int8_instructions
+            pair("instructions per character (embedded)", |budget| {
+                budget.embedded_instructions
             }),
-            pair("instructions per character (int4)", |budget| {
-                budget.int4_instructions
+            pair("instructions per character (folded)", |budget| {
+                budget.folded_instructions
             }),
             pair("bytes of program", |budget| budget.code_bytes),
             pair("bytes of static RAM", |budget| budget.static_ram_bytes),
@@ -107,10 +108,10 @@ impl Budget {
 }
 
 /// A model of the tutorial's shape.
-fn image(bits: Bits) -> Result<AlignedImage, DeviceError> {
+fn image(form: InputForm) -> Result<AlignedImage, DeviceError> {
     let model = float_model(TUTORIAL_SYMBOLS, TUTORIAL_HIDDEN, 1, 1);
     let error = |reason: String| DeviceError::Bench(reason);
-    quantize(&model, Widths::uniform(bits))
+    quantize(&model, SHAPE_PLANES, form)
         .map_err(|reason| error(reason.to_string()))?
         .to_image()
         .map_err(|reason| error(reason.to_string()))
@@ -158,22 +159,22 @@ mod tests {
     #[test]
     fn only_what_exceeds_its_budget_by_more_than_the_tolerance_is_named() {
         let budget = Budget {
-            int8_instructions: 10_000,
-            int4_instructions: 10_000,
+            embedded_instructions: 10_000,
+            folded_instructions: 10_000,
             code_bytes: 10_000,
             static_ram_bytes: 10_000,
             stack_bytes: 10_000,
         };
         let measured = Budget {
-            int8_instructions: 10_200,
-            int4_instructions: 10_201,
+            embedded_instructions: 10_200,
+            folded_instructions: 10_201,
             code_bytes: 9_000,
             ..budget.clone()
         };
         assert_eq!(
             budget.exceeded_by(&measured),
             [format!(
-                "10201 instructions per character (int4) instead of 10000: mend it, or record it \
+                "10201 instructions per character (folded) instead of 10000: mend it, or record it \
                  with `{UPDATE}`"
             )]
         );

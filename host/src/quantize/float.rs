@@ -2,14 +2,14 @@
 //!
 //! Plain Rust without libtorch, so that evaluation works in every build.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use firmware::kernels::Bits;
+use firmware::format::Planes;
 use safetensors::{Dtype, SafeTensors};
 
-use super::Widths;
-use super::trits::Planes;
+use super::trits;
 use crate::corpus::Alphabet;
 use crate::name::Name;
 use crate::runs::{IDENTITY_KEY, RunId};
@@ -19,6 +19,9 @@ pub const FORMAT: &str = "inkling-float-1";
 
 /// No layer that this program trains is larger.
 const MOST_COMPONENTS: usize = 4096;
+
+/// Planes of weights that were not trained for few: their 27 levels cost little.
+const UNTRAINED_PLANES: u8 = 3;
 
 /// No network that this program trains has more.
 const MOST_LAYERS: usize = 8;
@@ -42,20 +45,28 @@ pub enum LoadError {
         /// What is wrong.
         reason: String,
     },
+    /// Quantized tensors that cannot be used.
+    #[error("{}: not the tensors of a model that this version can use ({reason}): export the run again", path.display())]
+    Stored {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 /// One LSTM layer in floats. Rows are in libtorch's order: all i, all f, all g, all o.
 #[derive(Clone, Debug)]
 pub struct FloatLayer {
-    /// Layer 0: `[V × 4H]`, embedding × `W_ih` + biases; above: `[1 × 4H]`, the biases.
-    pub inputs: Vec<f32>,
-    /// Above layer 0: `W_ih` `[4H × H]`; empty in layer 0, where it is folded.
-    pub from_below: Vec<f32>,
+    /// `W_ih`: `[4H × E]` in layer 0, `[4H × H]` above.
+    pub input: Vec<f32>,
     /// `W_hh` `[4H × H]`.
     pub recurrent: Vec<f32>,
+    /// Both biases together, `[4H]`.
+    pub bias: Vec<f32>,
 }
 
-/// A folded float model.
+/// A float model.
 #[derive(Clone, Debug)]
 pub struct FloatModel {
     /// Name of the run, where the file tells one that can be used.
@@ -68,6 +79,10 @@ pub struct FloatModel {
     pub frequencies: Vec<f64>,
     /// All metadata of the file.
     pub metadata: HashMap<String, String>,
+    /// Embedding size E.
+    pub embedding_size: usize,
+    /// `[V × E]`.
+    pub embedding: Vec<f32>,
     /// Hidden size H.
     pub hidden: usize,
     /// Lowest first.
@@ -79,7 +94,7 @@ pub struct FloatModel {
 }
 
 impl FloatModel {
-    /// Loads and folds the weights that a training wrote.
+    /// Loads the weights that a training wrote.
     ///
     /// # Errors
     /// When the file cannot be read, is damaged, or lacks a tensor.
@@ -136,12 +151,12 @@ impl FloatModel {
             let index = layers.len();
             let named = |part: &str| tensor(&tensors, &format!("lstm.{part}_l{index}"));
             let (recurrent, _) = named("weight_hh")?;
-            let (from_below, _) = named("weight_ih")?;
+            let (input, _) = named("weight_ih")?;
             let (mut bias, _) = named("bias_ih")?;
             let (other, _) = named("bias_hh")?;
             let columns = if index == 0 { width } else { hidden };
             if recurrent.len() != 4 * hidden * hidden
-                || from_below.len() != 4 * hidden * columns
+                || input.len() != 4 * hidden * columns
                 || bias.len() != 4 * hidden
                 || other.len() != 4 * hidden
             {
@@ -150,18 +165,10 @@ impl FloatModel {
                 ));
             }
             bias.iter_mut().zip(other).for_each(|(a, b)| *a += b);
-            layers.push(if index == 0 {
-                FloatLayer {
-                    inputs: fold(&embedding, &from_below, &bias, width),
-                    from_below: Vec::new(),
-                    recurrent,
-                }
-            } else {
-                FloatLayer {
-                    inputs: bias,
-                    from_below,
-                    recurrent,
-                }
+            layers.push(FloatLayer {
+                input,
+                recurrent,
+                bias,
             });
         }
         if layers.is_empty() {
@@ -173,6 +180,8 @@ impl FloatModel {
             frequencies: frequencies(&metadata, symbols)?,
             alphabet,
             metadata,
+            embedding_size: width,
+            embedding,
             hidden,
             layers,
             output,
@@ -180,43 +189,95 @@ impl FloatModel {
         })
     }
 
-    /// The widths that the run's recipe asks for; 8 bits where it does not say.
+    /// The planes that the run's recipe asks for; three each where it does not say.
     #[must_use]
-    pub fn widths(&self) -> Widths {
+    pub fn planes(&self) -> Planes {
         let recipe = self.recipe();
-        let bits = |key: &str| {
-            let count = recipe.get("model")?.get(key)?.as_integer()?;
-            Bits::from_count(count.try_into().ok()?)
-        };
         let planes = |key: &str| {
             let count = recipe.get("model")?.get(key)?.as_integer()?;
-            u8::try_from(count).ok()
+            let count = u8::try_from(count).ok()?;
+            trits::PLANES.contains(&count).then_some(count)
         };
-        if let (Some(recurrent), Some(input), Some(output)) = (
-            planes("planes"),
-            planes("input_planes"),
-            planes("output_planes"),
-        ) {
-            return Widths::at_least(Planes {
-                recurrent,
-                input,
-                output,
-            });
-        }
-        Widths {
-            recurrent: bits("bits").unwrap_or(Bits::Eight),
-            output: bits("output_bits").unwrap_or(Bits::Eight),
+        Planes {
+            recurrent: planes("planes").unwrap_or(UNTRAINED_PLANES),
+            input: planes("input_planes").unwrap_or(UNTRAINED_PLANES),
+            output: planes("output_planes").unwrap_or(UNTRAINED_PLANES),
         }
     }
 
-    /// Whether the end of the run computed with rounded weights.
+    /// Whether the training computed with weights rounded to these planes, at its end at least.
     #[must_use]
-    pub fn was_rounded(&self) -> bool {
+    pub fn was_rounded_to(&self, planes: Planes) -> bool {
         let recipe = self.recipe();
-        let setting = |key| recipe.get("quantization")?.get(key)?.as_float();
-        let is_tuned =
-            setting("fine_tune") > Some(0.0) || setting("start").is_some_and(|start| start < 1.0);
-        is_tuned && self.widths().recurrent == Bits::Four
+        let start = recipe.get("quantization").and_then(|q| q.get("start"));
+        let is_rounded = start
+            .and_then(toml::Value::as_float)
+            .is_some_and(|start| start < 1.0);
+        is_rounded && self.planes() == planes
+    }
+
+    /// The model as its training computed with it in the end: rounded, if that was so.
+    #[must_use]
+    pub fn as_trained(&self) -> Cow<'_, Self> {
+        let planes = self.planes();
+        match self.was_rounded_to(planes) {
+            true => Cow::Owned(self.rounded(planes)),
+            false => Cow::Borrowed(self),
+        }
+    }
+
+    /// The model with every weight rounded as [`trits::round`] says, and the embedding to 8 bits.
+    #[must_use]
+    pub fn rounded(&self, planes: Planes) -> Self {
+        let matrix = |weights: &[f32], columns: usize, planes| -> Vec<f32> {
+            let rows = weights.chunks_exact(columns);
+            rows.flat_map(|row| {
+                let trits::Rounded { step, integers } = trits::round(row, planes);
+                integers
+                    .into_iter()
+                    .map(move |integer| (step * f64::from(integer)) as f32)
+            })
+            .collect()
+        };
+        let (step, embedding) = trits::round_bytes(&self.embedding);
+        let layers = self.layers.iter().enumerate();
+        let layers = layers.map(|(index, layer)| {
+            let (columns, input_planes) = match index {
+                0 => (self.embedding_size, planes.input),
+                _ => (self.hidden, planes.recurrent),
+            };
+            FloatLayer {
+                input: matrix(&layer.input, columns, input_planes),
+                recurrent: matrix(&layer.recurrent, self.hidden, planes.recurrent),
+                bias: layer.bias.clone(),
+            }
+        });
+        Self {
+            embedding: embedding
+                .into_iter()
+                .map(|integer| (step * f64::from(integer)) as f32)
+                .collect(),
+            layers: layers.collect(),
+            output: matrix(&self.output, self.hidden, planes.output),
+            ..self.clone()
+        }
+    }
+
+    /// What each symbol adds to the gates of the first layer, without the bias: `[V × 4H]`.
+    #[must_use]
+    pub fn folded_inputs(&self) -> Vec<f32> {
+        let width = self.embedding_size;
+        let rows = || self.layers[0].input.chunks_exact(width);
+        let symbols = self.embedding.chunks_exact(width);
+        symbols
+            .flat_map(|symbol| {
+                rows().map(move |row| {
+                    let products = row.iter().zip(symbol);
+                    let sum: f64 = products.map(|(&w, &x)| f64::from(w) * f64::from(x)).sum();
+                    sum as f32
+                })
+            })
+            .collect()
     }
 
     /// The run's recipe; empty if the weights come without one.
@@ -273,23 +334,6 @@ pub fn shares(counts: &[u64]) -> Vec<f64> {
     counts.map(|count| count / all).collect()
 }
 
-/// Folds embedding `[V × E]`, `W_ih` `[4H × E]` and bias `[4H]` into one table `[V × 4H]`.
-fn fold(embedding: &[f32], weights: &[f32], bias: &[f32], width: usize) -> Vec<f32> {
-    embedding
-        .chunks_exact(width)
-        .flat_map(|vector| {
-            weights
-                .chunks_exact(width)
-                .zip(bias)
-                .map(move |(row, &bias)| {
-                    let products = row.iter().zip(vector);
-                    let sum: f64 = products.map(|(&w, &x)| f64::from(w) * f64::from(x)).sum();
-                    (sum + f64::from(bias)) as f32
-                })
-        })
-        .collect()
-}
-
 fn tensor(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<f32>, Vec<usize>), String> {
     let view = tensors
         .tensor(name)
@@ -311,6 +355,9 @@ fn tensor(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<f32>, Vec<usize>
 /// multiply-adds over long rows.
 pub struct FloatState<'m> {
     model: &'m FloatModel,
+    /// `[V × 4H]`.
+    inputs: Vec<f32>,
+    /// Of the layers above the first.
     from_below: Vec<Vec<f32>>,
     recurrent: Vec<Vec<f32>>,
     output: Vec<f32>,
@@ -329,10 +376,12 @@ impl<'m> FloatState<'m> {
         let zeros = || vec![vec![0.0; units]; model.layers.len()];
         Self {
             model,
+            inputs: model.folded_inputs(),
             from_below: model
                 .layers
                 .iter()
-                .map(|l| by_columns(&l.from_below))
+                .skip(1)
+                .map(|l| by_columns(&l.input))
                 .collect(),
             recurrent: model
                 .layers
@@ -351,13 +400,15 @@ impl<'m> FloatState<'m> {
     pub fn step(&mut self, symbol: usize) {
         let units = self.model.hidden;
         for (index, layer) in self.model.layers.iter().enumerate() {
-            let row = if index == 0 { symbol } else { 0 };
-            self.sums
-                .copy_from_slice(&layer.inputs[row * 4 * units..(row + 1) * 4 * units]);
+            self.sums.copy_from_slice(&layer.bias);
             let (below, own) = self.hidden.split_at_mut(index);
             let own = &mut own[0];
-            if let Some(below) = below.last() {
-                multiply_add(&mut self.sums, &self.from_below[index], below);
+            match below.last() {
+                None => {
+                    let row = &self.inputs[symbol * 4 * units..(symbol + 1) * 4 * units];
+                    self.sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+                }
+                Some(below) => multiply_add(&mut self.sums, &self.from_below[index - 1], below),
             }
             multiply_add(&mut self.sums, &self.recurrent[index], own);
             let cells = &mut self.cells[index];

@@ -2,47 +2,24 @@
 //!
 //! A weight of `p` planes is a number of `p` balanced ternary digits, `-L..=L` with
 //! `L = (3^p - 1) / 2`: one plane has 3 levels, two have 9, three have 27. A row has one step, which
-//! all of its integers are multiples of. The first guess at it is a share of the row's mean magnitude,
-//! the best for normally distributed weights; with the integers that it leads to, the step is then the
-//! one of least squared error. With one plane that is the rule of ternary weight networks
-//! (Li et al., "Ternary Weight Networks", 2016). Training rounds by the same rule.
+//! all of its integers are multiples of. The first guess at it is a share of the row's mean magnitude;
+//! with the integers that it leads to, the step is then the one of least squared error, as in ternary
+//! weight networks (Li et al., "Ternary Weight Networks", 2016). Training rounds by the same rule.
 
 use std::ops::RangeInclusive;
 
+use firmware::format::MAX_PLANES;
+pub use firmware::format::{Planes, largest};
+
 /// Trits per weight that an image can have.
-pub const PLANES: RangeInclusive<u8> = 1..=5;
+pub const PLANES: RangeInclusive<u8> = 1..=MAX_PLANES;
 
 /// The first guess at a row's step for 1 to 5 planes, as a share of its mean magnitude.
-const STEPS: [f64; 5] = [1.4, 0.67, 0.27, 0.104, 0.039];
-
-/// Trits per weight of each kind of matrix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Planes {
-    /// Recurrent matrices, and those from the layer below.
-    pub recurrent: u8,
-    /// From the embedded symbol to the first layer.
-    pub input: u8,
-    /// From the last layer to the logits.
-    pub output: u8,
-}
-
-impl Planes {
-    /// The same everywhere.
-    #[must_use]
-    pub const fn uniform(planes: u8) -> Self {
-        Self {
-            recurrent: planes,
-            input: planes,
-            output: planes,
-        }
-    }
-}
-
-/// The largest integer of so many planes; the smallest is its negative.
-#[must_use]
-pub const fn largest(planes: u8) -> i32 {
-    (3_i32.pow(planes as u32) - 1) / 2
-}
+///
+/// For one and two planes those with which training gets furthest: smaller ones than those of least error
+/// for normally distributed weights (1.53 and 0.67), so that fewer weights are zero and more are clipped.
+/// For more planes, which serve models that were trained without rounding, those of least error.
+const STEPS: [f64; 5] = [0.9, 0.4, 0.27, 0.104, 0.039];
 
 /// The first guess at the step of a row whose mean magnitude is 1.
 #[must_use]
@@ -85,6 +62,17 @@ pub fn round(row: &[f32], planes: u8) -> Rounded {
     Rounded { step, integers }
 }
 
+/// Rounds numbers to bytes from -127 to 127 of one step, which comes first.
+#[must_use]
+pub fn round_bytes(numbers: &[f32]) -> (f64, Vec<i8>) {
+    let largest = numbers
+        .iter()
+        .fold(0.0_f64, |most, &x| most.max(x.abs().into()));
+    let step = if largest > 0.0 { largest / 127.0 } else { 1.0 };
+    let byte = |&x: &f32| (f64::from(x) / step).round_ties_even() as i8;
+    (step, numbers.iter().map(byte).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -92,11 +80,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_plane_is_the_rule_of_ternary_weight_networks() {
-        // Mean magnitude 1: weights above 0.7 count, with their mean as the step.
-        let rounded = round(&[0.1, -0.6, 0.8, -2.5], 1);
-        assert_eq!(rounded.integers, [0, 0, 1, -1]);
-        assert!((rounded.step - 1.65).abs() < 1e-6);
+    fn one_plane_keeps_signs_and_the_mean_of_what_is_not_zero() {
+        // Mean magnitude 1: weights above 0.45 count, with their mean as the step.
+        let rounded = round(&[0.3, -0.6, 0.6, -2.5], 1);
+        assert_eq!(rounded.integers, [0, -1, 1, -1]);
+        assert!((rounded.step - 3.7 / 3.0).abs() < 1e-6);
     }
 
     #[test]

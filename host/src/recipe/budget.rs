@@ -4,11 +4,11 @@
 //! between sizes that were tuned on a megabyte of text: larger models learn more slowly, by more steps
 //! and with more of them dropped.
 
-use firmware::image::{BLOCK, Dimensions};
+use firmware::format::{Dimensions, GROUP};
 
 use super::{Length, Model, Recipe, RecipeError};
 use crate::device::Board;
-use crate::quantize::Widths;
+use crate::quantize::{InputForm, embedding_in_image};
 use crate::words::count;
 
 /// What the recipes of budgets inherit from.
@@ -35,13 +35,14 @@ struct Anchor {
     steps: f64,
 }
 
+/// The recipes `32k` to `512k`, and a model too small to learn anything by heart.
 const ANCHORS: [Anchor; 6] = [
-    anchor(16.0, 0.010, 0.0, 0.0, 0.0, 3_000.0),
-    anchor(80.0, 0.009, 0.10, 0.0, 0.1, 8_000.0),
-    anchor(128.0, 0.009, 0.12, 0.03, 0.1, 9_000.0),
-    anchor(200.0, 0.008, 0.20, 0.10, 0.1, 10_000.0),
-    anchor(304.0, 0.006, 0.25, 0.20, 0.1, 10_000.0),
-    anchor(456.0, 0.005, 0.35, 0.30, 0.1, 10_000.0),
+    anchor(16.0, 0.011, 0.0, 0.0, 0.0, 3_000.0),
+    anchor(140.0, 0.011, 0.03, 0.0, 0.1, 10_000.0),
+    anchor(220.0, 0.011, 0.06, 0.0, 0.1, 10_000.0),
+    anchor(340.0, 0.008, 0.13, 0.05, 0.1, 10_000.0),
+    anchor(510.0, 0.006, 0.20, 0.10, 0.1, 10_000.0),
+    anchor(745.0, 0.0045, 0.28, 0.18, 0.1, 10_000.0),
 ];
 
 const fn anchor(
@@ -76,13 +77,13 @@ pub fn recipe(budget: usize, symbols: usize, planes: Option<u8>) -> Result<Recip
     recipe.check()?;
     let model = &mut recipe.model;
     let mut largest = None;
-    model.hidden = BLOCK as i64;
+    model.hidden = GROUP as i64;
     while image_bytes(model, symbols).is_some_and(|bytes| bytes <= budget) {
         largest = Some(model.hidden);
-        model.hidden += BLOCK as i64;
+        model.hidden += GROUP as i64;
     }
     let Some(hidden) = largest else {
-        model.hidden = BLOCK as i64;
+        model.hidden = GROUP as i64;
         return Err(RecipeError::BudgetTooSmall {
             budget,
             symbols,
@@ -98,7 +99,6 @@ pub fn recipe(budget: usize, symbols: usize, planes: Option<u8>) -> Result<Recip
 fn suit(recipe: &mut Recipe) {
     let hidden = recipe.model.hidden;
     let at = |of: fn(&Anchor) -> f64| interpolate(hidden as f64, of);
-    recipe.model.embedding = hidden.clamp(32, 128);
     let steps = (at(|anchor| anchor.steps) / 100.0).round() * 100.0;
     recipe.length = Length::Steps(steps as u64);
     recipe.optimizer.learning_rate = rounded(at(|anchor| anchor.learning_rate), 1e4);
@@ -133,13 +133,17 @@ fn rounded(value: f64, per_unit: f64) -> f64 {
 /// Bytes of the image of a model; none for one that the engine cannot hold.
 #[must_use]
 pub fn image_bytes(model: &Model, symbols: usize) -> Option<usize> {
-    let widths = Widths::at_least(model.planes());
-    let dimensions = Dimensions {
+    let folded = Dimensions {
         hidden: usize::try_from(model.hidden).ok()?,
         symbols,
         layers: usize::try_from(model.layers).ok()?,
-        recurrent_bits: widths.recurrent,
-        output_bits: widths.output,
+        embedding: 0,
+        planes: model.planes(),
+    };
+    let embedding = usize::try_from(model.embedding).ok()?;
+    let dimensions = Dimensions {
+        embedding: embedding_in_image(InputForm::Smallest, embedding, folded),
+        ..folded
     };
     dimensions.fit().then(|| dimensions.image_bytes())
 }
@@ -241,9 +245,9 @@ mod tests {
                     prop_assert!(bytes <= budget);
                     prop_assert!(planes.is_none_or(|planes| planes == recipe.model.planes));
                     let mut next = recipe.model.clone();
-                    next.hidden += BLOCK as i64;
+                    next.hidden += GROUP as i64;
                     prop_assert!(image_bytes(&next, symbols).is_none_or(|bytes| bytes > budget));
-                    prop_assert!((0.005..=0.01).contains(&recipe.optimizer.learning_rate));
+                    prop_assert!((0.004..=0.011).contains(&recipe.optimizer.learning_rate));
                     prop_assert!((3_000..=14_000).contains(&steps(&recipe)));
                 }
                 Err(RecipeError::BudgetTooSmall { least, .. }) => {
@@ -278,9 +282,9 @@ mod tests {
     fn settings_meet_the_anchors_and_go_straight_between_them() {
         let of = |anchor: &Anchor| anchor.output_dropout;
         assert_eq!(interpolate(8.0, of), 0.0);
-        assert_eq!(interpolate(80.0, of), 0.10);
-        assert!((interpolate(164.0, of) - 0.16).abs() < 1e-12);
-        assert_eq!(interpolate(512.0, of), 0.35);
+        assert_eq!(interpolate(140.0, of), 0.03);
+        assert!((interpolate(280.0, of) - 0.095).abs() < 1e-12);
+        assert_eq!(interpolate(1024.0, of), 0.28);
     }
 
     #[test]

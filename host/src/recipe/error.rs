@@ -1,7 +1,7 @@
 //! Why settings could not be used; the messages are what users read.
 
 use crate::words::count;
-use firmware::image::{BLOCK, MAX_LAYERS, MAX_UNITS};
+use firmware::format::{MAX_LAYERS, MAX_UNITS};
 
 /// Why a recipe cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum RecipeError {
     /// No board could hold the model.
     #[error(
         "a model of {layers} × {hidden} units and {} is larger than what runs on boards (all \
-         layers together have at most {MAX_UNITS} units, each layer's rounded up to a multiple of {BLOCK}, \
+         layers together have at most {MAX_UNITS} units, \
          in at most {MAX_LAYERS} layers); take a smaller --hidden, or --no-export for float weights alone",
         count(*symbols, "symbol")
     )]

@@ -17,11 +17,12 @@ pub use error::RecipeError;
 /// The recipe that is used when none is named.
 pub const DEFAULT_RECIPE: &str = "quick";
 
-const BUILT_IN: [(&str, &str); 8] = [
+const BUILT_IN: [(&str, &str); 9] = [
     ("base", include_str!("../../recipes/base.toml")),
     ("quick", include_str!("../../recipes/quick.toml")),
     ("tutorial", include_str!("../../recipes/tutorial.toml")),
     ("32k", include_str!("../../recipes/32k.toml")),
+    ("40k", include_str!("../../recipes/40k.toml")),
     ("64k", include_str!("../../recipes/64k.toml")),
     ("128k", include_str!("../../recipes/128k.toml")),
     ("256k", include_str!("../../recipes/256k.toml")),

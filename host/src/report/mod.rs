@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::corpus::Corpus;
 use crate::export::Exported;
 use crate::paths;
-use crate::quantize::Widths;
 
 pub mod chart;
 mod page;
@@ -124,7 +123,7 @@ pub struct TextStatistics {
 pub struct Export {
     /// Its name.
     pub name: String,
-    /// The widths of its weights, for people.
+    /// How its weights are kept, for people.
     pub weights: String,
     /// All the flash it needs.
     pub image_bytes: usize,
@@ -169,15 +168,11 @@ impl TextStatistics {
 impl Export {
     /// What is to be said of an exported model.
     #[must_use]
-    pub fn of(exported: &Exported, widths: Widths) -> Self {
+    pub fn of(exported: &Exported) -> Self {
         let name = exported.image.file_stem().unwrap_or_default();
         Self {
             name: name.to_string_lossy().into_owned(),
-            weights: format!(
-                "int{}, output int{}",
-                widths.recurrent.count(),
-                widths.output.count()
-            ),
+            weights: exported.weights.clone(),
             image_bytes: exported.image_bytes,
             engine_loss_nats: exported.losses.map(|losses| losses.engine_loss_nats),
             float_loss_nats: exported.losses.map(|losses| losses.float_loss_nats),

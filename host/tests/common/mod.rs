@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-use firmware::kernels::Bits;
-use host::quantize::{Widths, quantize};
+use firmware::format::Planes;
+use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 
 #[cfg(unix)]
@@ -15,7 +15,11 @@ pub mod wait;
 
 /// A sound image of a made-up model.
 pub fn image(hidden: usize) -> Vec<u8> {
-    let parts = quantize(&float_model(65, hidden, 1, 7), Widths::uniform(Bits::Eight));
+    let parts = quantize(
+        &float_model(65, hidden, 1, 7),
+        Planes::uniform(3),
+        InputForm::Folded,
+    );
     parts.unwrap().to_image().unwrap().bytes().to_vec()
 }
 

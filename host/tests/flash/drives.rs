@@ -267,7 +267,7 @@ fn a_microbit_takes_program_and_model_together_and_says_if_it_failed() {
 fn a_model_too_large_to_link_goes_beside_the_program() {
     let desk = Desk::new();
     let drive = desk.microbit();
-    let large = image(200);
+    let large = image(236);
     assert!((200_000..262_144).contains(&large.len()), "{}", large.len());
     let model = desk.file("large.img", &large);
     let board = daplink(Path::new(&drive), None);

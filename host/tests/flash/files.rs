@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use firmware::image::VERSION;
+use firmware::format::VERSION;
 use host::device::find;
 use host::device::flash::{Order, prepare};
 
@@ -215,7 +215,7 @@ fn what_does_not_fit_or_is_broken_never_reaches_the_board() {
     let mut newer = sound.clone();
     newer[4] = VERSION as u8 + 1;
     let newer_model = desk.file("newer.img", &newer);
-    let large = desk.file("large.img", &image(250));
+    let large = desk.file("large.img", &image(300));
     let newer_firmware = desk.file("newer.elf", &elf(PICO, "pico", &newer));
     let high = desk.file("high.elf", &elf(PICO + 0x0200_0000 - 16, "pico", &sound));
     let reaching = desk.file("reaching.elf", &elf(PICO_REGION - 500, "pico", &sound));

@@ -272,7 +272,7 @@ fn a_model_of_other_origin_is_replaced_only_where_that_was_asked_for() {
         .failure();
     assert_eq!(fs::read(&shipped).unwrap(), b"precious");
     // A run's own model is replaced without asking.
-    host(folder, &["export", "shipped-2", "--bits", "8"])
+    host(folder, &["export", "shipped-2", "--planes", "3"])
         .assert()
         .success();
     host(
@@ -561,9 +561,9 @@ fn models_that_no_board_can_hold_are_refused_before_the_first_step() {
     let desk = desk();
     let folder = desk.path();
     for shape in [
-        &["--hidden", "600"][..],
+        &["--hidden", "1100"][..],
         &["--layers", "8", "--hidden", "8"],
-        &["--layers", "4", "--hidden", "200"],
+        &["--layers", "4", "--hidden", "300"],
     ] {
         let args = [
             &[
@@ -596,7 +596,7 @@ fn models_that_no_board_can_hold_are_refused_before_the_first_step() {
         "--seq-len",
         "4",
         "--hidden",
-        "600",
+        "1100",
     ];
     train(folder, &[&args[..], &["--no-export"]].concat())
         .assert()

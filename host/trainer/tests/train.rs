@@ -123,7 +123,7 @@ fn the_report_shows_all_of_a_resumed_run_and_nothing_from_elsewhere() {
 
     let export = Export {
         name: "<script>".into(),
-        weights: "int8".into(),
+        weights: "recurrent 1 trit".into(),
         image_bytes: 12_345,
         engine_loss_nats: Some(1.25),
         float_loss_nats: Some(1.24),

@@ -7,20 +7,21 @@ use host::device::board::Unit;
 pub fn text(report: &BenchReport) -> String {
     let parts = report.parts;
     let mut text = format!(
-        "{} on {} ({}): hidden {}, layers {}, symbols {}, int{}\n",
+        "{} on {} ({}): hidden {}, layers {}, symbols {}, weights: {}\n",
         report.model,
         report.board,
         report.core,
         report.hidden,
         report.layers,
         report.symbols,
-        report.weight_bits,
+        report.weights,
     );
     let total = report.instructions_per_char;
     let per_character = format!("{} per character", report.unit.name());
     for (name, instructions) in [
         (per_character.as_str(), total),
-        ("  input row", parts.input_row),
+        ("  inputs", parts.inputs),
+        ("  tables", parts.tables),
         ("  recurrent product", parts.recurrent_product),
         ("  activations", parts.activations),
         ("  output product", parts.output_product),
@@ -73,12 +74,12 @@ pub fn markdown(reports: &[BenchReport]) -> String {
 
 fn table<'r>(reports: impl IntoIterator<Item = &'r BenchReport>) -> String {
     let mut text = "\
-        | core | board | hidden | weights | instructions per character | input row | recurrent product \
+        | core | board | hidden | inputs | instructions per character | from inputs | tables | recurrent product \
         | activations | output product | sampling | per multiply-accumulate: recurrent, output \
         | program in flash | static RAM | deepest stack |\n"
         .to_owned();
     text += "| --- | --- |";
-    text += &" ---: |".repeat(12);
+    text += &" ---: |".repeat(13);
     text += "\n";
     for report in reports {
         let parts = report.parts;
@@ -86,13 +87,14 @@ fn table<'r>(reports: impl IntoIterator<Item = &'r BenchReport>) -> String {
             report.core.into(),
             format!("`{}`", report.board),
             report.hidden.to_string(),
-            format!("int{}", report.weight_bits),
+            report.input_form.to_string(),
             format!(
                 "**{}**{}",
                 grouped(report.instructions_per_char),
                 unit(report)
             ),
-            grouped(parts.input_row),
+            grouped(parts.inputs),
+            grouped(parts.tables),
             grouped(parts.recurrent_product),
             grouped(parts.activations),
             grouped(parts.output_product),
@@ -135,6 +137,7 @@ fn grouped(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use host::device::bench;
+    use host::quantize::InputForm;
 
     use super::*;
 
@@ -150,13 +153,15 @@ mod tests {
             hidden: 128,
             layers: 1,
             symbols: 65,
-            weight_bits: 8,
+            weights: "recurrent 1 trit".into(),
+            input_form: InputForm::Folded,
             unit: Unit::Instructions,
             instructions_per_char: 80_000.0,
             parts: bench::Parts {
-                input_row: 4_000.0,
+                inputs: 4_000.0,
+                tables: 2_000.0,
                 recurrent_product: 60_000.4,
-                activations: 8_000.0,
+                activations: 6_000.0,
                 output_product: 7_000.0,
                 sampling: 1_000.0,
             },
@@ -181,14 +186,14 @@ mod tests {
         assert_eq!(
             lines[..4],
             [
-                "demo on mps2-an386 (Cortex-M4F): hidden 128, layers 1, symbols 65, int8",
+                "demo on mps2-an386 (Cortex-M4F): hidden 128, layers 1, symbols 65, weights: recurrent 1 trit",
                 "instructions per character      80000 100.0 %",
-                "  input row                      4000   5.0 %",
-                "  recurrent product             60000  75.0 %",
+                "  inputs                         4000   5.0 %",
+                "  tables                         2000   2.5 %",
             ]
         );
-        assert_eq!(lines[7], "each recurrent product           0.92");
-        assert_eq!(lines[9], "bytes of flash                 140000");
+        assert_eq!(lines[8], "each recurrent product           0.92");
+        assert_eq!(lines[10], "bytes of flash                 140000");
     }
 
     #[test]
@@ -210,7 +215,8 @@ mod tests {
                 .all(|row| row.matches('|').count() == columns)
         );
         assert!(
-            rows[2].starts_with("| Cortex-M4F | `mps2-an386` | 128 | int8 | **80,000** | 4,000 |")
+            rows[2]
+                .starts_with("| Cortex-M4F | `mps2-an386` | 128 | folded | **80,000** | 4,000 |")
         );
         assert!(rows[3].starts_with("| Cortex-M4F | `microbit` | 128 |"));
         assert_eq!(rows[4], "");

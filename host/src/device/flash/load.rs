@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use firmware::board::identity::{MARK, MARK_END};
-use firmware::image::{ALIGNMENT, MAGIC};
+use firmware::format::{ALIGNMENT, MAGIC};
 use ihex::Record;
 use object::Endianness;
 use object::read::elf::{ElfFile32, ProgramHeader};

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::FlashError;
-use firmware::image::VERSION;
+use firmware::format::VERSION;
 pub use load::{Load, LoadError};
 
 use super::board::{BOARDS, Board, Flasher, Region};

@@ -19,7 +19,7 @@ use host::cli::train::Args;
 use host::corpus::{Corpus, Reading, Source, Text, gather, run_name};
 use host::export::{Owner, export, may_write, owner};
 use host::name::Name;
-use host::quantize::Widths;
+use host::quantize::InputForm;
 use host::recipe::{DEFAULT_RECIPE, Recipe, budget};
 use host::report::{self, Report};
 use host::runs::{self, Claimed, RunId};
@@ -86,7 +86,6 @@ fn announce_interrupt() {
 
 /// Turns the float weights of a finished run into a model in `weights/`.
 fn export_run(args: &Args, trainer: &Trainer, weights: &Path) -> Result<()> {
-    let widths = Widths::at_least(trainer.job.recipe.model.planes());
     let (_, float) = runs::load_weights(weights)?;
     let folder = paths::weights_dir();
     let is_mine = |name: &Name| args.overwrite || may_write(&folder, name, &float);
@@ -102,7 +101,7 @@ fn export_run(args: &Args, trainer: &Trainer, weights: &Path) -> Result<()> {
     let exported = export(
         &float,
         &name,
-        widths,
+        (float.planes(), InputForm::Smallest),
         &folder,
         (validation.len() > 1).then_some(validation),
         |done| bar.set_position(done),
@@ -110,7 +109,7 @@ fn export_run(args: &Args, trainer: &Trainer, weights: &Path) -> Result<()> {
     .with_context(|| format!("could not export {name}"))?;
     bar.finish_and_clear();
     let run_dir = weights.parent().unwrap_or(Path::new("."));
-    Report::add_export(run_dir, report::Export::of(&exported, widths))?;
+    Report::add_export(run_dir, report::Export::of(&exported))?;
     let mut out = output::stdout();
     if args.json {
         let mut line = serde_json::to_value(&exported)?;

@@ -1,0 +1,283 @@
+#![doc = include_str!("../FORMAT.md")]
+
+use core::fmt;
+
+/// The first four bytes of an image.
+pub const MAGIC: [u8; 4] = *b"INKL";
+/// The format version this engine reads.
+pub const VERSION: u16 = 3;
+/// Bytes of the header.
+pub const HEADER_BYTES: usize = 64;
+/// Alignment of the image and of each of its sections, in bytes.
+pub const ALIGNMENT: usize = 16;
+/// Where the name lies.
+pub const NAME_OFFSET: usize = 24;
+/// Longest name, in bytes.
+pub const NAME_BYTES: usize = 32;
+/// Where the embedding size lies.
+pub const EMBEDDING_OFFSET: usize = 56;
+/// Where the gate shift lies.
+pub const GATE_SHIFT_OFFSET: usize = 58;
+/// Most layers.
+pub const MAX_LAYERS: usize = 4;
+/// Most hidden units of all layers together.
+pub const MAX_UNITS: usize = 1024;
+/// Most symbols.
+pub const MAX_SYMBOLS: usize = 256;
+/// Most numbers per embedded symbol: a block.
+pub const MAX_EMBEDDING: usize = GROUP * BLOCK_GROUPS;
+/// Most planes of a weight.
+pub const MAX_PLANES: u8 = 5;
+/// Rows of a tile: the four gates of a unit, or four symbols.
+pub const TILE_ROWS: usize = 4;
+/// Columns of a group: the trits of a byte.
+pub const GROUP: usize = 5;
+/// Groups of a block.
+pub const BLOCK_GROUPS: usize = 8;
+/// What the second part of a byte counts for: 27 sums of three columns, and one that fills a word up.
+pub const LOW_SUMS: usize = 28;
+/// Sums of two columns.
+pub const HIGH_SUMS: usize = 9;
+
+/// A unit's numbers: biases, input multipliers, multipliers of gates i, f, g, o.
+pub type Unit = [i16; 3 * TILE_ROWS];
+/// The numbers of four symbols: biases, multipliers.
+pub type OutputRows = [i32; 2 * TILE_ROWS];
+
+/// Trits per weight of each kind of matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planes {
+    /// Recurrent matrices, and those from the layer below.
+    pub recurrent: u8,
+    /// From the embedded symbol to the first layer.
+    pub input: u8,
+    /// From the last layer to the logits.
+    pub output: u8,
+}
+
+impl Planes {
+    /// The same everywhere.
+    #[must_use]
+    pub const fn uniform(planes: u8) -> Self {
+        Self {
+            recurrent: planes,
+            input: planes,
+            output: planes,
+        }
+    }
+}
+
+/// A number of planes in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trits(pub u8);
+
+impl fmt::Display for Trits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(planes) = *self;
+        write!(f, "{planes} trit{}", if planes == 1 { "" } else { "s" })
+    }
+}
+
+/// The largest weight of so many planes; the smallest is its negative.
+#[must_use]
+pub const fn largest(planes: u8) -> i32 {
+    (3_i32.pow(planes as u32) - 1) / 2
+}
+
+/// The byte for five trits, each -1, 0 or 1.
+#[must_use]
+pub const fn pack(trits: [i8; GROUP]) -> u8 {
+    let [t0, t1, t2, t3, t4] = trits;
+    let low = (t0 + 1) + 3 * (t1 + 1) + 9 * (t2 + 1);
+    let high = (t3 + 1) + 3 * (t4 + 1);
+    low as u8 + LOW_SUMS as u8 * high as u8
+}
+
+/// The five trits of a byte; none for a byte that occurs in no image.
+#[must_use]
+pub const fn unpack(byte: u8) -> Option<[i8; GROUP]> {
+    let (low, high) = (byte % LOW_SUMS as u8, byte / LOW_SUMS as u8);
+    if low >= 27 || high >= HIGH_SUMS as u8 {
+        return None;
+    }
+    let (low, high) = (low as i8, high as i8);
+    Some([
+        low % 3 - 1,
+        low / 3 % 3 - 1,
+        low / 9 - 1,
+        high % 3 - 1,
+        high / 3 - 1,
+    ])
+}
+
+/// Where each section lies; computed from these numbers alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dimensions {
+    /// Hidden size H of each layer.
+    pub hidden: usize,
+    /// Symbols V.
+    pub symbols: usize,
+    /// Layers L.
+    pub layers: usize,
+    /// Embedding size E; 0 where inputs are folded.
+    pub embedding: usize,
+    /// Planes of the matrices; `input` counts for nothing where inputs are folded.
+    pub planes: Planes,
+}
+
+/// What a section holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// Code points.
+    Alphabet,
+    /// Folded inputs.
+    Inputs,
+    /// Embedded symbols.
+    Embedding,
+    /// From the embedded symbol, or from the layer below.
+    InputMatrix,
+    /// Biases and multipliers of a layer.
+    Units,
+    /// From a layer to itself.
+    RecurrentMatrix,
+    /// Biases and multipliers of the logits.
+    OutputRows,
+    /// From the last layer to the logits.
+    OutputMatrix,
+}
+
+impl Section {
+    /// In plain words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alphabet => "alphabet",
+            Self::Inputs => "inputs",
+            Self::Embedding => "embedding",
+            Self::InputMatrix => "input matrix",
+            Self::Units => "units",
+            Self::RecurrentMatrix => "recurrent matrix",
+            Self::OutputRows => "output rows",
+            Self::OutputMatrix => "output matrix",
+        }
+    }
+}
+
+impl Dimensions {
+    /// Whether an image can have these dimensions.
+    #[must_use]
+    pub fn fit(&self) -> bool {
+        let planes = |planes| (1..=MAX_PLANES).contains(&planes);
+        (1..=MAX_LAYERS).contains(&self.layers)
+            && (1..=MAX_SYMBOLS).contains(&self.symbols)
+            && (1..=MAX_UNITS / self.layers).contains(&self.hidden)
+            && self.embedding <= MAX_EMBEDDING
+            && planes(self.planes.recurrent)
+            && planes(self.planes.output)
+            && (self.is_folded() || planes(self.planes.input))
+    }
+
+    /// Whether what a symbol adds to each gate is read from a table instead of multiplied.
+    #[must_use]
+    pub const fn is_folded(&self) -> bool {
+        self.embedding == 0
+    }
+
+    /// Bytes of an embedded symbol, or of hidden units with zeros behind them: whole groups.
+    #[must_use]
+    pub const fn padded(columns: usize) -> usize {
+        columns.next_multiple_of(GROUP)
+    }
+
+    /// Tiles of the output matrix.
+    #[must_use]
+    pub const fn output_tiles(&self) -> usize {
+        self.symbols.div_ceil(TILE_ROWS)
+    }
+
+    /// What each section holds and its length in bytes without padding, in file order.
+    pub fn sections(&self) -> impl Iterator<Item = (Section, usize)> + use<> {
+        let this = *self;
+        let Planes {
+            recurrent,
+            input,
+            output,
+        } = this.planes;
+        let hidden = this.hidden;
+        let inputs = match this.is_folded() {
+            true => [(Section::Inputs, this.symbols * hidden * TILE_ROWS), NONE],
+            false => [
+                (
+                    Section::Embedding,
+                    this.symbols * Self::padded(this.embedding),
+                ),
+                (
+                    Section::InputMatrix,
+                    matrix_bytes(hidden, this.embedding, input),
+                ),
+            ],
+        };
+        let layers = (0..this.layers).flat_map(move |layer| {
+            let square = matrix_bytes(hidden, hidden, recurrent);
+            [
+                (Section::Units, hidden * size_of::<Unit>()),
+                (Section::RecurrentMatrix, square),
+                match layer {
+                    0 => NONE,
+                    _ => (Section::InputMatrix, square),
+                },
+            ]
+        });
+        let tiles = this.output_tiles();
+        core::iter::once((Section::Alphabet, this.symbols * 4))
+            .chain(inputs)
+            .chain(layers)
+            .chain([
+                (Section::OutputRows, tiles * size_of::<OutputRows>()),
+                (Section::OutputMatrix, matrix_bytes(tiles, hidden, output)),
+            ])
+            .filter(|&(_, bytes)| bytes > 0)
+    }
+
+    /// Length of an image of these dimensions.
+    #[must_use]
+    pub fn image_bytes(&self) -> usize {
+        self.sections().fold(HEADER_BYTES, |end, (_, bytes)| {
+            end + bytes.next_multiple_of(ALIGNMENT)
+        })
+    }
+}
+
+/// A section that is not there.
+const NONE: (Section, usize) = (Section::Inputs, 0);
+
+/// Bytes of a matrix of so many tiles.
+#[must_use]
+pub const fn matrix_bytes(tiles: usize, columns: usize, planes: u8) -> usize {
+    tiles * TILE_ROWS * columns.div_ceil(GROUP) * planes as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_trits_and_back() {
+        let mut valid = 0;
+        for byte in 0..=u8::MAX {
+            if let Some(trits) = unpack(byte) {
+                assert!(trits.iter().all(|trit| (-1..=1).contains(trit)));
+                assert_eq!(pack(trits), byte);
+                valid += 1;
+            }
+        }
+        assert_eq!(valid, 243);
+        assert_eq!(unpack(pack([0; GROUP])), Some([0; GROUP]));
+    }
+
+    #[test]
+    fn planes_reach_as_far_as_their_digits() {
+        let all = [1, 2, 3, 4, 5].map(largest);
+        assert_eq!(all, [1, 4, 13, 40, 121]);
+    }
+}
