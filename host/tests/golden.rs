@@ -23,29 +23,33 @@ const MEASURED: usize = 10_000;
 const GOLDEN: [(&str, &str, f64); 6] = [
     (
         "shakespeare-32k",
-        "c11a5a55c4039f6f2b222a1d0cb2dcac000d660e369d94f7c7ea1012c67a16ff",
-        1.501_720_353_422_394,
+        "03e139eeda94fed6288593ed6df34ce9f386093f847f46ee00d3736409ab493a",
+        1.438_253_228_161_239_2,
     ),
-    ("shakespeare-40k", "", 0.0),
+    (
+        "shakespeare-40k",
+        "ea8f054e3845ccaef46239d66e705503dcf880997648279eea9b44c986485ba3",
+        1.408_895_931_007_749_1,
+    ),
     (
         "shakespeare-64k",
-        "a3fd955a992fe4f2d71207a13f156603205d2c13c6db774bc11f3ef5a9e4d088",
-        1.397_357_338_577_991_4,
+        "15e89f204ae8bf68cff37fb8a243c24ec7f6b4c20c937269b39220f68d44c085",
+        1.335_388_722_063_566_5,
     ),
     (
         "shakespeare-128k",
-        "d92215d4009979f0541f0b80952e1c19344c8dfef6947a9a7e463e60e6a071fc",
-        1.328_781_713_644_516,
+        "82339e8a28dfa27d050d34862ac1de3cec5dc44f72ac57accbb2e238841cb615",
+        1.293_414_777_466_853,
     ),
     (
         "shakespeare-256k",
-        "e6c9d90e12721936f7bfc95787b79a999d536e91ec69eb54e19861a4c647e6e9",
-        1.287_100_694_029_337_5,
+        "d3d44f785fbe048ff286bb81592f34c3994348c9b8d3af05f08c4af4740f3915",
+        1.263_050_537_211_243_3,
     ),
     (
         "shakespeare-512k",
-        "adbc10f849f7f54eeeccf848503ded4e104f3a66e3b9f69d97da6ac1043f0940",
-        1.263_265_283_978_165,
+        "37a5cf12b75a7cfd3b0172ec911c150e2911e7146feb9686ef17f744cba720fe",
+        1.256_624_811_981_813_7,
     ),
 ];
 

@@ -147,6 +147,8 @@ fn add_up(simd: V3, sums: [__m256i; TILE_ROWS]) -> Sums {
 
 #[cfg(test)]
 mod tests {
+    use firmware::sampler::Rng;
+
     use super::*;
 
     #[test]
@@ -154,31 +156,22 @@ mod tests {
         let (Some(v3), Some(v4)) = (V3::try_new(), V4::try_new()) else {
             return; // nothing to compare on this processor
         };
-        for chunks in 1..=8_usize {
-            let number = |i: usize| (i * 2_654_435_769 >> 7) as u8;
-            let columns: Vec<ChunkColumns> = (0..chunks)
-                .map(|c| {
-                    std::array::from_fn(|q| {
-                        std::array::from_fn(|j| number(c + 9 * q + 77 * j) % 255)
-                    })
-                })
-                .collect();
-            // Two bits each, from 0 to 2.
-            let trits = |i: usize| {
-                [0, 1, 2]
-                    .map(|d| number(i + d) % 3)
-                    .into_iter()
-                    .fold(number(i) % 3, |b, t| 4 * b + t)
-            };
-            let rows: Vec<Chunk> = (0..chunks)
-                .map(|c| {
-                    std::array::from_fn(|r| std::array::from_fn(|j| trits(c + 31 * r + 5 * j)))
-                })
-                .collect();
+        let mut rng = Rng::new(1);
+        let mut number = |below| (rng.next_u32() % below) as u8;
+        for chunks in 1..=8 {
+            let mut columns: Vec<ChunkColumns> = vec![[[0; _]; _]; chunks];
+            for column in columns.as_flattened_mut().as_flattened_mut() {
+                *column = number(255);
+            }
+            let mut rows: Vec<Chunk> = vec![[[0; _]; _]; chunks];
+            for byte in rows.as_flattened_mut().as_flattened_mut() {
+                // Two bits each, from 0 to 2.
+                *byte = (0..4).fold(0, |byte, _| 4 * byte + number(3));
+            }
             let expected: Sums = std::array::from_fn(|row| {
                 let products = columns.iter().zip(&rows).flat_map(|(columns, rows)| {
                     (0..128).map(move |i| {
-                        let trit = rows[row][i % 32] >> (i / 32 * 2) & 3;
+                        let trit = (rows[row][i % 32] >> (i / 32 * 2)) & 3;
                         i32::from(columns[i / 32][i % 32]) * i32::from(trit)
                     })
                 });
