@@ -42,9 +42,12 @@ const DEFAULT_SEED: u64 = 1;
 /// How many unknown characters of a prompt are shown.
 const SHOWN_UNKNOWN: usize = 8;
 
-/// Words that a model can work in: on the smallest boards those that are left, else enough for any.
+/// Words that a model can work in on the smallest boards: what is left there.
+pub const FEW_MODEL_WORDS: usize = 2750;
+
+/// Words that a model can work in: enough for any, but on the smallest boards.
 pub const MODEL_WORDS: usize = if cfg!(little_memory) {
-    2750
+    FEW_MODEL_WORDS
 } else {
     MAX_MEMORY_WORDS
 };

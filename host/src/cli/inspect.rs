@@ -38,7 +38,7 @@ struct Section {
     bytes: usize,
 }
 
-/// Whether a board's flash holds the model and, by a generous estimate, the program.
+/// Whether a board holds the model and, by a generous estimate, the program.
 #[derive(Debug, Serialize)]
 struct Fit {
     board: &'static str,
@@ -66,8 +66,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .iter()
             .map(|board| Fit {
                 board: board.name,
-                fits: model.image_bytes() as u64 + board.program_bytes()
-                    <= board.program_area_bytes(),
+                fits: board.holds(&model.dimensions()),
             })
             .collect(),
     };

@@ -3,6 +3,9 @@
 //! A board's name is also the cargo feature of `firmware` that builds for it. Boards that take the same
 //! program are other names of one.
 
+use firmware::format::Dimensions;
+use firmware::lstm::{MAX_MEMORY_WORDS, memory_words};
+use firmware::session::FEW_MODEL_WORDS;
 use serde::Serialize;
 
 use super::build::PROGRAM_BYTES;
@@ -43,6 +46,22 @@ impl Board {
     #[must_use]
     pub fn program_area_bytes(&self) -> u64 {
         self.flash_bytes - self.model_region.map_or(0, |region| region.bytes)
+    }
+
+    /// RAM that a model can work in.
+    #[must_use]
+    pub fn model_memory_bytes(&self) -> usize {
+        4 * match self.name {
+            "microbit" => FEW_MODEL_WORDS,
+            _ => MAX_MEMORY_WORDS,
+        }
+    }
+
+    /// Whether the board holds a model beside the program, in flash and in RAM.
+    #[must_use]
+    pub fn holds(&self, dimensions: &Dimensions) -> bool {
+        dimensions.image_bytes() as u64 + self.program_bytes() <= self.program_area_bytes()
+            && 4 * memory_words(dimensions) <= self.model_memory_bytes()
     }
 
     /// Flash that is kept for the program when a model is checked before building. Chips with USB or a

@@ -5,6 +5,7 @@
 //! and with more of them dropped.
 
 use firmware::format::{Dimensions, GROUP};
+use firmware::lstm::MAX_MEMORY_WORDS;
 
 use super::{Length, Model, Recipe, RecipeError};
 use crate::device::Board;
@@ -17,6 +18,9 @@ const BASE: &str = "quick";
 /// The most that a board's model takes unless a budget asks for more: what trains within an hour or
 /// so, and writes at a pace to read along on the smallest cores.
 const COMFORTABLE_BYTES: usize = 256 * 1024;
+
+/// The same where RAM is short: whatever the alphabet, a model of this size works in what there is.
+const SMALL_BYTES: usize = 96 * 1024;
 
 /// Steps that the averaged weights remember, as a part of all.
 const AVERAGED_PART: f64 = 1.0 / 24.0;
@@ -133,6 +137,11 @@ fn rounded(value: f64, per_unit: f64) -> f64 {
 /// Bytes of the image of a model; none for one that the engine cannot hold.
 #[must_use]
 pub fn image_bytes(model: &Model, symbols: usize) -> Option<usize> {
+    dimensions(model, symbols).map(|dimensions| dimensions.image_bytes())
+}
+
+/// The dimensions of that image.
+fn dimensions(model: &Model, symbols: usize) -> Option<Dimensions> {
     let folded = Dimensions {
         hidden: usize::try_from(model.hidden).ok()?,
         symbols,
@@ -145,7 +154,7 @@ pub fn image_bytes(model: &Model, symbols: usize) -> Option<usize> {
         embedding: embedding_in_image(InputForm::Smallest, embedding, folded),
         ..folded
     };
-    dimensions.fit().then(|| dimensions.image_bytes())
+    dimensions.fit().then_some(dimensions)
 }
 
 /// Refuses a model that the engine cannot hold.
@@ -166,12 +175,16 @@ pub fn check_engine(model: &Model, symbols: usize) -> Result<(), RecipeError> {
 /// The flash that a model may take on a board: what the program leaves, or what is comfortable.
 #[must_use]
 pub fn of_board(board: &Board) -> usize {
+    let is_small = board.model_memory_bytes() < 4 * MAX_MEMORY_WORDS;
+    let comfortable = if is_small {
+        SMALL_BYTES
+    } else {
+        COMFORTABLE_BYTES
+    };
     let left = board
         .program_area_bytes()
         .saturating_sub(board.program_bytes());
-    usize::try_from(left)
-        .unwrap_or(usize::MAX)
-        .min(COMFORTABLE_BYTES)
+    usize::try_from(left).unwrap_or(usize::MAX).min(comfortable)
 }
 
 /// Reads a number of bytes: `65536`, `64k`, `64KiB`, `0.5M`; a k is 1,024 bytes.
@@ -312,7 +325,11 @@ mod tests {
                 "{}",
                 board.name
             );
-            assert!(recipe(budget, 255, None).is_ok(), "{}", board.name);
+            for symbols in [2, 30, 65, 120, 255] {
+                let model = recipe(budget, symbols, None).expect("a recipe").model;
+                let dimensions = dimensions(&model, symbols).expect("dimensions");
+                assert!(board.holds(&dimensions), "{}: {dimensions:?}", board.name);
+            }
         }
     }
 }
