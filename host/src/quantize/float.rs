@@ -20,8 +20,8 @@ pub const FORMAT: &str = "inkling-float-1";
 /// No layer that this program trains is larger.
 const MOST_COMPONENTS: usize = 4096;
 
-/// Planes of weights that were not trained for few: their 27 levels cost little.
-const UNTRAINED_PLANES: u8 = 3;
+/// Planes of weights that were not trained for few: their 81 levels cost little.
+const UNTRAINED_PLANES: u8 = 4;
 
 /// No network that this program trains has more.
 const MOST_LAYERS: usize = 8;
@@ -189,7 +189,7 @@ impl FloatModel {
         })
     }
 
-    /// The planes that the run's recipe asks for; three each where it does not say.
+    /// The planes that the run's recipe asks for; four each where it does not say.
     #[must_use]
     pub fn planes(&self) -> Planes {
         let recipe = self.recipe();
