@@ -39,18 +39,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says which kernels the core has instructions for: `cfg(thumb2)` or `cfg(thumb1)`; and where memory is
-/// so short that few tables are kept, `cfg(little_memory)`.
+/// Says which kernels the core has instructions for: `cfg(thumb2)` or `cfg(thumb1)`.
 fn choose_kernels() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rustc-check-cfg=cfg(thumb1, thumb2, little_memory)");
+    println!("cargo:rustc-check-cfg=cfg(thumb1, thumb2)");
     let target = env::var("TARGET")?;
     match target.split('-').next() {
         Some("thumbv6m") => println!("cargo:rustc-cfg=thumb1"),
         Some(name) if name.starts_with("thumbv") => println!("cargo:rustc-cfg=thumb2"),
         _ => {}
-    }
-    if env::var_os("CARGO_FEATURE_MICROBIT").is_some() {
-        println!("cargo:rustc-cfg=little_memory");
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ const SHOWN_UNKNOWN: usize = 8;
 pub const FEW_MODEL_WORDS: usize = 2750;
 
 /// Words that a model can work in: enough for any, but on the smallest boards.
-pub const MODEL_WORDS: usize = if cfg!(little_memory) {
+pub const MODEL_WORDS: usize = if cfg!(feature = "microbit") {
     FEW_MODEL_WORDS
 } else {
     MAX_MEMORY_WORDS

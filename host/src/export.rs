@@ -214,20 +214,9 @@ pub fn comes_from(image: &AlignedImage, float: &FloatModel) -> bool {
         return false;
     };
     let dimensions = model.dimensions();
-    let form = match dimensions.is_folded() {
-        true => InputForm::Folded,
-        false => InputForm::Embedded,
-    };
-    // Planes of an input matrix that is not there count for nothing.
-    let planes = Planes {
-        input: if dimensions.is_folded() {
-            float.planes().input
-        } else {
-            dimensions.planes.input
-        },
-        ..dimensions.planes
-    };
-    let Ok(mut parts) = quantize(float, planes, form) else {
+    // The image of folded inputs has no planes for them, and none are asked for.
+    let form = InputForm::of(&dimensions);
+    let Ok(mut parts) = quantize(float, dimensions.planes, form) else {
         return false;
     };
     let Ok(name) = model.name().parse() else {

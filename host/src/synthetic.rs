@@ -30,7 +30,6 @@ pub fn float_model(symbols: usize, hidden: usize, layers: usize, seed: u64) -> F
         name: Some(Name::like(&format!("synthetic-{hidden}"))),
         run: RunId::default(),
         alphabet: alphabet.take(symbols).collect(),
-        frequencies: vec![1.0 / symbols as f64; symbols],
         metadata: HashMap::new(),
         embedding_size: EMBEDDING,
         embedding: uniform(symbols * EMBEDDING, 1.0),

@@ -8,7 +8,7 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use super::{Sums, Table, portable};
-use crate::format::{BLOCK_GROUPS, GROUP, TILE_ROWS};
+use crate::format::{BLOCK_GROUPS, GROUP};
 use crate::image::Matrix;
 
 #[cfg(thumb1)]
@@ -38,7 +38,7 @@ struct Frame {
 /// See [`portable::sweep`].
 pub fn sweep(tables: &[Table], weights: Matrix<'_>, sums: &mut [Sums]) {
     let (groups, planes, tiles) = (tables.len(), usize::from(weights.planes), sums.len());
-    let bytes = tiles * planes * groups * TILE_ROWS;
+    let bytes = weights.bytes_of(groups, tiles);
     if bytes == 0 || bytes > weights.weights.len() || groups > BLOCK_GROUPS {
         return;
     }

@@ -185,10 +185,7 @@ pub fn run(board: &'static Board, model: &Path) -> Result<BenchReport, DeviceErr
         layers,
         symbols,
         weights: weights_in_words(&model.dimensions()),
-        input_form: match model.dimensions().is_folded() {
-            true => InputForm::Folded,
-            false => InputForm::Embedded,
-        },
+        input_form: InputForm::of(&model.dimensions()),
         unit: machine_of(board)?.unit,
         instructions_per_char: total,
         parts: Parts {

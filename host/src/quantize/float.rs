@@ -75,8 +75,6 @@ pub struct FloatModel {
     pub run: RunId,
     /// Symbols in index order.
     pub alphabet: Vec<char>,
-    /// `[V]`: how often each occurs in the training text, as shares; all the same where unknown.
-    pub frequencies: Vec<f64>,
     /// All metadata of the file.
     pub metadata: HashMap<String, String>,
     /// Embedding size E.
@@ -177,7 +175,6 @@ impl FloatModel {
         Ok(Self {
             name: metadata.get("name").and_then(|name| name.parse().ok()),
             run: RunId::of_metadata(metadata.get(IDENTITY_KEY)),
-            frequencies: frequencies(&metadata, symbols)?,
             alphabet,
             metadata,
             embedding_size: width,
@@ -311,27 +308,6 @@ pub fn cross_entropy(logits: impl Iterator<Item = f64> + Clone, target: usize) -
     let sum: f64 = logits.clone().map(|logit| (logit - max).exp()).sum();
     let chosen = logits.into_iter().nth(target).unwrap_or(f64::NEG_INFINITY);
     max + sum.ln() - chosen
-}
-
-/// The shares that the metadata's counts of symbols make.
-fn frequencies(metadata: &HashMap<String, String>, symbols: usize) -> Result<Vec<f64>, String> {
-    let Some(counts) = metadata.get("counts") else {
-        return Ok(vec![1.0 / symbols as f64; symbols]);
-    };
-    let counts: Result<Vec<u64>, _> = counts.split(' ').map(str::parse).collect();
-    let counts = counts.map_err(|error| format!("its counts of symbols: {error}"))?;
-    if counts.len() != symbols {
-        return Err(format!("{} counts for {symbols} symbols", counts.len()));
-    }
-    Ok(shares(&counts))
-}
-
-/// The share of each count; one that is zero counts as one.
-#[must_use]
-pub fn shares(counts: &[u64]) -> Vec<f64> {
-    let counts = counts.iter().map(|&count| count.max(1) as f64);
-    let all: f64 = counts.clone().sum();
-    counts.map(|count| count / all).collect()
 }
 
 fn tensor(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<f32>, Vec<usize>), String> {

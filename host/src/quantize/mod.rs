@@ -49,6 +49,17 @@ pub enum InputForm {
     Embedded,
 }
 
+impl InputForm {
+    /// The form that an image of these dimensions has.
+    #[must_use]
+    pub fn of(dimensions: &Dimensions) -> Self {
+        match dimensions.is_folded() {
+            true => Self::Folded,
+            false => Self::Embedded,
+        }
+    }
+}
+
 impl fmt::Display for InputForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -142,11 +153,11 @@ pub fn quantize(
     }
     // The finest units that all rows fit.
     let shifts = (MIN_GATE_SHIFT..=MAX_GATE_SHIFT).rev();
-    let fitting = shifts.filter_map(|gate_shift| {
+    let mut fitting = shifts.filter_map(|gate_shift| {
         let units = layers.iter().map(|layer| layer.units(gate_shift));
         Some((gate_shift, units.collect::<Option<Vec<_>>>()?))
     });
-    let (gate_shift, units) = fitting.take(1).last().ok_or(QuantizeError::Overflow)?;
+    let (gate_shift, units) = fitting.next().ok_or(QuantizeError::Overflow)?;
     let layers = layers
         .into_iter()
         .zip(units)
