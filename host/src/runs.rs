@@ -194,7 +194,17 @@ pub fn confirm(folder: &Path, id: &RunId) -> Result<(), RunError> {
     if RunId::of_folder(folder) == *id {
         return Ok(());
     }
-    if fs::symlink_metadata(folder).is_ok() {
+    // No other training is given a folder while the claims are held.
+    let _claims = claims()?;
+    let is_another = match fs::symlink_metadata(folder.join(IDENTITY)) {
+        Ok(_) => RunId::of_folder(folder) != *id,
+        // Removed just before this training put its own file there, or of a version without identity.
+        Err(_) => [CHECKPOINT, WEIGHTS].iter().any(|file| {
+            tensors::metadata_of(&folder.join(file))
+                .is_some_and(|strings| RunId::of_metadata(strings.get(IDENTITY_KEY)) != *id)
+        }),
+    };
+    if is_another {
         return Err(RunError::Taken(folder.to_owned()));
     }
     identify(folder, id)

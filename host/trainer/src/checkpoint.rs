@@ -68,6 +68,7 @@ pub fn save(trainer: &Trainer, run_dir: &Path) -> Result<PathBuf, TrainError> {
     } = &trainer.tensors;
     let mut archive = Archive::default();
     archive.text("format", FORMAT);
+    archive.text(runs::IDENTITY_KEY, trainer.job.run.as_str());
     archive.text("header", header);
     for (prefix, flat) in [
         ("weights/", weights),

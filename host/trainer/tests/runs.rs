@@ -697,14 +697,23 @@ fn a_training_whose_folder_is_taken_stops_and_one_whose_folder_is_gone_makes_it_
     let mut run = Endless::start(folder, &options);
     run.next("checkpoint");
     let first = id(&folder.join("runs/x"));
-    // Not while it puts files there.
-    run.pause();
-    fs::remove_dir_all(folder.join("runs/x")).unwrap();
-    run.signal("-CONT");
-    while !folder.join("runs/x/run.json").is_file() {
-        run.next("checkpoint");
+    let checkpoint = folder.join("runs/x/checkpoint.safetensors");
+    let saved = fs::read(&checkpoint).unwrap();
+    // The second time as when the folder goes just before a checkpoint is put there.
+    for is_put_there in [false, true] {
+        // Not while it puts files there.
+        run.pause();
+        fs::remove_dir_all(folder.join("runs/x")).unwrap();
+        if is_put_there {
+            fs::create_dir(folder.join("runs/x")).unwrap();
+            fs::write(&checkpoint, &saved).unwrap();
+        }
+        run.signal("-CONT");
+        while !folder.join("runs/x/run.json").is_file() {
+            run.next("checkpoint");
+        }
+        assert_eq!(id(&folder.join("runs/x")), first);
     }
-    assert_eq!(id(&folder.join("runs/x")), first);
 
     // It must not make its folder again while that is given to another.
     run.pause();
