@@ -20,6 +20,7 @@ pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod runs;
+pub mod starts;
 pub mod stored;
 pub mod synthetic;
 pub mod tensors;

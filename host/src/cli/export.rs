@@ -17,6 +17,7 @@ use crate::paths;
 use crate::quantize::{InputForm, trits};
 use crate::report::{Export, Report};
 use crate::runs;
+use crate::starts;
 use crate::stored::is_stored;
 
 /// Options of `export`.
@@ -40,6 +41,9 @@ pub struct Args {
     /// Name of the model: the files are NAME.img, NAME.safetensors and NAME.md [default: the run's]
     #[arg(long)]
     name: Option<Name>,
+    /// Write NAME.float.safetensors as well, in half precision: for `train --from NAME` to start with
+    #[arg(long)]
+    float: bool,
     /// Replace a model of that name, whatever it was made of
     #[arg(long)]
     overwrite: bool,
@@ -103,6 +107,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     })
     .with_context(|| format!("could not export {name}"))?;
     bar.finish_and_clear();
+    let start = args.float.then(|| starts::save(&float, &name, &folder));
+    let start = start.transpose()?;
     if let Some(run_dir) = weights.parent() {
         Report::add_export(run_dir, Export::of(&exported))?;
     }
@@ -111,6 +117,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         writeln!(out, "{}", serde_json::to_string(&exported)?)?;
     } else {
         print_export(&mut out, &exported)?;
+        if let Some(start) = start {
+            writeln!(out, "{} (to start from)", start.display())?;
+        }
     }
     Ok(())
 }

@@ -29,9 +29,10 @@ pub struct Args {
     /// of your own [default: quick]
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub recipe: Option<String>,
-    /// Start with the weights of a finished run of the same shape and alphabet: to go on with another
-    /// recipe or another text
-    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    /// Start with the weights of a model that knows the language: a run, a model in weights/, or a file;
+    /// its size comes along. none: random weights [default: for a small text whichever is ahead after a
+    /// short while, random weights or a shipped model of its language]
+    #[arg(long, value_name = "MODEL", conflicts_with = "resume")]
     pub from: Option<PathBuf>,
     /// Choose all settings for a model of at most this much flash, like 64k
     #[arg(long, value_name = "SIZE", value_parser = budget::parse_bytes,
@@ -118,6 +119,10 @@ pub struct Settings {
     /// Train for so much time
     #[arg(long, value_name = "M")]
     pub minutes: Option<f64>,
+    /// Read the text so many times, such as 0.5 or 20
+    #[arg(long, value_name = "N", value_parser = parse_passes,
+        conflicts_with_all = ["steps", "minutes", "resume"])]
+    pub passes: Option<f64>,
     /// Same seed, same weights (on the CPU)
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,
@@ -186,6 +191,15 @@ impl Args {
             (None, None) => Ok(None),
         }
     }
+}
+
+/// Reads how often a text is to be read.
+fn parse_passes(text: &str) -> Result<f64, String> {
+    let passes = text
+        .parse()
+        .ok()
+        .filter(|passes| (1e-6..=1e6).contains(passes));
+    passes.ok_or_else(|| "expected a number of times, such as 0.5 or 20".to_owned())
 }
 
 /// Hands over to the program that trains, with the same options.

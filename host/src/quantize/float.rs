@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use firmware::format::Planes;
+use half::f16;
 use safetensors::{Dtype, SafeTensors};
 
 use super::trits;
@@ -314,16 +315,22 @@ fn tensor(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<f32>, Vec<usize>
     let view = tensors
         .tensor(name)
         .map_err(|_| format!("it has no tensor {name}"))?;
-    if view.dtype() != Dtype::F32 {
-        return Err(format!("{name} is not f32"));
-    }
-    let values = view
-        .data()
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|&bytes| f32::from_le_bytes(bytes))
-        .collect();
+    let data = view.data();
+    let values = match view.dtype() {
+        Dtype::F32 => data
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&bytes| f32::from_le_bytes(bytes))
+            .collect(),
+        Dtype::F16 => data
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&bytes| f16::from_le_bytes(bytes).to_f32())
+            .collect(),
+        _ => return Err(format!("{name} is neither f32 nor f16")),
+    };
     Ok((values, view.shape().to_vec()))
 }
 

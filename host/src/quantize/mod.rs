@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::image::{InputParts, LayerParts, ModelParts, OutputParts, Weights};
 use crate::name::Name;
 
+pub mod back;
 pub mod float;
 pub mod trits;
 

@@ -1,16 +1,13 @@
-//! A recipe for a flash budget: the largest model that fits, and settings that suit its size.
+//! A recipe for a flash budget: the largest model that fits.
 //!
-//! Where the image ends is exact ([`Dimensions::image_bytes`]). The settings lie on straight lines
-//! between sizes that were tuned on a megabyte of text: larger models learn more slowly, by more steps
-//! and with more of them dropped.
+//! Where the image ends is exact ([`Dimensions::image_bytes`]); [`suit`](super::suit) chooses the rest.
 
 use firmware::format::{Dimensions, GROUP};
 use firmware::lstm::MAX_MEMORY_WORDS;
 
-use super::{Length, Model, Recipe, RecipeError};
+use super::{Model, Recipe, RecipeError};
 use crate::device::Board;
 use crate::quantize::{InputForm, embedding_in_image};
-use crate::words::count;
 
 /// What the recipes of budgets inherit from.
 const BASE: &str = "quick";
@@ -21,51 +18,6 @@ const COMFORTABLE_BYTES: usize = 256 * 1024;
 
 /// The same where RAM is short: whatever the alphabet, a model of this size works in what there is.
 const SMALL_BYTES: usize = 96 * 1024;
-
-/// Steps that the averaged weights remember, as a part of all.
-const AVERAGED_PART: f64 = 1.0 / 24.0;
-
-/// Measurements in a run, and samples.
-const MEASUREMENTS: f64 = 12.0;
-const SAMPLES: f64 = 4.0;
-
-/// Settings that suit a model of so many cells.
-struct Anchor {
-    hidden: f64,
-    learning_rate: f64,
-    output_dropout: f64,
-    drop_connect: f64,
-    weight_decay: f64,
-    steps: f64,
-}
-
-/// The recipes `32k` to `512k`, and a model too small to learn anything by heart.
-const ANCHORS: [Anchor; 6] = [
-    anchor(16.0, 0.011, 0.0, 0.0, 0.0, 3_000.0),
-    anchor(140.0, 0.011, 0.03, 0.0, 0.1, 10_000.0),
-    anchor(220.0, 0.011, 0.06, 0.0, 0.1, 10_000.0),
-    anchor(340.0, 0.008, 0.13, 0.05, 0.1, 10_000.0),
-    anchor(510.0, 0.006, 0.20, 0.10, 0.1, 10_000.0),
-    anchor(745.0, 0.0045, 0.28, 0.18, 0.1, 10_000.0),
-];
-
-const fn anchor(
-    hidden: f64,
-    learning_rate: f64,
-    output_dropout: f64,
-    drop_connect: f64,
-    weight_decay: f64,
-    steps: f64,
-) -> Anchor {
-    Anchor {
-        hidden,
-        learning_rate,
-        output_dropout,
-        drop_connect,
-        weight_decay,
-        steps,
-    }
-}
 
 /// The recipe for a model of so many symbols whose image takes at most `budget` bytes.
 ///
@@ -95,43 +47,7 @@ pub fn recipe(budget: usize, symbols: usize, planes: Option<u8>) -> Result<Recip
         });
     };
     model.hidden = hidden;
-    suit(&mut recipe);
     Ok(recipe)
-}
-
-/// Sets what depends on the number of cells.
-fn suit(recipe: &mut Recipe) {
-    let hidden = recipe.model.hidden;
-    let at = |of: fn(&Anchor) -> f64| interpolate(hidden as f64, of);
-    let steps = (at(|anchor| anchor.steps) / 100.0).round() * 100.0;
-    recipe.length = Length::Steps(steps as u64);
-    recipe.optimizer.learning_rate = rounded(at(|anchor| anchor.learning_rate), 1e4);
-    recipe.optimizer.average = rounded(1.0 - 1.0 / (AVERAGED_PART * steps), 1e4);
-    recipe.regularization.output_dropout = rounded(at(|anchor| anchor.output_dropout), 1e2);
-    recipe.regularization.drop_connect = rounded(at(|anchor| anchor.drop_connect), 1e2);
-    recipe.regularization.weight_decay = rounded(at(|anchor| anchor.weight_decay), 1e2);
-    let every = |count: f64| (steps / count / 50.0).round() as u64 * 50;
-    recipe.report.validate_every = every(MEASUREMENTS);
-    recipe.report.sample_every = every(SAMPLES);
-}
-
-/// A setting on the line between the two anchors around `hidden`, or that of the outermost one.
-fn interpolate(hidden: f64, of: fn(&Anchor) -> f64) -> f64 {
-    let between = ANCHORS
-        .array_windows()
-        .find(|[_, above]| hidden <= above.hidden);
-    match between {
-        Some([below, above]) => {
-            let part = (hidden - below.hidden) / (above.hidden - below.hidden);
-            of(below) + part.max(0.0) * (of(above) - of(below))
-        }
-        None => ANCHORS.last().map_or(0.0, of),
-    }
-}
-
-/// So that a printed recipe has no tails of digits.
-fn rounded(value: f64, per_unit: f64) -> f64 {
-    (value * per_unit).round() / per_unit
 }
 
 /// Bytes of the image of a model; none for one that the engine cannot hold.
@@ -209,40 +125,12 @@ pub fn parse_bytes(text: &str) -> Result<usize, String> {
     }
 }
 
-/// What was chosen, in one line.
-#[must_use]
-pub fn describe(recipe: &Recipe, budget: usize, symbols: usize) -> String {
-    let length = match recipe.length {
-        Length::Steps(steps) => count(steps, "step"),
-        Length::Minutes(minutes) => format!("{minutes} minutes"),
-    };
-    format!(
-        "for {budget} bytes and {}: {} units, {}, {} bytes; learning rate {}, \
-         output dropout {}, DropConnect {}, weight decay {}, {length}",
-        count(symbols, "symbol"),
-        recipe.model.hidden,
-        count(recipe.model.planes, "trit"),
-        image_bytes(&recipe.model, symbols).unwrap_or_default(),
-        recipe.optimizer.learning_rate,
-        recipe.regularization.output_dropout,
-        recipe.regularization.drop_connect,
-        recipe.regularization.weight_decay,
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::device::BOARDS;
-
-    fn steps(recipe: &Recipe) -> u64 {
-        match recipe.length {
-            Length::Steps(steps) => steps,
-            Length::Minutes(_) => panic!("a budget counts steps"),
-        }
-    }
 
     proptest! {
         #[test]
@@ -260,8 +148,6 @@ mod tests {
                     let mut next = recipe.model.clone();
                     next.hidden += GROUP as i64;
                     prop_assert!(image_bytes(&next, symbols).is_none_or(|bytes| bytes > budget));
-                    prop_assert!((0.004..=0.011).contains(&recipe.optimizer.learning_rate));
-                    prop_assert!((3_000..=14_000).contains(&steps(&recipe)));
                 }
                 Err(RecipeError::BudgetTooSmall { least, .. }) => {
                     prop_assert!(least > budget);
@@ -285,19 +171,7 @@ mod tests {
             };
             prop_assert!(small.model.hidden <= large.model.hidden);
             prop_assert!(image_bytes(&small.model, symbols) <= image_bytes(&large.model, symbols));
-            let dropped = |recipe: &Recipe| recipe.regularization.output_dropout;
-            prop_assert!(dropped(&small) <= dropped(&large));
-            prop_assert!(steps(&small) <= steps(&large));
         }
-    }
-
-    #[test]
-    fn settings_meet_the_anchors_and_go_straight_between_them() {
-        let of = |anchor: &Anchor| anchor.output_dropout;
-        assert_eq!(interpolate(8.0, of), 0.0);
-        assert_eq!(interpolate(140.0, of), 0.03);
-        assert!((interpolate(280.0, of) - 0.095).abs() < 1e-12);
-        assert_eq!(interpolate(1024.0, of), 0.28);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::quantize::trits::{PLANES, Planes};
 
 pub mod budget;
 mod error;
+pub mod suit;
 
 pub use error::RecipeError;
 
@@ -213,6 +214,10 @@ pub struct Report {
     pub checkpoint_seconds: f64,
     /// Which weights the end of the run writes.
     pub keep: Keep,
+    /// So many losses in a row on the validation part that are clearly worse than the lowest end the
+    /// training; 0: none do.
+    #[serde(default)]
+    pub patience: usize,
 }
 
 /// Which of the averaged weights are the result of a run.

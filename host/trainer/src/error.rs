@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use host::corpus::CorpusError;
+use host::quantize::float::LoadError;
 use host::recipe::RecipeError;
 use host::report::ReportError;
 use host::runs::RunError;
@@ -46,6 +47,9 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The weights to start with cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// The weights to start with do not fit.
     #[error("a run cannot start with '{}': {reason}", path.display())]
     BadStart {

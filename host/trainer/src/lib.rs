@@ -19,6 +19,7 @@ mod rounding;
 pub mod run;
 mod store;
 mod trainer;
+mod verdict;
 mod weights;
 mod workers;
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::events::{Event, Observer, Step};
 use crate::store::Archive;
 use crate::trainer::Trainer;
+use crate::verdict::{verdict, worse_in_a_row};
 use crate::{TrainError, checkpoint};
 use host::quantize::float::FORMAT;
 use host::recipe::Length;
@@ -18,6 +19,10 @@ use host::words::count;
 
 /// A training part shorter than so many characters per weight is learned by heart.
 const CHARACTERS_PER_WEIGHT: f64 = 0.5;
+
+/// Measurements on the validation part, and samples, of a training that takes so many minutes.
+const LOOKS: f64 = 12.0;
+const SAMPLES: f64 = 4.0;
 
 /// Samples that the report shows.
 const KEPT_SAMPLES: usize = 100;
@@ -61,13 +66,14 @@ pub fn run(
         sum: 0.0,
         count: 0,
         count_seconds: 0.0,
+        done_before: trainer.done(),
         text: TextStatistics::of(trainer.corpus()),
         trainer,
         run_dir,
         observer,
     };
     run.introduce();
-    while run.trainer.done() < 1.0 {
+    while run.trainer.done() < 1.0 && !run.is_hopeless() {
         if run.is_stopped() {
             return run.interrupt();
         }
@@ -100,6 +106,8 @@ struct Run<'a> {
     sum: f64,
     count: u64,
     count_seconds: f64,
+    /// How much was done when it was last seen whether something is due.
+    done_before: f64,
     /// For the report.
     text: TextStatistics,
 }
@@ -107,6 +115,12 @@ struct Run<'a> {
 impl Run<'_> {
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether unseen text has been getting worse for so long that nothing better will come.
+    fn is_hopeless(&self) -> bool {
+        let patience = self.trainer.job.recipe.report.patience;
+        patience > 0 && worse_in_a_row(&self.trainer.progress.curve) >= patience
     }
 
     fn introduce(&mut self) {
@@ -189,16 +203,27 @@ impl Run<'_> {
         progress.seconds = self.before + self.begin.elapsed().as_secs_f64();
 
         let step = progress.step;
-        let last = self.trainer.done() >= 1.0;
+        let done = self.trainer.done();
+        let last = done >= 1.0;
         let report = self.trainer.job.recipe.report.clone();
         let due = |every: u64| last || (every > 0 && step.is_multiple_of(every));
+        // How many steps fit into minutes nobody knows before, so their parts are counted instead.
+        let due_in_parts = |every: u64, parts: f64| match self.trainer.job.recipe.length {
+            Length::Steps(_) => due(every),
+            Length::Minutes(_) => {
+                every > 0 && (done * parts).floor() > (self.done_before * parts).floor()
+            }
+        };
+        let looks = due_in_parts(report.validate_every, LOOKS);
+        let writes = due_in_parts(report.sample_every, SAMPLES);
+        self.done_before = done;
         if due(report.every) {
             self.report(rate);
         }
-        if due(report.validate_every) {
+        if looks {
             self.validate();
         }
-        if report.sample_every > 0 && due(report.sample_every) {
+        if writes {
             let text = self.trainer.sample();
             let sample = Sample {
                 step,
@@ -210,7 +235,7 @@ impl Run<'_> {
             samples.drain(..surplus);
             self.observer.observe(&Event::Sample { step, text });
         }
-        if due(report.validate_every) {
+        if looks {
             let written = self.write_report(State::Training, None);
             self.tolerate("report", written)?;
         }
@@ -360,6 +385,10 @@ impl Run<'_> {
         // Now nothing is lost that could not be made again from the weights.
         let saved = self.save();
         self.tolerate("checkpoint", saved)?;
+        if let Some(verdict) = verdict(&self.trainer.progress.curve) {
+            let text = verdict.to_string();
+            self.observer.observe(&Event::Note { text });
+        }
         let written = self.write_report(State::Finished, loss);
         self.tolerate("report", written)?;
         self.end(false, loss, Some(&weights));

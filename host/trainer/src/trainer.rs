@@ -122,7 +122,7 @@ impl Trainer {
         let cut = Self::cut(&job, &corpus)?;
         let shape = Self::shape_of(&job, &corpus);
         let weights = match &job.from {
-            Some(path) => store::start(path, &shape, &corpus.alphabet)?.to_device(device),
+            Some(path) => store::start_from(path, &shape, &corpus.alphabet)?.to_device(device),
             None => shape.first_weights(job.recipe.seed, device),
         };
         let tensors = Tensors {

@@ -262,9 +262,9 @@ fn a_run_can_start_with_the_weights_of_another() {
     let mut wider = small(30);
     wider.model.hidden = 13;
     let refused = from(&text(100), wider).unwrap_err().to_string();
-    assert!(refused.contains("of another size"), "{refused}");
-    let refused = from(&text(100).replace('m', "w"), small(30)).unwrap_err();
-    assert!(refused.to_string().contains("alphabet"), "{refused}");
+    assert!(refused.contains("it has 12 units"), "{refused}");
+    // Another text may have other characters.
+    from(&text(100).replace('m', "w"), small(30)).unwrap();
 }
 
 #[test]
@@ -481,8 +481,8 @@ mod command_line {
         train(folder.path(), &[&budget[..], &quick[..]].concat())
             .assert()
             .success()
-            .stderr(contains("for 9216 bytes and 24 symbols: "))
-            .stderr(contains("units, 1 trit, "))
+            .stderr(contains("characters and 24 symbols: "))
+            .stderr(contains("units, 1 trit, an image of "))
             .stdout(contains("report.html"));
         let image = std::fs::metadata(folder.path().join("weights/owls.img")).unwrap();
         assert!((7_000..=9_216).contains(&image.len()), "{}", image.len());

@@ -16,16 +16,20 @@ use host::cli::export::print_export;
 use host::cli::interrupt;
 use host::cli::model::bar;
 use host::cli::train::Args;
-use host::corpus::{Corpus, Reading, Source, Text, gather, run_name};
+use host::corpus::{Corpus, Source, gather, run_name};
 use host::export::{Owner, export, may_write, owner};
 use host::name::Name;
 use host::quantize::InputForm;
-use host::recipe::{DEFAULT_RECIPE, Recipe, budget};
+use host::recipe::{Recipe, budget};
 use host::report::{self, Report};
 use host::runs::{self, Claimed, RunId};
 use host::{note, output, paths};
 
 mod display;
+mod plan;
+mod trial;
+
+use plan::{Plan, Read};
 
 /// How often a thread looks whether the user wants to stop.
 const LOOK: Duration = Duration::from_millis(100);
@@ -158,40 +162,33 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         return Ok(Some(Prepared { trainer, run }));
     }
 
-    let plan = match args.flash()? {
-        Some((name, bytes)) => plan_for(args, name, bytes)?,
-        None => {
-            let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
-            let mut recipe = Recipe::find(name)?;
-            args.settings.apply(&mut recipe);
-            Plan {
-                name: name.to_owned(),
-                recipe,
-                read: None,
-            }
-        }
-    };
+    let (plan, read) = choose(args)?;
     plan.recipe.check()?;
     if args.print_recipe {
         write!(output::stdout(), "{}", plan.recipe.to_toml())?;
         return Ok(None);
     }
+    let chosen = read
+        .as_ref()
+        .map(|read| plan::describe(&plan, &read.corpus));
     let name = args.name.clone().unwrap_or_else(|| {
         let text = run_name(&args.text);
         Name::of_file(text.as_deref().unwrap_or(Path::new(&plan.name)))
     });
     let source = Source::Standard(args.corpus);
     let mut job = Job::new(name, source, args.reading(), plan.recipe);
-    let (text, corpus) = match plan.read {
+    let Read { text, corpus } = match read {
         Some(read) => read,
-        None => read(args, job.reading)?,
+        None => plan::read(args, job.reading)?,
     };
     (job.source, job.reading) = (text.source(), corpus.reading);
+    job.from = plan.from;
+    plan::set_passes(args, &corpus, &mut job.recipe);
     check_export(args, &job.recipe, &corpus)?;
-    if let Some(from) = &args.from {
-        job.from = Some(runs::load_weights(from)?.0);
-    }
     let mut trainer = Trainer::new(job, corpus, crate::device(args.device)?)?;
+    if let Some(chosen) = chosen {
+        note!("{chosen}");
+    }
     // Nothing is written before all that can be wrong has been looked at.
     let run = claim(args, trainer.job.name.clone())?;
     (trainer.job.name, trainer.job.run) = (run.name.clone(), run.id.clone());
@@ -265,37 +262,20 @@ fn may_replace_model(name: &Name) -> bool {
     }
 }
 
-/// What is to be trained by, and the text if it had to be read to know.
-struct Plan {
-    name: String,
-    recipe: Recipe,
-    read: Option<(Text, Corpus)>,
-}
-
-/// The text that the command line names.
-fn read(args: &Args, reading: Reading) -> Result<(Text, Corpus)> {
-    let say = |line: &str| note!("{line}");
-    let text = if args.text.is_empty() {
-        Source::Standard(args.corpus).open(reading, &say)?
-    } else {
-        gather(&args.text, reading, &say)?
+/// The plan of a new training, and the text where it was needed to choose.
+fn choose(args: &Args) -> Result<(Plan, Option<Read>)> {
+    if let Some(plan) = plan::named(args)? {
+        return Ok((plan, None));
+    }
+    // A board that there is not is said before a long text is read.
+    args.flash()?;
+    let read = plan::read(args, args.reading())?;
+    let mut plans = plan::suitable(args, &read.corpus)?;
+    let plan = match plans.len() {
+        1 => plans.remove(0),
+        _ => trial::winner(plans, &read.corpus, crate::device(args.device)?)?,
     };
-    let corpus = Corpus::from_text(&text, reading)?;
-    Ok((text, corpus))
-}
-
-/// Chooses settings for so many bytes of flash: the symbols of the text decide what fits.
-fn plan_for(args: &Args, name: String, bytes: usize) -> Result<Plan> {
-    let (text, corpus) = read(args, args.reading())?;
-    let symbols = corpus.alphabet.len();
-    let mut recipe = budget::recipe(bytes, symbols, args.settings.planes)?;
-    args.settings.apply(&mut recipe);
-    note!("{}", budget::describe(&recipe, bytes, symbols));
-    Ok(Plan {
-        name,
-        recipe,
-        read: Some((text, corpus)),
-    })
+    Ok((plan, Some(read)))
 }
 
 /// The name of the run that `--resume` means: the one given, or the one that was saved last.

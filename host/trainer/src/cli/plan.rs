@@ -1,0 +1,298 @@
+//! The plan of a new training: what the command line asks for, or what suits the text.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+
+use host::cli::train::Args;
+use host::corpus::{Corpus, Reading, Source, Text, gather};
+use host::evaluate::bits;
+use host::note;
+use host::quantize::FloatModel;
+use host::recipe::suit::{self, Conditions, Start, suit};
+use host::recipe::{AlphabetKind, DEFAULT_RECIPE, Length, Model, Recipe, budget};
+use host::starts;
+use host::words::{count, share};
+
+/// What `--from` says to start from random weights.
+const NONE: &str = "none";
+
+/// A base model is worth a look when its alphabet covers at least so much of the text.
+const COVERED: f64 = 0.98;
+
+/// The most flash that a model takes which starts from a base unasked: what every board has.
+const SMALL: usize = 64 * 1024;
+
+/// Characters on which it is measured how far a model is from a text.
+const STRETCH: usize = 6_000;
+
+/// What is to be trained, and by what.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What the run is called where nothing else says.
+    pub name: String,
+    /// Every setting.
+    pub recipe: Recipe,
+    /// The file with the weights to start from.
+    pub from: Option<PathBuf>,
+}
+
+/// What is trained on.
+#[derive(Debug)]
+pub struct Read {
+    /// The text.
+    pub text: Text,
+    /// Its symbols.
+    pub corpus: Corpus,
+}
+
+/// What the command line asks for, or none where the text decides it.
+///
+/// # Errors
+/// When there is no such recipe.
+pub fn named(args: &Args) -> Result<Option<Plan>> {
+    let is_of_the_text = !args.text.is_empty() && args.recipe.is_none();
+    if is_of_the_text
+        || args.budget.is_some()
+        || args.board.is_some()
+        || starts_from(args).is_some()
+    {
+        return Ok(None);
+    }
+    let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
+    let mut recipe = Recipe::find(name)?;
+    args.settings.apply(&mut recipe);
+    Ok(Some(Plan {
+        name: name.to_owned(),
+        recipe,
+        from: None,
+    }))
+}
+
+/// Reads the text that the command line names.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(args: &Args, reading: Reading) -> Result<Read> {
+    let say = |line: &str| note!("{line}");
+    let text = if args.text.is_empty() {
+        Source::Standard(args.corpus).open(reading, &say)?
+    } else {
+        gather(&args.text, reading, &say)?
+    };
+    let corpus = Corpus::from_text(&text, reading)?;
+    Ok(Read { text, corpus })
+}
+
+/// What suits a text: one plan, or two of which a trial has to say which is better.
+///
+/// # Errors
+/// When no model fits the flash, or the model to start from cannot be used.
+pub fn suitable(args: &Args, corpus: &Corpus) -> Result<Vec<Plan>> {
+    let flash = args.flash()?;
+    let name = match (&flash, &args.recipe) {
+        (Some((name, _)), _) | (None, Some(name)) => name.clone(),
+        (None, None) => DEFAULT_RECIPE.to_owned(),
+    };
+    let most = flash.as_ref().map(|&(_, bytes)| bytes);
+    if let Some(from) = starts_from(args) {
+        let path = starts::find(from)?;
+        let recipe = trained(args, corpus, &starts::load(&path)?, most)?;
+        return Ok(vec![Plan {
+            name,
+            recipe,
+            from: Some(path),
+        }]);
+    }
+    let mut plans = vec![Plan {
+        name: name.clone(),
+        recipe: fresh(args, corpus, most)?,
+        from: None,
+    }];
+    if let Some((path, model)) = base(args, corpus, most) {
+        plans.push(Plan {
+            name,
+            recipe: trained(args, corpus, &model, most)?,
+            from: Some(path),
+        });
+    }
+    Ok(plans)
+}
+
+/// What `--from` names.
+fn starts_from(args: &Args) -> Option<&Path> {
+    args.from.as_deref().filter(|from| *from != Path::new(NONE))
+}
+
+/// The recipe of a training from random weights.
+fn fresh(args: &Args, corpus: &Corpus, most: Option<usize>) -> Result<Recipe> {
+    let symbols = corpus.alphabet.len();
+    let mut recipe = match most {
+        Some(bytes) => budget::recipe(bytes, symbols, args.settings.planes)?,
+        None => Recipe::find(DEFAULT_RECIPE)?,
+    };
+    args.settings.apply(&mut recipe);
+    adapt(args, corpus, &mut recipe, Start::Fresh);
+    Ok(recipe)
+}
+
+/// The recipe of a training that starts from the weights of `model`.
+fn trained(
+    args: &Args,
+    corpus: &Corpus,
+    model: &FloatModel,
+    most: Option<usize>,
+) -> Result<Recipe> {
+    let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
+    let mut recipe = Recipe::find(name)?;
+    recipe.model = shape(model);
+    args.settings.apply(&mut recipe);
+    let symbols = corpus.alphabet.len();
+    if let (Some(most), Some(bytes)) = (most, budget::image_bytes(&recipe.model, symbols)) {
+        ensure!(
+            bytes <= most,
+            "a model that starts from this one takes {bytes} bytes with the {} of the text, more than the \
+             {most} there are: start from a smaller one, or fresh with --from none",
+            count(symbols, "symbol")
+        );
+    }
+    if args.recipe.is_none() {
+        let bits = first_bits(model, corpus);
+        adapt(args, corpus, &mut recipe, Start::Trained { bits });
+    }
+    Ok(recipe)
+}
+
+/// The shape of a trained model.
+fn shape(model: &FloatModel) -> Model {
+    let planes = model.planes();
+    Model {
+        alphabet: AlphabetKind::Own,
+        embedding: model.embedding_size as i64,
+        hidden: model.hidden as i64,
+        layers: model.layers.len() as i64,
+        planes: planes.recurrent,
+        input_planes: planes.input,
+        output_planes: planes.output,
+    }
+}
+
+/// Sets what the command line leaves open as it suits the text.
+fn adapt(args: &Args, corpus: &Corpus, recipe: &mut Recipe, start: Start) {
+    let is_short = args.budget.is_none() && args.board.is_none();
+    let conditions = Conditions {
+        characters: corpus.training().len(),
+        symbols: corpus.alphabet.len(),
+        start,
+        most_steps: is_short.then_some(suit::SHORT),
+    };
+    suit(recipe, &conditions);
+    args.settings.apply(recipe);
+    set_passes(args, corpus, recipe);
+    suit::space(recipe);
+}
+
+/// Sets the steps that `--passes` asks for, where it does.
+pub fn set_passes(args: &Args, corpus: &Corpus, recipe: &mut Recipe) {
+    if let Some(passes) = args.settings.passes {
+        let step = recipe.data.batch * recipe.data.seq_len;
+        let steps = passes * corpus.training().len() as f64 / step as f64;
+        recipe.length = Length::Steps((steps.round() as u64).max(1));
+    }
+}
+
+/// The largest base model that fits, where the text is written in its alphabet and no setting forbids it.
+fn base(args: &Args, corpus: &Corpus, most: Option<usize>) -> Option<(PathBuf, FloatModel)> {
+    let settings = &args.settings;
+    let is_shaped = settings.hidden.is_some()
+        || settings.layers.is_some()
+        || settings.planes.is_some()
+        || settings.input_planes.is_some()
+        || settings.output_planes.is_some();
+    if args.from.is_some() || is_shaped {
+        return None;
+    }
+    let counts = corpus.counts();
+    let total: u64 = counts.iter().sum();
+    let fits = |model: &FloatModel| {
+        let bytes = budget::image_bytes(&shape(model), counts.len());
+        bytes.is_some_and(|bytes| bytes <= most.unwrap_or(SMALL))
+    };
+    let covers = |model: &FloatModel| {
+        let known = corpus.alphabet.symbols().iter().zip(&counts);
+        let known = known.filter(|(symbol, _)| model.alphabet.contains(symbol));
+        let known: u64 = known.map(|(_, count)| count).sum();
+        known as f64 >= COVERED * total as f64
+    };
+    let models = starts::bases().into_iter().filter_map(|path| {
+        // A base that is damaged is no reason not to train.
+        let model = starts::load(&path).ok()?;
+        Some((path, model))
+    });
+    models
+        .filter(|(_, model)| fits(model) && covers(model))
+        .max_by_key(|(_, model)| model.hidden)
+}
+
+/// The loss of a model on a stretch of a text that it has not learned from, in bits per character; what its
+/// alphabet lacks is left out.
+fn first_bits(model: &FloatModel, corpus: &Corpus) -> f64 {
+    let training = corpus.training();
+    let middle = training.len().saturating_sub(STRETCH) / 2;
+    let stretch = training.iter().skip(middle).take(STRETCH);
+    let characters = stretch.filter_map(|&symbol| corpus.alphabet.char(symbol));
+    let known = characters.filter_map(|c| model.alphabet.iter().position(|&symbol| symbol == c));
+    let symbols: Vec<u8> = known.filter_map(|index| u8::try_from(index).ok()).collect();
+    match symbols.len() {
+        0..2 => f64::INFINITY,
+        _ => bits(model.as_trained().loss(&symbols, |_| ())),
+    }
+}
+
+/// What was chosen, in one line.
+#[must_use]
+pub fn describe(plan: &Plan, corpus: &Corpus) -> String {
+    let recipe = &plan.recipe;
+    let step = (recipe.data.batch * recipe.data.seq_len) as f64;
+    let characters = corpus.training().len();
+    let length = match recipe.length {
+        Length::Steps(steps) => {
+            let seen = steps as f64 * step;
+            let passes = seen / characters as f64;
+            if passes < 1.0 {
+                format!(
+                    "{} that see {} of the text (--passes 1 reads all of it)",
+                    count(steps, "step"),
+                    share(seen as u64, characters as u64)
+                )
+            } else {
+                format!(
+                    "{} ({passes:.1} times through the text)",
+                    count(steps, "step")
+                )
+            }
+        }
+        Length::Minutes(minutes) => format!("{minutes} minutes"),
+    };
+    let from = match &plan.from {
+        Some(path) => {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            format!("from {file}")
+        }
+        None => "from random weights".to_owned(),
+    };
+    let symbols = corpus.alphabet.len();
+    format!(
+        "chosen for {} and {}: {} units, {}, an image of {} bytes; {from}, {length}; learning rate {}, \
+         output dropout {}, DropConnect {}, weight decay {}",
+        count(characters, "character"),
+        count(symbols, "symbol"),
+        recipe.model.hidden,
+        count(recipe.model.planes, "trit"),
+        budget::image_bytes(&recipe.model, symbols).unwrap_or_default(),
+        recipe.optimizer.learning_rate,
+        recipe.regularization.output_dropout,
+        recipe.regularization.drop_connect,
+        recipe.regularization.weight_decay,
+    )
+}
