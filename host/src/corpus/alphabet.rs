@@ -64,15 +64,6 @@ pub struct Alphabet {
     indices: HashMap<char, u8>,
 }
 
-/// A text as symbols of an alphabet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded {
-    /// One index per character that the alphabet has.
-    pub symbols: Vec<u8>,
-    /// How many characters it does not have; they were left out.
-    pub skipped: usize,
-}
-
 impl Alphabet {
     /// The characters that were counted, most frequent first.
     ///

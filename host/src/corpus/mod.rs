@@ -5,6 +5,7 @@
 //! in two. The text is read several times, to find its encoding, to count and to encode, so that all of
 //! it that stays in memory is a byte per character.
 
+use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -20,20 +21,19 @@ pub mod prompt;
 mod source;
 mod standard;
 mod text;
+mod validation;
 
-pub use alphabet::{Alphabet, Counts, Encoded, MAX_SYMBOLS, REPLACEMENT};
+pub use alphabet::{Alphabet, Counts, MAX_SYMBOLS, REPLACEMENT};
 pub use encoding::Charset;
 pub use error::CorpusError;
 pub use source::{Source, gather, run_name};
 pub use standard::{Fetched, Standard, fetch, for_tests};
 pub use text::{Digested, Text};
+pub use validation::{Block, MAX_VALIDATION, Split, Validation, in_words};
 
 use crate::words::{count, share};
 use text::{Bytes, TextFile};
-
-/// The most characters of the validation part that are measured on, so that measuring a huge text
-/// takes no longer than that of a large one.
-pub const MAX_VALIDATION: usize = 1 << 19;
+use validation::Divider;
 
 /// How a text is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub struct Reading {
     /// UTF-16; kept so that the text is always read the same.
     #[serde(default)]
     pub guess: Option<Charset>,
+    /// Which part of it is kept to measure on.
+    #[serde(default)]
+    pub validation: Split,
 }
 
 /// A text as symbols of its own alphabet, ready to be trained on.
@@ -64,8 +67,8 @@ pub struct Corpus {
     pub reading: Reading,
     /// The symbols that occur in it.
     pub alphabet: Alphabet,
-    symbols: Vec<u8>,
-    training_len: usize,
+    training: Vec<u8>,
+    validation: Validation,
     /// What a user should know about how it was read, one sentence each.
     pub notes: Vec<String>,
 }
@@ -117,24 +120,25 @@ impl Corpus {
             return Err(CorpusError::Empty(text.name.clone()));
         }
         let alphabet = Alphabet::of_counts(&counts, reading.printable && !reading.unicode);
+        let blocks = reading.validation.blocks(&first.ends);
+        let measured: usize = blocks.iter().map(Range::len).sum();
         let characters = counts.total() as usize;
-        let training_len = training_part(characters);
-        let mut symbols = Vec::with_capacity(characters.min(training_len + MAX_VALIDATION));
+        let mut divider = Divider::new(reading.validation, blocks);
+        divider.keep_training(characters - measured);
         let second = text.read(reading, |c| {
-            if symbols.len() < training_len + MAX_VALIDATION {
-                symbols.extend(alphabet.encode(c));
-            }
+            divider.take(alphabet.encode(c));
         })?;
         if second != first {
             return Err(CorpusError::Changed(text.name.clone()));
         }
-        let validation = characters - training_len;
+        let (training, validation) = divider.finish();
         let mut notes = text.notes.clone();
         notes.extend(first.notes(counts.total()));
         notes.extend(replacement_note(&counts, &alphabet));
-        if validation > MAX_VALIDATION {
+        let last = characters - training_part(characters);
+        if reading.validation == Split::Last && measured < last {
             notes.push(format!(
-                "the loss is measured on the first {MAX_VALIDATION} of the last {validation} characters"
+                "the loss is measured on the first {measured} of the last {last} characters"
             ));
         }
         Ok(Self {
@@ -145,8 +149,8 @@ impl Corpus {
                 ..reading
             },
             alphabet,
-            symbols,
-            training_len,
+            training,
+            validation,
             notes,
         })
     }
@@ -154,7 +158,7 @@ impl Corpus {
     /// The part to learn from.
     #[must_use]
     pub fn training(&self) -> &[u8] {
-        &self.symbols[..self.training_len]
+        &self.training
     }
 
     /// `[V]`: how often each symbol occurs in the part to learn from.
@@ -167,11 +171,20 @@ impl Corpus {
         counts
     }
 
-    /// The part that is never trained on: the last 10 %, or the first [`MAX_VALIDATION`] of it.
+    /// The part that is never trained on: 10 %, or [`MAX_VALIDATION`] characters of a huge text.
     #[must_use]
-    pub fn validation(&self) -> &[u8] {
-        &self.symbols[self.training_len..]
+    pub fn validation(&self) -> &Validation {
+        &self.validation
     }
+}
+
+/// The validation part of a text in the symbols of a model's own alphabet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// What can be measured on.
+    pub validation: Validation,
+    /// How many of its characters the alphabet does not have; they were left out.
+    pub skipped: usize,
 }
 
 /// The validation part of a text as symbols of a model's own alphabet: what `eval` measures on, at
@@ -188,28 +201,23 @@ pub fn validation_symbols(
     let alphabet = Alphabet::from_symbols(alphabet)?;
     let mut characters = 0;
     let first = text.read(reading, |_| characters += 1)?;
-    let notes = first.notes(characters as u64);
+    let notes = first.notes(characters);
     notes.iter().for_each(|note| say(note));
-    let begin = training_part(characters);
-    let validation = begin..characters.min(begin + MAX_VALIDATION);
-    let mut encoded = Encoded {
-        symbols: Vec::with_capacity(validation.len()),
-        skipped: 0,
-    };
-    let mut position = 0;
+    let blocks = reading.validation.blocks(&first.ends);
+    let mut divider = Divider::new(reading.validation, blocks);
+    let mut skipped = 0;
     let second = text.read(reading, |c| {
-        if validation.contains(&position) {
-            match alphabet.encode(c) {
-                Some(symbol) => encoded.symbols.push(symbol),
-                None => encoded.skipped += 1,
-            }
-        }
-        position += 1;
+        let symbol = alphabet.encode(c);
+        let is_measured = divider.take(symbol);
+        skipped += usize::from(is_measured && symbol.is_none());
     })?;
     if second != first {
         return Err(CorpusError::Changed(text.name.clone()));
     }
-    Ok(encoded)
+    Ok(Encoded {
+        validation: divider.finish().1,
+        skipped,
+    })
 }
 
 /// How many of a text's characters are trained on; the last 10 % are for validation.

@@ -81,6 +81,8 @@ pub struct Digested {
     pub undecodable: u64,
     /// How many characters were left out.
     pub left_out: LeftOut,
+    /// How many characters there are up to the end of each file.
+    pub ends: Vec<usize>,
 }
 
 impl TextFile {
@@ -163,15 +165,19 @@ impl Text {
             bytes: 0,
             undecodable: 0,
             left_out: LeftOut::default(),
+            ends: Vec::new(),
         };
+        let mut characters = 0;
         // Line ends that the text ends in so far; none at its beginning need any.
         let mut line_ends = 2;
         for part in &self.parts {
             let mut separator = (line_ends..2).count();
             let read = part.read(reading, |c| {
                 for _ in 0..std::mem::take(&mut separator) {
+                    characters += 1;
                     take('\n');
                 }
+                characters += 1;
                 line_ends = if c == '\n' { line_ends + 1 } else { 0 };
                 take(c);
             })?;
@@ -179,6 +185,7 @@ impl Text {
             whole.undecodable += read.undecodable;
             whole.left_out.controls += read.left_out.controls;
             whole.left_out.foreign += read.left_out.foreign;
+            whole.ends.push(characters);
             digests.push(read.sha256);
         }
         if whole.undecodable * 100 > whole.bytes * MOST_DROPPED {
@@ -305,6 +312,7 @@ impl Part {
                 bytes,
                 undecodable: damage.bytes + zeros,
                 left_out: cleaner.left_out(),
+                ends: Vec::new(),
             }),
         }
     }

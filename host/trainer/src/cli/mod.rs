@@ -97,13 +97,13 @@ fn export_run(args: &Args, trainer: &Trainer, weights: &Path) -> Result<()> {
         );
     }
     let validation = trainer.corpus().validation();
-    let bar = bar(validation.len(), "measuring");
+    let bar = bar(validation.as_read().len(), "measuring");
     let exported = export(
         &float,
         &name,
         (float.planes(), InputForm::Smallest),
         &folder,
-        (validation.len() > 1).then_some(validation),
+        (validation.predictions() > 0).then_some(validation),
         |done| bar.set_position(done),
     )
     .with_context(|| format!("could not export {name}"))?;
@@ -162,11 +162,9 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         Some((name, bytes)) => plan_for(args, name, bytes)?,
         None => {
             let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
-            let mut recipe = Recipe::find(name)?;
-            args.settings.apply(&mut recipe);
             Plan {
                 name: name.to_owned(),
-                recipe,
+                recipe: args.recipe()?,
                 read: None,
             }
         }
@@ -181,7 +179,8 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         Name::of_file(text.as_deref().unwrap_or(Path::new(&plan.name)))
     });
     let source = Source::Standard(args.corpus);
-    let mut job = Job::new(name, source, args.reading(), plan.recipe);
+    let reading = args.reading(Some(&plan.recipe));
+    let mut job = Job::new(name, source, reading, plan.recipe);
     let (text, corpus) = match plan.read {
         Some(read) => read,
         None => read(args, job.reading)?,
@@ -286,10 +285,10 @@ fn read(args: &Args, reading: Reading) -> Result<(Text, Corpus)> {
 
 /// Chooses settings for so many bytes of flash: the symbols of the text decide what fits.
 fn plan_for(args: &Args, name: String, bytes: usize) -> Result<Plan> {
-    let (text, corpus) = read(args, args.reading())?;
+    let (text, corpus) = read(args, args.reading(None))?;
     let symbols = corpus.alphabet.len();
     let mut recipe = budget::recipe(bytes, symbols, args.settings.planes)?;
-    args.settings.apply(&mut recipe);
+    args.apply(&mut recipe);
     note!("{}", budget::describe(&recipe, bytes, symbols));
     Ok(Plan {
         name,
