@@ -8,8 +8,8 @@ use std::path::Path;
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, GBK, ISO_2022_JP, KOI8_U, SHIFT_JIS, WINDOWS_1251};
 use host::corpus::clean::{Cleaner, LeftOut};
 use host::corpus::{
-    self, Alphabet, Charset, Corpus, CorpusError, MAX_SYMBOLS, MAX_VALIDATION, REPLACEMENT,
-    Reading, Source, Split,
+    self, Alphabet, Charset, Corpus, CorpusError, Limits, MAX_SYMBOLS, MAX_VALIDATION, REPLACEMENT,
+    Reading, Source, Split, Tidying,
 };
 
 const ASCII: Reading = Reading {
@@ -19,6 +19,19 @@ const ASCII: Reading = Reading {
     encoding: None,
     guess: None,
     validation: Split::Last,
+    shuffle: None,
+    tidying: Tidying {
+        gutenberg: false,
+        blank_lines: false,
+        unwrap: false,
+        width: 0,
+        lowercase: false,
+    },
+    limits: Limits {
+        most: None,
+        least: None,
+        rare: false,
+    },
 };
 const UNICODE: Reading = Reading {
     unicode: true,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::reading::Treatment;
 use crate::corpus::{Charset, Reading, Split, Standard};
 use crate::device;
 use crate::name::Name;
@@ -47,6 +48,9 @@ pub struct Args {
     /// Replace the run and the model of that name instead
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
+    /// What is done to the text.
+    #[command(flatten)]
+    pub treatment: Treatment,
     /// What takes the place of single settings.
     #[command(flatten)]
     pub settings: Settings,
@@ -195,7 +199,7 @@ impl Args {
     /// How the text is to be read, by its recipe where there is one already.
     #[must_use]
     pub fn reading(&self, recipe: Option<&Recipe>) -> Reading {
-        Reading {
+        let mut reading = Reading {
             unicode: self.unicode,
             lossy: self.lossy,
             encoding: self.encoding,
@@ -203,7 +207,9 @@ impl Args {
             printable: recipe
                 .is_some_and(|recipe| recipe.model.alphabet == AlphabetKind::Printable),
             ..Reading::default()
-        }
+        };
+        self.treatment.apply(&mut reading, !self.text.is_empty());
+        reading
     }
 
     /// The flash that settings are to be chosen for, with a name for it.
