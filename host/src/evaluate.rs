@@ -5,6 +5,7 @@ use firmware::fixed::LOGIT_FRACTION_BITS;
 use firmware::image::Model;
 use serde::Serialize;
 
+use crate::corpus::Validation;
 use crate::engine::engine;
 use crate::quantize::float::cross_entropy;
 
@@ -16,38 +17,61 @@ pub fn surprise(logits: &[i16], symbol: u8) -> f64 {
     cross_entropy(logits, symbol.into())
 }
 
-/// Mean natural-log cross-entropy per character over `symbols` as one stream from the zero state:
-/// symbol 0 is read, symbol 1 predicted, and so on. `progress` is told how many are done.
+/// Mean natural-log cross-entropy per character over all blocks, each from the zero state: symbol 0 is
+/// read, symbol 1 predicted, and so on; what a block is warmed up on does not count. `progress` is told
+/// how many symbols are read.
 #[must_use]
-pub fn engine_loss(model: Model<'_>, symbols: &[u8], mut progress: impl FnMut(u64)) -> f64 {
+pub fn engine_loss(model: Model<'_>, validation: &Validation, progress: impl FnMut(u64)) -> f64 {
     let mut lstm = engine(model);
-    let mut total = 0.0;
-    for (step, pair) in symbols.windows(2).enumerate() {
-        lstm.step(pair[0]);
-        total += surprise(lstm.logits(), pair[1]);
-        if step % 4096 == 0 {
-            progress(step as u64);
+    mean_loss(validation, progress, |first, symbol, next| {
+        if first {
+            lstm.reset();
         }
-    }
-    total / (symbols.len().saturating_sub(1).max(1)) as f64
+        lstm.step(symbol);
+        next.map_or(0.0, |next| surprise(lstm.logits(), next))
+    })
 }
 
-/// The same over independent blocks of `length` symbols, each from the zero state and each with all of
-/// its `length` successors predicted: how transformers with that context are measured. A last block
-/// that is not whole is left out; none where there is no whole block.
+/// The mean of what `predict` returns over all predictions of all blocks. It is given whether a block
+/// begins, the symbol to read, and the one to predict if that counts.
+pub fn mean_loss(
+    validation: &Validation,
+    mut progress: impl FnMut(u64),
+    mut predict: impl FnMut(bool, u8, Option<u8>) -> f64,
+) -> f64 {
+    let (mut total, mut read) = (0.0, 0);
+    for block in validation.blocks() {
+        for (index, pair) in block.symbols.windows(2).enumerate() {
+            let next = (index + 1 >= block.unmeasured()).then_some(pair[1]);
+            total += predict(index == 0, pair[0], next);
+            if read % 4096 == 0 {
+                progress(read);
+            }
+            read += 1;
+        }
+    }
+    total / validation.predictions().max(1) as f64
+}
+
+/// The same over independent windows of `length` symbols, each from the zero state and each with all of
+/// its `length` successors predicted: how transformers with that context are measured. A last window of
+/// a block that is not whole is left out; none where there is no whole window.
 #[must_use]
-pub fn engine_block_loss(model: Model<'_>, symbols: &[u8], length: usize) -> Option<f64> {
+pub fn engine_block_loss(model: Model<'_>, validation: &Validation, length: usize) -> Option<f64> {
     let mut lstm = engine(model);
     let (mut total, mut count) = (0.0, 0_u32);
-    // A block shares its last symbol, which is only predicted, with the next one, which reads it.
-    let starts = (0..symbols.len()).step_by(length.max(1));
-    let blocks = starts.map_while(|start| symbols.get(start..=start + length));
-    for block in blocks {
-        lstm.reset();
-        for pair in block.windows(2) {
-            lstm.step(pair[0]);
-            total += surprise(lstm.logits(), pair[1]);
-            count += 1;
+    for block in validation.blocks() {
+        // The symbol before the first one that is predicted is read.
+        let symbols = &block.symbols[block.before.saturating_sub(1)..];
+        // A window shares its last symbol, which is only predicted, with the next one, which reads it.
+        let starts = (0..symbols.len()).step_by(length.max(1));
+        for window in starts.map_while(|start| symbols.get(start..=start + length)) {
+            lstm.reset();
+            for pair in window.windows(2) {
+                lstm.step(pair[0]);
+                total += surprise(lstm.logits(), pair[1]);
+                count += 1;
+            }
         }
     }
     (count > 0).then(|| total / f64::from(count))

@@ -9,7 +9,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError};
 use serde::Serialize;
 
-use crate::corpus::Source;
+use crate::corpus::{Source, Validation, in_words};
 use crate::evaluate::{bits, engine_loss};
 use crate::image::{AlignedImage, InputParts, ModelParts};
 use crate::name::Name;
@@ -74,25 +74,28 @@ pub struct Losses {
     pub gap_nats: f64,
     /// Predictions counted.
     pub characters: usize,
+    /// In how many places of the text; in one, as one stream.
+    pub places: usize,
 }
 
 impl Losses {
-    /// Runs both models over `symbols` as one stream.
+    /// Runs both models over a validation part.
     #[must_use]
     pub fn measure(
         image: &AlignedImage,
         float: &FloatModel,
-        symbols: &[u8],
+        validation: &Validation,
         progress: impl FnMut(u64) + Clone,
     ) -> Option<Self> {
         let model = image.model().ok()?;
-        let engine_loss_nats = engine_loss(model, symbols, progress.clone());
-        let float_loss_nats = float.as_trained().loss(symbols, progress);
+        let engine_loss_nats = engine_loss(model, validation, progress.clone());
+        let float_loss_nats = float.as_trained().loss(validation, progress);
         Some(Self {
             engine_loss_nats,
             float_loss_nats,
             gap_nats: engine_loss_nats - float_loss_nats,
-            characters: symbols.len().saturating_sub(1),
+            characters: validation.predictions(),
+            places: validation.places(),
         })
     }
 }
@@ -156,13 +159,13 @@ pub fn export(
     name: &Name,
     (planes, form): (Planes, InputForm),
     folder: &Path,
-    validation: Option<&[u8]>,
+    validation: Option<&Validation>,
     progress: impl FnMut(u64) + Clone,
 ) -> Result<Exported, ExportError> {
     let mut parts = quantize(float, planes, form)?;
     parts.name = name.clone();
     let image = parts.to_image()?;
-    let losses = validation.and_then(|symbols| Losses::measure(&image, float, symbols, progress));
+    let losses = validation.and_then(|part| Losses::measure(&image, float, part, progress));
 
     let file = |extension: &str| folder.join(format!("{name}.{extension}"));
     let exported = Exported {
@@ -395,7 +398,11 @@ fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
             ("gap", format!("{:+.4} nats/char", losses.gap_nats)),
             (
                 "measured on",
-                format!("{} characters, as one stream", losses.characters),
+                format!(
+                    "{} characters, {}",
+                    losses.characters,
+                    in_words(losses.places)
+                ),
             ),
         ]);
     }

@@ -143,6 +143,7 @@ pub fn save(float: &FloatModel, name: &Name, folder: &Path) -> Result<PathBuf, E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::corpus::Validation;
     use crate::quantize::float::FORMAT;
     use crate::synthetic::float_model;
 
@@ -159,6 +160,7 @@ mod tests {
         let back = load(&path).expect("a model");
         assert_eq!(back.alphabet, model.alphabet);
         let symbols: Vec<u8> = (0..100_u32).map(|i| (i * i % 29) as u8).collect();
+        let symbols = Validation::stream(symbols);
         let (got, expected) = (back.loss(&symbols, |_| ()), model.loss(&symbols, |_| ()));
         assert!((got - expected).abs() < 1e-3, "{got}, not {expected}");
     }

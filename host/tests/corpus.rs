@@ -8,8 +8,8 @@ use std::path::Path;
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, GBK, ISO_2022_JP, KOI8_U, SHIFT_JIS, WINDOWS_1251};
 use host::corpus::clean::{Cleaner, LeftOut};
 use host::corpus::{
-    self, Alphabet, Charset, Corpus, CorpusError, MAX_SYMBOLS, MAX_VALIDATION, REPLACEMENT,
-    Reading, Source,
+    self, Alphabet, Charset, Corpus, CorpusError, Limits, MAX_SYMBOLS, MAX_VALIDATION, REPLACEMENT,
+    Reading, Source, Split, Tidying,
 };
 
 const ASCII: Reading = Reading {
@@ -18,6 +18,20 @@ const ASCII: Reading = Reading {
     printable: false,
     encoding: None,
     guess: None,
+    validation: Split::Last,
+    shuffle: None,
+    tidying: Tidying {
+        gutenberg: false,
+        blank_lines: false,
+        unwrap: false,
+        width: 0,
+        lowercase: false,
+    },
+    limits: Limits {
+        most: None,
+        least: None,
+        rare: false,
+    },
 };
 const UNICODE: Reading = Reading {
     unicode: true,
@@ -33,7 +47,7 @@ fn refusal(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn decoded(corpus: &Corpus) -> String {
-    let parts = [corpus.training(), corpus.validation()].concat();
+    let parts = [corpus.training(), &corpus.validation().own()].concat();
     let char = |&symbol| corpus.alphabet.char(symbol).unwrap();
     parts.iter().map(char).collect()
 }
@@ -93,10 +107,52 @@ fn of_a_huge_text_no_more_is_measured_than_takes_bounded_time() {
     std::fs::write(&path, &text).unwrap();
     let opened = Source::File(path).open(ASCII, &|_| ()).unwrap();
     let encoded = corpus::validation_symbols(&opened, "9876543210", ASCII, &|_| ()).unwrap();
-    assert_eq!(encoded.symbols.len(), MAX_VALIDATION);
+    assert_eq!(encoded.validation.len(), MAX_VALIDATION);
     // Training ends with a 6, so the validation part begins with a 7.
     let begin = text.len() / 10 * 9 % 10;
-    assert_eq!(usize::from(encoded.symbols[0]), 9 - begin);
+    assert_eq!(usize::from(encoded.validation.as_read()[0]), 9 - begin);
+}
+
+#[test]
+fn validation_is_spread_over_the_text_and_every_file_of_it() {
+    let spread = Reading {
+        validation: Split::Spread,
+        ..UNICODE
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let files = [('a', 30_000), ('b', 900), ('c', 5_000)].map(|(c, length)| {
+        let path = folder.path().join(format!("{c}.txt"));
+        std::fs::write(&path, c.to_string().repeat(length)).unwrap();
+        path
+    });
+    let text = corpus::gather(&files, spread, &|_| ()).unwrap();
+    let corpus = Corpus::from_text(&text, spread).unwrap();
+    let of_file = |symbols: &[u8], c| {
+        let index = corpus.alphabet.index_of(c).unwrap();
+        symbols.iter().filter(|&&symbol| symbol == index).count()
+    };
+    let own = corpus.validation().own();
+    assert_eq!(
+        ['a', 'b', 'c'].map(|c| of_file(&own, c)),
+        [3_000, 90, 501],
+        "a tenth of each, with the blank lines between them"
+    );
+    assert_eq!(of_file(corpus.training(), 'b'), 810);
+    assert!(corpus.validation().places() >= 16);
+    assert!(corpus.notes.is_empty(), "{:?}", corpus.notes);
+    // A model measures on the same characters, whatever it knows of them.
+    let alphabet = corpus.alphabet.to_string();
+    let encoded = corpus::validation_symbols(&text, &alphabet, spread, &|_| ()).unwrap();
+    assert_eq!(&encoded.validation, corpus.validation());
+    let encoded = corpus::validation_symbols(&text, "bc", spread, &|_| ()).unwrap();
+    assert_eq!((encoded.validation.len(), encoded.skipped), (591, 3_000));
+}
+
+#[test]
+fn readings_that_say_nothing_of_validation_keep_the_last_part_for_it() {
+    let of_before = r#"{"unicode": false, "lossy": false, "printable": false}"#;
+    let reading: Reading = serde_json::from_str(of_before).unwrap();
+    assert_eq!(reading, ASCII);
 }
 
 #[test]
@@ -534,7 +590,7 @@ fn a_text_is_measured_under_the_alphabet_of_a_model() {
     let text = Source::File(path).open(ASCII, &|_| ()).unwrap();
     let measure = |alphabet: &str| corpus::validation_symbols(&text, alphabet, ASCII, &|_| ());
     let encoded = measure("cba").unwrap();
-    assert_eq!(encoded.symbols, [2, 1, 0, 2, 1, 0, 2, 1]);
+    assert_eq!(encoded.validation.own(), [2, 1, 0, 2, 1, 0, 2, 1]);
     assert_eq!(encoded.skipped, 2);
     assert!(measure("").is_err());
     assert!(measure("aba").is_err());

@@ -8,7 +8,7 @@
 
 use firmware::generator::Generator;
 use firmware::sampler::Settings;
-use host::corpus::{Corpus, Reading, Source, Standard, for_tests, sha256_hex};
+use host::corpus::{Corpus, Reading, Source, Standard, Validation, for_tests, sha256_hex};
 use host::evaluate::engine_loss;
 use host::image::AlignedImage;
 use host::paths;
@@ -81,7 +81,7 @@ fn the_models_that_ship_predict_as_well_as_ever() {
         let image = open(name);
         engine_loss(
             image.model().unwrap(),
-            &corpus.validation()[..MEASURED],
+            &Validation::stream(&corpus.validation().as_read()[..MEASURED]),
             |_| (),
         )
     });

@@ -5,6 +5,7 @@
 use firmware::format::Planes;
 use firmware::lstm::Lstm;
 use firmware::sampler::{Settings, Thousandths};
+use host::corpus::Validation;
 use host::evaluate::{Saturation, engine_block_loss, engine_loss};
 use host::health::{WINDOW, examine, recorded_loss};
 use host::image::AlignedImage;
@@ -92,10 +93,12 @@ fn a_block_as_long_as_the_text_is_the_stream_and_each_block_starts_afresh() {
     let image = image(24, 1, InputForm::Folded);
     let model = image.model().unwrap();
     let symbols: Vec<u8> = (0..201_u32).map(|n| (n * n % 30) as u8).collect();
-    let stream = engine_loss(model, &symbols, |_| ());
-    let in_blocks = |length| engine_block_loss(model, &symbols, length);
+    let all = Validation::stream(&symbols[..]);
+    let stream = engine_loss(model, &all, |_| ());
+    let in_blocks = |length| engine_block_loss(model, &all, length);
     assert!((in_blocks(200).unwrap() - stream).abs() < 1e-9);
-    let halves = [&symbols[..101], &symbols[100..]].map(|half| engine_loss(model, half, |_| ()));
+    let halves = [&symbols[..101], &symbols[100..]];
+    let halves = halves.map(|half| engine_loss(model, &Validation::stream(half), |_| ()));
     assert!((in_blocks(100).unwrap() - (halves[0] + halves[1]) / 2.0).abs() < 1e-9);
     assert_eq!(in_blocks(201), None);
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
+use host::corpus::Validation;
 use host::export::export;
 use host::name::Name;
 use host::quantize::{FloatModel, InputForm, quantize};
@@ -69,7 +70,7 @@ fn use_them(bytes: &[u8]) -> Result<(), String> {
         &name,
         (model.planes(), InputForm::Smallest),
         folder.path(),
-        Some(&symbols),
+        Some(&Validation::stream(symbols)),
         |_| (),
     )
     .map(drop)

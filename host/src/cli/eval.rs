@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::model::{Shape, TextArgs, bar, folder_of, image_path};
 use firmware::lstm::memory_words;
 
+use crate::corpus::in_words;
 use crate::evaluate::{Saturation, bits, engine_block_loss, engine_loss};
 use crate::export::comes_from;
 use crate::image::AlignedImage;
@@ -54,6 +55,8 @@ struct Report {
     gap_nats: Option<f64>,
     perplexity: f64,
     characters: usize,
+    /// In how many places of the text; in one, as one stream.
+    places: usize,
     #[serde(flatten)]
     blocks: Option<Blocks>,
     /// Shares of numbers at the ends of their ranges.
@@ -132,7 +135,8 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
     let run = float.as_ref().map(|(path, float)| (folder_of(path), float));
     let validation = args.text.validation(&alphabet, run)?;
 
-    let progress = bar(validation.len(), "engine");
+    let read = validation.as_read().len();
+    let progress = bar(read, "engine");
     let engine = engine_loss(model, &validation, |done| progress.set_position(done));
     let blocks = args.blocks.map(|length| Blocks {
         block_characters: length,
@@ -140,13 +144,13 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
     });
     progress.finish_and_clear();
     let float_loss = float.map(|(_, float)| {
-        let progress = bar(validation.len(), "float");
+        let progress = bar(read, "float");
         let trained = float.as_trained();
         let loss = trained.loss(&validation, |done| progress.set_position(done));
         progress.finish_and_clear();
         loss
     });
-    let beginning = &validation[..validation.len().min(SATURATION_CHARACTERS)];
+    let beginning = &validation.as_read()[..read.min(SATURATION_CHARACTERS)];
     Ok(Report {
         model: model.name().to_owned(),
         engine_loss_nats: engine,
@@ -154,7 +158,8 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         float_loss_nats: float_loss,
         gap_nats: float_loss.map(|float| engine - float),
         perplexity: engine.exp(),
-        characters: validation.len() - 1,
+        characters: validation.predictions(),
+        places: validation.places(),
         blocks,
         saturation: Saturation::measure(model, beginning),
         saturation_characters: beginning.len(),
@@ -187,8 +192,9 @@ fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {
     }
     writeln!(
         out,
-        "measured on  {}, as one stream",
-        count(report.characters, "character")
+        "measured on  {}, {}",
+        count(report.characters, "character"),
+        in_words(report.places)
     )?;
     if let Some(blocks) = &report.blocks {
         let length = count(blocks.block_characters, "character");

@@ -101,7 +101,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "{} has another model '{name}'; choose another name with --name, or replace it with --overwrite",
         folder.display()
     );
-    let bar = bar(validation.len(), "measuring");
+    let bar = bar(validation.as_read().len(), "measuring");
     let exported = export(&float, &name, kept, &folder, Some(&validation), |done| {
         bar.set_position(done);
     })

@@ -23,6 +23,7 @@ mod inspect;
 pub mod interrupt;
 pub mod model;
 mod monitor;
+pub mod reading;
 mod run;
 mod sample;
 mod terminal;

@@ -11,7 +11,9 @@ use firmware::image::Model;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::corpus::{Charset, Reading, Source, Standard, Text, gather, validation_symbols};
+use crate::corpus::{
+    Charset, Reading, Source, Split, Standard, Text, Validation, gather, validation_symbols,
+};
 use crate::export::weights_in_words;
 use crate::note;
 use crate::paths;
@@ -21,13 +23,16 @@ use crate::words::{count, share};
 /// Which text to measure on.
 #[derive(Debug, clap::Args)]
 pub struct TextArgs {
-    /// Measure on the last 10 % of this text: a file, a folder, or - for standard input; several are
-    /// read as one [default: the text the model was trained on]
+    /// Measure on 10 % of this text: a file, a folder, or - for standard input; several are read as one
+    /// [default: the text the model was trained on]
     #[arg(long, value_name = "FILE")]
     text: Vec<PathBuf>,
     /// Measure on a standard corpus
     #[arg(long, value_enum, conflicts_with = "text")]
     corpus: Option<Standard>,
+    /// Which 10 % [default: as the model was trained; else the last]
+    #[arg(long, value_enum)]
+    validation: Option<Split>,
     /// The encoding of the text, such as windows-1251 [default: found out]
     #[arg(long, value_name = "NAME")]
     encoding: Option<Charset>,
@@ -46,28 +51,33 @@ impl TextArgs {
         &self,
         alphabet: &str,
         run: Option<(&Path, &FloatModel)>,
-    ) -> anyhow::Result<Vec<u8>> {
+    ) -> anyhow::Result<Validation> {
         let say = |line: &str| note!("{line}");
         let metadata = |key| run.and_then(|(_, model)| model.metadata.get(key));
+        let trained: Option<Reading> =
+            metadata("reading").and_then(|json| serde_json::from_str(json).ok());
         let unicode = metadata("unicode").map_or(!alphabet.is_ascii(), |value| value == "true");
-        let reading = Reading {
+        let trained = trained.unwrap_or(Reading {
             unicode,
-            lossy: self.lossy,
-            encoding: self.encoding,
             ..Reading::default()
+        });
+        let reading = Reading {
+            lossy: self.lossy || trained.lossy,
+            encoding: self.encoding.or(trained.encoding),
+            validation: self.validation.unwrap_or(trained.validation),
+            ..trained
         };
         let own = || {
             let source: Source = serde_json::from_str(metadata("source")?).ok()?;
             let (run_dir, _) = run?;
-            let trained: Reading = metadata("reading")
-                .and_then(|json| serde_json::from_str(json).ok())
-                .unwrap_or(reading);
-            let reading = Reading {
-                lossy: self.lossy || trained.lossy,
-                encoding: self.encoding.or(trained.encoding),
-                ..trained
-            };
             Some((source.within(run_dir), reading))
+        };
+        // What was found out about the text of the run says nothing about another one.
+        let reading = Reading {
+            lossy: self.lossy,
+            encoding: self.encoding,
+            guess: None,
+            ..reading
         };
         let encoded = if self.text.is_empty() {
             let (source, reading) = match self.corpus {
@@ -88,19 +98,19 @@ impl TextArgs {
             validation_symbols(text, alphabet, reading, &say)?
         };
         if encoded.skipped > 0 {
-            let all = encoded.skipped + encoded.symbols.len();
+            let all = encoded.skipped + encoded.validation.len();
             note!(
                 "left out: {} that the model does not know ({} of what is measured)",
                 count(encoded.skipped, "character"),
                 share(encoded.skipped as u64, all as u64)
             );
         }
-        if encoded.symbols.len() < 2 {
+        if encoded.validation.predictions() == 0 {
             bail!(
-                "the last 10 % of the text holds fewer than two characters that the model knows: name a longer text with --text"
+                "the part of the text to measure on holds fewer than two characters that the model knows: name a longer text with --text"
             );
         }
-        Ok(encoded.symbols)
+        Ok(encoded.validation)
     }
 }
 

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::corpus::{Charset, Reading, Standard};
+use super::reading::Treatment;
+use crate::corpus::{Charset, Reading, Split, Standard};
 use crate::device;
 use crate::name::Name;
-use crate::recipe::{Length, Recipe, budget};
+use crate::recipe::{AlphabetKind, DEFAULT_RECIPE, Length, Recipe, RecipeError, budget};
 use crate::toolchain::trainer;
 
 /// Options of `train`.
@@ -48,6 +49,9 @@ pub struct Args {
     /// Replace the run and the model of that name instead
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
+    /// What is done to the text.
+    #[command(flatten)]
+    pub treatment: Treatment,
     /// What takes the place of single settings.
     #[command(flatten)]
     pub settings: Settings,
@@ -107,6 +111,10 @@ pub struct Settings {
     /// Characters per window
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub seq_len: Option<i64>,
+    /// Which 10 % of the text are kept to measure on [default: that of a recipe that is named; else spread
+    /// for your own text, last for a standard corpus]
+    #[arg(long, value_enum, conflicts_with = "resume")]
+    pub validation: Option<Split>,
     /// Learning rate
     #[arg(long, value_name = "RATE")]
     pub lr: Option<f64>,
@@ -154,6 +162,7 @@ impl Settings {
         set(&mut recipe.quantization.start, self.round_from);
         set(&mut recipe.data.batch, self.batch);
         set(&mut recipe.data.seq_len, self.seq_len);
+        set(&mut recipe.data.validation, self.validation);
         set(&mut recipe.optimizer.learning_rate, self.lr);
         set(&mut recipe.regularization.output_dropout, self.dropout);
         set(&mut recipe.length, self.steps.map(Length::Steps));
@@ -163,15 +172,49 @@ impl Settings {
 }
 
 impl Args {
-    /// How the text is to be read.
+    /// The recipe that is named, with the settings that take the place of its own, or the default one.
+    ///
+    /// # Errors
+    /// When there is none of that name, or when it is no valid recipe.
+    pub fn recipe(&self) -> Result<Recipe, RecipeError> {
+        let mut recipe = Recipe::find(self.recipe.as_deref().unwrap_or(DEFAULT_RECIPE))?;
+        self.apply(&mut recipe);
+        Ok(recipe)
+    }
+
+    /// Puts what was given over `recipe`.
+    pub fn apply(&self, recipe: &mut Recipe) {
+        if self.recipe.is_none() {
+            recipe.data.validation = self.validation();
+        }
+        self.settings.apply(recipe);
+    }
+
+    /// What is measured on where no recipe is named that says it.
+    fn validation(&self) -> Split {
+        let is_standard = self.text.is_empty();
+        let default = if is_standard {
+            Split::Last
+        } else {
+            Split::Spread
+        };
+        self.settings.validation.unwrap_or(default)
+    }
+
+    /// How the text is to be read, by its recipe where there is one already.
     #[must_use]
-    pub fn reading(&self) -> Reading {
-        Reading {
+    pub fn reading(&self, recipe: Option<&Recipe>) -> Reading {
+        let mut reading = Reading {
             unicode: self.unicode,
             lossy: self.lossy,
             encoding: self.encoding,
+            validation: recipe.map_or(self.validation(), |recipe| recipe.data.validation),
+            printable: recipe
+                .is_some_and(|recipe| recipe.model.alphabet == AlphabetKind::Printable),
             ..Reading::default()
-        }
+        };
+        self.treatment.apply(&mut reading, !self.text.is_empty());
+        reading
     }
 
     /// The flash that settings are to be chosen for, with a name for it.

@@ -4,10 +4,21 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::CorpusError;
 
 /// The most symbols a model may have: an index is one byte, and one value stays free.
 pub const MAX_SYMBOLS: usize = 255;
+
+/// An alphabet of so many symbols is small, and each of them stays: ASCII has 97 with what parts lines.
+const FEW_SYMBOLS: usize = 100;
+
+/// A symbol that occurs so often can be learned.
+const LEARNED: u64 = 100;
+
+/// One character in so many is hardly missed.
+const MISSED: u64 = 1000;
 
 /// The tutorial's alphabet: Python's `string.printable`.
 const PRINTABLE: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\
@@ -55,6 +66,39 @@ impl Counts {
     }
 }
 
+/// Which characters of a text become symbols of their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// At most so many symbols.
+    pub most: Option<usize>,
+    /// Only those that occur so often.
+    pub least: Option<u64>,
+    /// Not those that cost more flash than they give.
+    pub rare: bool,
+}
+
+impl Limits {
+    /// How many of the `symbols`, the rarest last, are too rare in a text of `total` characters to earn
+    /// their rows in the image: none of them is seen often enough to be learned, and all together are
+    /// hardly ever missed.
+    fn too_rare(self, symbols: &[(char, u64)], total: u64) -> usize {
+        if !self.rare || symbols.len() <= FEW_SYMBOLS {
+            return 0;
+        }
+        let mut together = 0;
+        let rarest = symbols.iter().rev().take_while(|&&(_, count)| {
+            together += count;
+            count < LEARNED && together <= total / MISSED
+        });
+        match rarest.count() {
+            // What would stand for a single one costs as much.
+            1 => 0,
+            count => count,
+        }
+    }
+}
+
 /// Characters in index order, with the way back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alphabet {
@@ -64,22 +108,14 @@ pub struct Alphabet {
     indices: HashMap<char, u8>,
 }
 
-/// A text as symbols of an alphabet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded {
-    /// One index per character that the alphabet has.
-    pub symbols: Vec<u8>,
-    /// How many characters it does not have; they were left out.
-    pub skipped: usize,
-}
-
 impl Alphabet {
     /// The characters that were counted, most frequent first.
     ///
-    /// Of more than [`MAX_SYMBOLS`] the rarest give way to one [`REPLACEMENT`]. With `printable` the
-    /// 100 symbols of `string.printable` are in it as well, also those that never occur.
+    /// Those that `limits` leave no place for, and of more than [`MAX_SYMBOLS`] the rarest, give way to
+    /// one [`REPLACEMENT`]. With `printable` the 100 symbols of `string.printable` are in it as well, also
+    /// those that never occur.
     #[must_use]
-    pub fn of_counts(counts: &Counts, printable: bool) -> Self {
+    pub fn of_counts(counts: &Counts, printable: bool, limits: Limits) -> Self {
         let mut all: HashMap<char, u64> = HashMap::new();
         if printable {
             all.extend(PRINTABLE.chars().map(|c| (c, 0)));
@@ -90,12 +126,28 @@ impl Alphabet {
             symbols.sort_unstable_by_key(|&(c, count)| (std::cmp::Reverse(count), c));
             symbols
         };
-        if all.len() > MAX_SYMBOLS {
-            let before = all.remove(&REPLACEMENT).unwrap_or(0);
-            let mut kept = in_order(all);
-            let rarest = kept.split_off(MAX_SYMBOLS - 1);
-            let replaced = rarest.iter().fold(before, |sum, &(_, count)| sum + count);
-            all = kept.into_iter().chain([(REPLACEMENT, replaced)]).collect();
+        let before = all.remove(&REPLACEMENT);
+        let mut kept = in_order(all);
+        // Whatever else goes, words and lines stay apart.
+        let is_apart = |&(c, _): &(char, u64)| matches!(c, ' ' | '\n');
+        let apart: Vec<_> = kept.extract_if(.., |symbol| is_apart(symbol)).collect();
+        let mut others = kept;
+        let least = limits.least.unwrap_or(0);
+        let frequent = others.iter().filter(|&&(_, count)| count >= least).count();
+        let mut stay = others.len();
+        if !printable {
+            stay = frequent.min(stay - limits.too_rare(&others, counts.total()));
+        }
+        let most = limits.most.unwrap_or(MAX_SYMBOLS).clamp(2, MAX_SYMBOLS);
+        let is_replaced = before.is_some() || stay < others.len();
+        if apart.len() + stay + usize::from(is_replaced) > most {
+            stay = (most - 1).saturating_sub(apart.len()).min(stay);
+        }
+        let rarest = others.split_off(stay);
+        let replaced = rarest.iter().map(|(_, count)| count).sum::<u64>() + before.unwrap_or(0);
+        let mut all: HashMap<char, u64> = apart.into_iter().chain(others).collect();
+        if before.is_some() || !rarest.is_empty() {
+            all.insert(REPLACEMENT, replaced);
         }
         let symbols = in_order(all);
         Self::from_distinct(symbols.into_iter().map(|(c, _)| c).collect())

@@ -5,11 +5,13 @@
 //! in two. The text is read several times, to find its encoding, to count and to encode, so that all of
 //! it that stays in memory is a byte per character.
 
+use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+mod advice;
 mod alphabet;
 pub mod clean;
 mod download;
@@ -17,23 +19,27 @@ mod encoding;
 mod error;
 mod plays;
 pub mod prompt;
+mod shuffle;
 mod source;
 mod standard;
+mod survey;
 mod text;
+mod tidy;
+mod validation;
 
-pub use alphabet::{Alphabet, Counts, Encoded, MAX_SYMBOLS, REPLACEMENT};
+pub use alphabet::{Alphabet, Counts, Limits, MAX_SYMBOLS, REPLACEMENT};
 pub use encoding::Charset;
 pub use error::CorpusError;
+pub use shuffle::Shuffle;
 pub use source::{Source, gather, run_name};
 pub use standard::{Fetched, Standard, fetch, for_tests};
 pub use text::{Digested, Text};
+pub use tidy::Tidying;
+pub use validation::{Block, MAX_VALIDATION, Split, Validation, in_words};
 
-use crate::words::{count, share};
+use shuffle::Lines;
 use text::{Bytes, TextFile};
-
-/// The most characters of the validation part that are measured on, so that measuring a huge text
-/// takes no longer than that of a large one.
-pub const MAX_VALIDATION: usize = 1 << 19;
+use validation::Divider;
 
 /// How a text is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +57,18 @@ pub struct Reading {
     /// UTF-16; kept so that the text is always read the same.
     #[serde(default)]
     pub guess: Option<Charset>,
+    /// Which part of it is kept to measure on.
+    #[serde(default)]
+    pub validation: Split,
+    /// What is put in another order before that.
+    #[serde(default)]
+    pub shuffle: Option<Shuffle>,
+    /// What is left out of it or put right in it.
+    #[serde(default)]
+    pub tidying: Tidying,
+    /// Which of its characters become symbols.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// A text as symbols of its own alphabet, ready to be trained on.
@@ -64,8 +82,8 @@ pub struct Corpus {
     pub reading: Reading,
     /// The symbols that occur in it.
     pub alphabet: Alphabet,
-    symbols: Vec<u8>,
-    training_len: usize,
+    training: Vec<u8>,
+    validation: Validation,
     /// What a user should know about how it was read, one sentence each.
     pub notes: Vec<String>,
 }
@@ -103,6 +121,7 @@ impl Corpus {
     /// # Errors
     /// When it cannot be read or decoded, or when nothing of it is left.
     pub fn from_text(text: &Text, reading: Reading) -> Result<Self, CorpusError> {
+        let (looks, reading) = text.survey(reading)?;
         let mut counts = Counts::default();
         let first = text.read(reading, |c| counts.add(c))?;
         let kept = counts.iter().filter(|(c, _)| !c.is_whitespace());
@@ -116,28 +135,21 @@ impl Corpus {
         if counts.total() == 0 {
             return Err(CorpusError::Empty(text.name.clone()));
         }
-        let alphabet = Alphabet::of_counts(&counts, reading.printable && !reading.unicode);
+        let is_printable = reading.printable && !reading.unicode;
+        let alphabet = Alphabet::of_counts(&counts, is_printable, reading.limits);
         let characters = counts.total() as usize;
-        let training_len = training_part(characters);
-        let mut symbols = Vec::with_capacity(characters.min(training_len + MAX_VALIDATION));
-        let second = text.read(reading, |c| {
-            if symbols.len() < training_len + MAX_VALIDATION {
-                symbols.extend(alphabet.encode(c));
-            }
-        })?;
-        if second != first {
-            return Err(CorpusError::Changed(text.name.clone()));
-        }
-        let validation = characters - training_len;
+        let divided = divide(text, reading, &alphabet, &first, Some(characters))?;
         let mut notes = text.notes.clone();
         notes.extend(first.notes(counts.total()));
-        notes.extend(replacement_note(&counts, &alphabet));
-        if validation > MAX_VALIDATION {
+        notes.extend(advice::of_replacement(&counts, &alphabet, reading.limits));
+        let last = characters - training_part(characters);
+        let measured = divided.validation.len();
+        if reading.validation == Split::Last && measured < last.min(MAX_VALIDATION + 1) {
             notes.push(format!(
-                "the loss is measured on the first {MAX_VALIDATION} of the last {validation} characters"
+                "the loss is measured on the first {measured} of the last {last} characters"
             ));
         }
-        Ok(Self {
+        let mut corpus = Self {
             description: text.description.clone(),
             sha256: first.sha256,
             reading: Reading {
@@ -145,16 +157,25 @@ impl Corpus {
                 ..reading
             },
             alphabet,
-            symbols,
-            training_len,
+            training: divided.training,
+            validation: divided.validation,
             notes,
-        })
+        };
+        // What everybody compares on is used as it is.
+        if text.standard.is_none() {
+            corpus.notes.extend(advice::of_looks(looks, reading));
+            // The parts of a list differ as they are ordered, which has just been said.
+            if looks.list.is_none() {
+                corpus.notes.extend(advice::of_difference(&corpus));
+            }
+        }
+        Ok(corpus)
     }
 
     /// The part to learn from.
     #[must_use]
     pub fn training(&self) -> &[u8] {
-        &self.symbols[..self.training_len]
+        &self.training
     }
 
     /// `[V]`: how often each symbol occurs in the part to learn from.
@@ -167,11 +188,20 @@ impl Corpus {
         counts
     }
 
-    /// The part that is never trained on: the last 10 %, or the first [`MAX_VALIDATION`] of it.
+    /// The part that is never trained on: 10 %, or [`MAX_VALIDATION`] characters of a huge text.
     #[must_use]
-    pub fn validation(&self) -> &[u8] {
-        &self.symbols[self.training_len..]
+    pub fn validation(&self) -> &Validation {
+        &self.validation
     }
+}
+
+/// The validation part of a text in the symbols of a model's own alphabet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// What can be measured on.
+    pub validation: Validation,
+    /// How many of its characters the alphabet does not have; they were left out.
+    pub skipped: usize,
 }
 
 /// The validation part of a text as symbols of a model's own alphabet: what `eval` measures on, at
@@ -186,30 +216,79 @@ pub fn validation_symbols(
     say: &dyn Fn(&str),
 ) -> Result<Encoded, CorpusError> {
     let alphabet = Alphabet::from_symbols(alphabet)?;
+    let reading = match reading.tidying.blank_lines || reading.tidying.unwrap {
+        true => text.survey(reading)?.1,
+        false => reading,
+    };
     let mut characters = 0;
     let first = text.read(reading, |_| characters += 1)?;
-    let notes = first.notes(characters as u64);
+    let notes = first.notes(characters);
     notes.iter().for_each(|note| say(note));
-    let begin = training_part(characters);
-    let validation = begin..characters.min(begin + MAX_VALIDATION);
-    let mut encoded = Encoded {
-        symbols: Vec::with_capacity(validation.len()),
-        skipped: 0,
-    };
-    let mut position = 0;
-    let second = text.read(reading, |c| {
-        if validation.contains(&position) {
-            match alphabet.encode(c) {
-                Some(symbol) => encoded.symbols.push(symbol),
-                None => encoded.skipped += 1,
-            }
+    let divided = divide(text, reading, &alphabet, &first, None)?;
+    Ok(Encoded {
+        validation: divided.validation,
+        skipped: divided.skipped,
+    })
+}
+
+/// The two parts of a text.
+struct Divided {
+    training: Vec<u8>,
+    validation: Validation,
+    /// How many characters of the validation part the alphabet does not have.
+    skipped: usize,
+}
+
+/// Reads a text, which was read once already, into its two parts. The training part is kept where the
+/// text has so many `characters`.
+fn divide(
+    text: &Text,
+    reading: Reading,
+    alphabet: &Alphabet,
+    first: &Digested,
+    characters: Option<usize>,
+) -> Result<Divided, CorpusError> {
+    let split = reading.validation;
+    let start = |ends: &[usize]| {
+        let blocks = split.blocks(ends);
+        let measured: usize = blocks.iter().map(Range::len).sum();
+        let mut divider = Divider::new(split, blocks);
+        if let Some(characters) = characters {
+            divider.keep_training(characters.saturating_sub(measured));
         }
-        position += 1;
-    })?;
-    if second != first {
+        divider
+    };
+    let mut skipped = 0;
+    let mut take = |divider: &mut Divider, symbol: Option<u8>| {
+        let is_measured = divider.take(symbol);
+        skipped += usize::from(is_measured && symbol.is_none());
+    };
+    let (second, divider) = match reading.shuffle {
+        None => {
+            let mut divider = start(&first.ends);
+            let second = text.read(reading, |c| take(&mut divider, alphabet.encode(c)))?;
+            (second, divider)
+        }
+        Some(Shuffle::Lines) => {
+            let mut lines = Lines::default();
+            let second = text.read(reading, |c| lines.take(c, alphabet.encode(c)))?;
+            lines.finish(alphabet.encode('\n'));
+            let mut divider = start(&[lines.len()]);
+            lines
+                .shuffled()
+                .for_each(|symbol| take(&mut divider, symbol));
+            (second, divider)
+        }
+    };
+    if second != *first {
         return Err(CorpusError::Changed(text.name.clone()));
     }
-    Ok(encoded)
+    let (training, validation) = divider.finish();
+    Ok(Divided {
+        training,
+        validation,
+        skipped,
+    })
 }
 
 /// How many of a text's characters are trained on; the last 10 % are for validation.
@@ -219,31 +298,6 @@ pub fn validation_symbols(
 #[must_use]
 pub fn training_part(characters: usize) -> usize {
     characters * 9 / 10
-}
-
-/// What a user should know of characters that are replaced, if any are.
-fn replacement_note(counts: &Counts, alphabet: &Alphabet) -> Option<String> {
-    let total = counts.total();
-    let is_replaced = |&(c, _): &(char, u64)| alphabet.index_of(c).is_none();
-    let replaced = counts.iter().filter(is_replaced);
-    let (kinds, replaced) = replaced.fold((0_u64, 0), |(kinds, sum), (_, n)| (kinds + 1, sum + n));
-    if kinds > 0 {
-        return Some(format!(
-            "the text has {} different characters and a model at most {MAX_SYMBOLS}: the {kinds} \
-             rarest ({} of the text) are all read as '{REPLACEMENT}', which the model never writes; \
-             without --unicode the text is transliterated to ASCII and nothing of it is replaced",
-            counts.iter().count(),
-            share(replaced, total)
-        ));
-    }
-    let (_, broken) = counts.iter().find(|&(c, _)| c == REPLACEMENT)?;
-    Some(format!(
-        "{} of the text ({}) {} '{REPLACEMENT}', which stands for what was lost when the text was \
-         converted; the model never writes it, but a sound copy of the text would teach it more",
-        count(broken, "character"),
-        share(broken, total),
-        if broken == 1 { "is" } else { "are" }
-    ))
 }
 
 /// The last part of `path`.

@@ -46,6 +46,15 @@ pub fn read(prompt: &str, knows: impl Fn(char) -> bool) -> Prompt {
             form = apart;
         }
         let nothing_to_say = is_invisible(c) || (form.is_empty() && is_line_end(c));
+        // A model of small letters only.
+        if !form.chars().all(knows) {
+            let small = form.to_lowercase();
+            let own = c.to_lowercase();
+            form = match own.clone().all(knows) && !is_line_end(c) {
+                true => own.collect(),
+                false => small,
+            };
+        }
         // Half of a transliteration would be another word.
         let is_known = form.chars().all(knows);
         if is_known {
@@ -117,6 +126,17 @@ mod tests {
         assert_eq!(text_of("café d’été", "acdeféèt’ "), "café d’été");
         // Only the quotation mark is strange to it.
         assert_eq!(text_of("café d’été", "acdeféèt' "), "café d'été");
+    }
+
+    #[test]
+    fn capitals_become_small_where_the_model_has_none() {
+        assert_eq!(
+            text_of("Do NOT ask Ärger", "asknotdegr ä"),
+            "do not ask ärger"
+        );
+        assert_eq!(text_of("Ärger Æ", "aerg "), "arger ae");
+        // One that it has stays.
+        assert_eq!(text_of("NO no", "No n"), "No no");
     }
 
     #[test]

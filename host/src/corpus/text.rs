@@ -2,6 +2,7 @@
 //!
 //! No text is too long for the memory. Between two files stands a blank line.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::clean::{Cleaner, LeftOut};
 use super::encoding::{self, Charset, Guess, Trial, Verdict};
+use super::survey::{Looks, Survey};
+use super::tidy::{Blanks, Books, Tidied, Unwrap};
 use super::{CorpusError, Reading, Source, Standard, hex};
 use crate::paths;
 use crate::words::{count, share};
@@ -81,6 +84,10 @@ pub struct Digested {
     pub undecodable: u64,
     /// How many characters were left out.
     pub left_out: LeftOut,
+    /// What else was done to it.
+    pub tidied: Tidied,
+    /// How many characters there are up to the end of each file.
+    pub ends: Vec<usize>,
 }
 
 impl TextFile {
@@ -163,6 +170,18 @@ impl Text {
             bytes: 0,
             undecodable: 0,
             left_out: LeftOut::default(),
+            tidied: Tidied::default(),
+            ends: Vec::new(),
+        };
+        let mut blanks = reading.tidying.blank_lines.then(Blanks::default);
+        let characters = Cell::new(0);
+        let mut take = |c| {
+            characters.set(characters.get() + 1);
+            take(c);
+        };
+        let mut pass = |c| match &mut blanks {
+            Some(blanks) => blanks.push(c, &mut take),
+            None => take(c),
         };
         // Line ends that the text ends in so far; none at its beginning need any.
         let mut line_ends = 2;
@@ -170,17 +189,21 @@ impl Text {
             let mut separator = (line_ends..2).count();
             let read = part.read(reading, |c| {
                 for _ in 0..std::mem::take(&mut separator) {
-                    take('\n');
+                    pass('\n');
                 }
                 line_ends = if c == '\n' { line_ends + 1 } else { 0 };
-                take(c);
+                pass(c);
             })?;
             whole.bytes += read.bytes;
             whole.undecodable += read.undecodable;
             whole.left_out.controls += read.left_out.controls;
             whole.left_out.foreign += read.left_out.foreign;
+            whole.tidied.gutenberg += read.tidied.gutenberg;
+            whole.tidied.joined += read.tidied.joined;
+            whole.ends.push(characters.get());
             digests.push(read.sha256);
         }
+        whole.tidied.blank_lines = blanks.map_or(0, |blanks| blanks.finish(&mut take));
         if whole.undecodable * 100 > whole.bytes * MOST_DROPPED {
             return Err(CorpusError::TooLossy {
                 name: self.name.clone(),
@@ -193,6 +216,25 @@ impl Text {
             digests => super::sha256_hex((digests.join("\n") + "\n").as_bytes()),
         };
         Ok(whole)
+    }
+
+    /// What it looks like, and how it is to be read for that: the width that it is wrapped at is found
+    /// out, and repeated blank lines stay where they mean something.
+    ///
+    /// # Errors
+    /// As [`Text::read`].
+    pub fn survey(&self, reading: Reading) -> Result<(Looks, Reading), CorpusError> {
+        let mut survey = Survey::default();
+        let mut as_it_is = reading;
+        as_it_is.tidying.blank_lines = false;
+        as_it_is.tidying.width = 0;
+        self.read(as_it_is, |c| survey.take(c))?;
+        let looks = survey.finish();
+        let mut reading = reading;
+        reading.tidying.blank_lines &= looks.prose;
+        let width = looks.width.filter(|_| reading.tidying.unwrap);
+        reading.tidying.width = width.unwrap_or(0);
+        Ok((looks, reading))
     }
 
     /// Where it can be read again once [`Text::keep`] has been called: files by their absolute
@@ -251,6 +293,25 @@ impl Digested {
             note(controls, "control character", all, ""),
             note(foreign, "character", all, " without an ASCII form")
                 .map(|note| note + "; --unicode keeps the text's own characters"),
+            note(
+                self.tidied.gutenberg,
+                "character",
+                all + self.tidied.gutenberg,
+                " of Project Gutenberg's header and licence",
+            )
+            .map(|note| note + "; --keep gutenberg keeps them"),
+            (self.tidied.blank_lines > 0).then(|| {
+                format!(
+                    "left out: {}, after another one; --keep blank-lines keeps them",
+                    count(self.tidied.blank_lines, "blank line")
+                )
+            }),
+            (self.tidied.joined > 0).then(|| {
+                format!(
+                    "joined: {} with the next one, as they were only wrapped",
+                    count(self.tidied.joined, "line")
+                )
+            }),
         ];
         notes.into_iter().flatten().collect()
     }
@@ -267,7 +328,18 @@ fn kept_names() -> impl Iterator<Item = PathBuf> {
 impl Part {
     fn read(&self, reading: Reading, mut take: impl FnMut(char)) -> Result<Digested, CorpusError> {
         let unreadable = |reason| self.file.unreadable(reason);
+        let tidying = reading.tidying;
         let mut cleaner = Cleaner::new(reading.unicode);
+        let mut books = tidying.gutenberg.then(Books::default);
+        let mut unwrap = Unwrap::new(tidying.width);
+        let mut take = |c: char| match tidying.lowercase {
+            true => c.to_lowercase().for_each(&mut take),
+            false => take(c),
+        };
+        let mut pass = |c| match &mut books {
+            Some(books) => books.push(c, &mut |c| unwrap.push(c, &mut take)),
+            None => unwrap.push(c, &mut take),
+        };
         let mut digest = Sha256::new();
         let (mut bytes, mut zeros, mut first_zero) = (0, 0, None);
         let is_wide = [UTF_16LE, UTF_16BE].contains(&self.encoding);
@@ -283,13 +355,19 @@ impl Part {
                 bytes += piece.len() as u64;
             },
             |piece| match is_wide {
-                true => cleaner.push(piece, &mut take),
+                true => cleaner.push(piece, &mut pass),
                 false => piece
                     .split('\0')
-                    .for_each(|piece| cleaner.push(piece, &mut take)),
+                    .for_each(|piece| cleaner.push(piece, &mut pass)),
             },
         )
         .map_err(unreadable)?;
+        let gutenberg = books.map_or(0, |books| books.finish(&mut |c| unwrap.push(c, &mut take)));
+        let tidied = Tidied {
+            gutenberg,
+            joined: unwrap.finish(&mut take),
+            blank_lines: 0,
+        };
         let name = self.file.name.clone();
         match (damage.first, first_zero) {
             (_, Some(offset)) if !reading.lossy => Err(CorpusError::Binary { name, offset }),
@@ -305,6 +383,8 @@ impl Part {
                 bytes,
                 undecodable: damage.bytes + zeros,
                 left_out: cleaner.left_out(),
+                tidied,
+                ends: Vec::new(),
             }),
         }
     }

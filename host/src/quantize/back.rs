@@ -117,6 +117,7 @@ fn scaled(weights: &Weights, row: usize, step: f64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::corpus::Validation;
     use crate::quantize::{InputForm, quantize};
     use crate::synthetic::float_model;
 
@@ -133,6 +134,7 @@ mod tests {
             let back = float(&parts).expect("an embedded model");
             assert_eq!(back.planes(), planes);
             let symbols: Vec<u8> = (0..200_u32).map(|i| (i * i % 39) as u8).collect();
+            let symbols = Validation::stream(symbols);
             let expected = model.rounded(planes).loss(&symbols, |_| ());
             let got = back.loss(&symbols, |_| ());
             assert!((got - expected).abs() < 1e-3, "{got}, not {expected}");

@@ -11,7 +11,8 @@ use half::f16;
 use safetensors::{Dtype, SafeTensors};
 
 use super::trits;
-use crate::corpus::Alphabet;
+use crate::corpus::{Alphabet, Validation};
+use crate::evaluate::mean_loss;
 use crate::name::Name;
 use crate::runs::{IDENTITY_KEY, RunId};
 
@@ -286,20 +287,20 @@ impl FloatModel {
             .unwrap_or_default()
     }
 
-    /// Mean natural-log cross-entropy per character over `symbols` as one stream from the zero state:
-    /// symbol 0 is read, symbol 1 predicted, and so on. `progress` is told how many are done.
+    /// Mean natural-log cross-entropy per character, measured as [`crate::evaluate::engine_loss`] does.
     #[must_use]
-    pub fn loss(&self, symbols: &[u8], mut progress: impl FnMut(u64)) -> f64 {
+    pub fn loss(&self, validation: &Validation, progress: impl FnMut(u64)) -> f64 {
         let mut state = FloatState::new(self);
-        let mut total = 0.0;
-        for (step, pair) in symbols.windows(2).enumerate() {
-            state.step(pair[0].into());
-            total += cross_entropy(state.logits().iter().map(|&l| f64::from(l)), pair[1].into());
-            if step % 4096 == 0 {
-                progress(step as u64);
+        mean_loss(validation, progress, |first, symbol, next| {
+            if first {
+                state.reset();
             }
-        }
-        total / (symbols.len().saturating_sub(1).max(1)) as f64
+            state.step(symbol.into());
+            next.map_or(0.0, |next| {
+                let logits = state.logits().iter().map(|&logit| f64::from(logit));
+                cross_entropy(logits, next.into())
+            })
+        })
     }
 }
 
@@ -377,6 +378,12 @@ impl<'m> FloatState<'m> {
             sums: vec![0.0; 4 * units],
             logits: vec![0.0; model.alphabet.len()],
         }
+    }
+
+    /// Back to the zero state.
+    pub fn reset(&mut self) {
+        let layers = self.hidden.iter_mut().chain(&mut self.cells);
+        layers.for_each(|layer| layer.fill(0.0));
     }
 
     /// Reads one symbol.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::corpus::Split;
 use crate::quantize::trits::{PLANES, Planes};
 
 pub mod budget;
@@ -115,6 +116,9 @@ pub struct Data {
     pub seq_len: i64,
     /// Parts of a batch that are computed side by side.
     pub workers: i64,
+    /// Which part of the text is kept to measure on.
+    #[serde(default)]
+    pub validation: Split,
 }
 
 /// Where windows begin.

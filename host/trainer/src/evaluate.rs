@@ -1,11 +1,11 @@
 //! The float network at work: its loss on a text, and text of its own.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::network::{Dropped, State, forward};
 use crate::random::{Purpose, seed_torch};
 use crate::weights::{Shape, Weights};
-use host::corpus::{Alphabet, REPLACEMENT};
+use host::corpus::{Alphabet, Block, REPLACEMENT, Validation};
 
 /// Symbols of a stream that are read at once, at most.
 const LONGEST_PIECE: i64 = 2048;
@@ -14,51 +14,86 @@ const LONGEST_PIECE: i64 = 2048;
 const PIECE_NUMBERS: i64 = 1 << 25;
 
 /// A parallel stream is at least this long, so that starting it from the zero state weighs little.
-const SHORTEST_STREAM: i64 = 1000;
+const SHORTEST_STREAM: usize = 1000;
 
-/// The mean loss of the network on `symbols` in nats per character, or `None` for a text without
-/// a prediction.
+/// So many blocks are read side by side, at most.
+const MOST_ROWS: usize = 64;
+
+/// The mean loss of the network on `validation` in nats per character, or `None` where there is
+/// nothing to predict.
 ///
-/// The text is read as so many parallel `streams`, fewer if it is short, each from the zero state. One
-/// stream is the protocol by which models are compared; more are faster and a hair off.
+/// Each block is read from the zero state, all side by side: the protocol by which models are compared.
+/// One long stream may be read as so many parallel `streams` instead, fewer if it is short: faster, and
+/// a hair off.
 #[must_use]
-pub fn loss(shape: &Shape, flat: &Tensor, symbols: &[u8], streams: i64) -> Option<f64> {
-    let predictions = symbols.len() as i64 - 1;
-    if predictions < 1 {
-        return None;
+pub fn loss(shape: &Shape, flat: &Tensor, validation: &Validation, streams: usize) -> Option<f64> {
+    let mut rows: Vec<Block<'_>> = validation
+        .blocks()
+        .filter(|block| block.predictions() > 0)
+        .collect();
+    if let [Block { symbols, before: 0 }] = rows[..] {
+        let predictions = symbols.len() - 1;
+        let streams = streams.min(predictions / SHORTEST_STREAM).max(1);
+        let length = predictions / streams;
+        let begins = (0..streams).map(|stream| stream * length);
+        rows = begins
+            .map(|begin| Block {
+                symbols: &symbols[begin..=begin + length],
+                before: 0,
+            })
+            .collect();
     }
-    let streams = streams.min(predictions / SHORTEST_STREAM).max(1);
-    let length = predictions / streams;
-    let used = (streams * length) as usize;
-    let columns = |text: &[u8]| {
-        Tensor::from_data_size(text, &[streams, length], Kind::Uint8)
-            .transpose(0, 1)
-            .to_device(flat.device())
-            .to_kind(Kind::Int64)
-    };
-    let (inputs, targets) = (columns(&symbols[..used]), columns(&symbols[1..=used]));
+    let predictions: usize = rows.iter().map(Block::predictions).sum();
+    // Side by side what is about equally long, so that little is read in vain.
+    rows.sort_by_key(|row| row.symbols.len());
+    let weights = Weights::of(shape, flat);
+    let sums = rows.chunks(MOST_ROWS);
     let sum: f64 = tch::no_grad(|| {
-        let weights = Weights::of(shape, flat);
-        let mut state = State::zero(shape, streams, flat.device());
-        let mut sum = 0.0;
-        let piece = PIECE_NUMBERS / (4 * shape.hidden * streams);
-        let piece = piece.clamp(1, LONGEST_PIECE);
-        for begin in (0..length).step_by(piece as usize) {
-            let size = piece.min(length - begin);
-            let (scores, next) = forward(
-                &weights,
-                &inputs.narrow(0, begin, size),
-                &state,
-                &Dropped::default(),
-            );
-            state = next;
-            let target = targets.narrow(0, begin, size).reshape([-1]);
-            let mean = scores.cross_entropy_for_logits(&target).double_value(&[]);
-            sum += mean * (size * streams) as f64;
-        }
-        sum
+        sums.map(|rows| sum(shape, &weights, flat.device(), rows))
+            .sum()
     });
-    Some(sum / used as f64)
+    (predictions > 0).then(|| sum / predictions as f64)
+}
+
+/// The losses of all predictions of all `rows` together.
+fn sum(shape: &Shape, weights: &Weights, device: Device, rows: &[Block<'_>]) -> f64 {
+    let longest = rows.iter().map(|row| row.symbols.len()).max().unwrap_or(0);
+    let length = longest.saturating_sub(1);
+    let count = rows.len() as i64;
+    let steps = |value: &dyn Fn(&Block<'_>, usize) -> u8| {
+        let rows = rows
+            .iter()
+            .flat_map(|row| (0..length).map(move |step| (row, step)));
+        let values: Vec<u8> = rows.map(|(row, step)| value(row, step)).collect();
+        Tensor::from_data_size(&values, &[count, length as i64], Kind::Uint8)
+            .transpose(0, 1)
+            .to_device(device)
+    };
+    // Where a row has ended anything may be read, for it does not count.
+    let symbol = |row: &Block<'_>, index: usize| row.symbols.get(index).copied().unwrap_or(0);
+    let inputs = steps(&|row, step| symbol(row, step)).to_kind(Kind::Int64);
+    let targets = steps(&|row, step| symbol(row, step + 1)).to_kind(Kind::Int64);
+    let counts = steps(&|row, step| {
+        let target = step + 1;
+        u8::from(target >= row.unmeasured() && target < row.symbols.len())
+    })
+    .to_kind(Kind::Double);
+    let mut state = State::zero(shape, count, device);
+    let mut sum = 0.0;
+    let piece = (PIECE_NUMBERS / (4 * shape.hidden * count)).clamp(1, LONGEST_PIECE);
+    for begin in (0..length as i64).step_by(piece as usize) {
+        let size = piece.min(length as i64 - begin);
+        let input = inputs.narrow(0, begin, size);
+        let (scores, next) = forward(weights, &input, &state, &Dropped::default());
+        state = next;
+        let target = targets.narrow(0, begin, size).reshape([-1]);
+        let losses = scores.cross_entropy_loss::<Tensor>(&target, None, Reduction::None, -100, 0.0);
+        let counts = counts.narrow(0, begin, size).reshape([-1]);
+        sum += (losses.to_kind(Kind::Double) * counts)
+            .sum(Kind::Double)
+            .double_value(&[]);
+    }
+    sum
 }
 
 /// Text that the network writes by itself, at a temperature above 0.

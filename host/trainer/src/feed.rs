@@ -133,6 +133,7 @@ impl Feed {
 
 #[cfg(test)]
 mod tests {
+    use host::corpus::Split;
     use proptest::prelude::*;
 
     use super::*;
@@ -147,6 +148,7 @@ mod tests {
             batch,
             seq_len,
             workers: 1,
+            validation: Split::Last,
         }
     }
 

@@ -178,8 +178,10 @@ impl Run<'_> {
         if trainer.shape.symbols == 1 {
             notes.push("the text has only one symbol, so there is nothing to predict".to_owned());
         }
-        if trainer.corpus.validation().len() < 2 {
-            notes.push("the last 10 % of the text is too short to measure the loss on".to_owned());
+        if trainer.corpus.validation().predictions() == 0 {
+            notes.push(
+                "the text is too short to keep a part of it to measure the loss on".to_owned(),
+            );
         }
         notes
     }

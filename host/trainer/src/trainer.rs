@@ -22,7 +22,7 @@ use host::report::{Point, Sample};
 use host::runs::RunId;
 
 /// Parallel streams for the measurements on the way.
-const VALIDATION_STREAMS: i64 = 64;
+const VALIDATION_STREAMS: usize = 64;
 
 /// What is to be trained: enough to start a run, and to start it again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,11 +44,12 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job whose alphabet is that of its recipe.
+    /// A job whose alphabet and validation part are those of its recipe.
     #[must_use]
     pub fn new(name: Name, source: Source, reading: Reading, recipe: Recipe) -> Self {
         let reading = Reading {
             printable: recipe.model.alphabet == AlphabetKind::Printable,
+            validation: recipe.data.validation,
             ..reading
         };
         Self {

@@ -81,6 +81,40 @@ fn a_text_out_of_a_pipe_can_be_resumed_and_measured() {
 }
 
 #[test]
+fn your_own_text_is_measured_all_over_and_a_recipe_that_is_named_has_its_way() {
+    let desk = tempfile::tempdir().unwrap();
+    let desk = desk.path();
+    fs::write(desk.join("a.txt"), text(200)).unwrap();
+    for (more, measured) in [
+        (&[][..], "in 8 places spread over the text"),
+        (&["--validation", "last"], "as one stream"),
+        (&["--recipe", "quick"], "as one stream"),
+        (
+            &["--recipe", "quick", "--validation", "spread"],
+            "in 8 places",
+        ),
+    ] {
+        let named = ["--text", "a.txt", "--name", "n", "--overwrite"];
+        let options = small(&[&named[..], more].concat());
+        said(train(desk, &options));
+        let (out, _) = said(host(desk, &["eval", "n"]));
+        assert!(out.contains(measured), "{more:?}: {out}");
+        // The same text under another name is read as it was for training.
+        let (again, _) = said(host(desk, &["eval", "n", "--text", "a.txt"]));
+        assert_eq!(again, out);
+        let [eval, export] = losses(desk, "n");
+        assert_eq!(eval, export);
+        let card = fs::read_to_string(desk.join("weights/n.md")).unwrap();
+        assert!(card.contains(measured), "{card}");
+    }
+    let mut of_recipe = train(desk, &["--print-recipe"]);
+    of_recipe
+        .assert()
+        .success()
+        .stdout(contains("validation = \"last\""));
+}
+
+#[test]
 fn a_text_that_moved_is_named_again_and_no_other_one_is_taken() {
     let desk = tempfile::tempdir().unwrap();
     let desk = desk.path();

@@ -101,13 +101,13 @@ fn export_run(args: &Args, trainer: &Trainer, weights: &Path) -> Result<()> {
         );
     }
     let validation = trainer.corpus().validation();
-    let bar = bar(validation.len(), "measuring");
+    let bar = bar(validation.as_read().len(), "measuring");
     let exported = export(
         &float,
         &name,
         (float.planes(), InputForm::Smallest),
         &folder,
-        (validation.len() > 1).then_some(validation),
+        (validation.predictions() > 0).then_some(validation),
         |done| bar.set_position(done),
     )
     .with_context(|| format!("could not export {name}"))?;
@@ -176,7 +176,8 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         Name::of_file(text.as_deref().unwrap_or(Path::new(&plan.name)))
     });
     let source = Source::Standard(args.corpus);
-    let mut job = Job::new(name, source, args.reading(), plan.recipe);
+    let reading = args.reading(Some(&plan.recipe));
+    let mut job = Job::new(name, source, reading, plan.recipe);
     let Read { text, corpus } = match read {
         Some(read) => read,
         None => plan::read(args, job.reading)?,
@@ -269,7 +270,7 @@ fn choose(args: &Args) -> Result<(Plan, Option<Read>)> {
     }
     // A board that there is not is said before a long text is read.
     args.flash()?;
-    let read = plan::read(args, args.reading())?;
+    let read = plan::read(args, args.reading(None))?;
     let mut plans = plan::suitable(args, &read.corpus)?;
     let plan = match plans.len() {
         1 => plans.remove(0),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use host::cli::train::Args;
-use host::corpus::{Corpus, Reading, Source, Text, gather};
+use host::corpus::{Corpus, Reading, Source, Text, Validation, gather};
 use host::evaluate::bits;
 use host::note;
 use host::quantize::FloatModel;
@@ -60,11 +60,9 @@ pub fn named(args: &Args) -> Result<Option<Plan>> {
         return Ok(None);
     }
     let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
-    let mut recipe = Recipe::find(name)?;
-    args.settings.apply(&mut recipe);
     Ok(Some(Plan {
         name: name.to_owned(),
-        recipe,
+        recipe: args.recipe()?,
         from: None,
     }))
 }
@@ -131,7 +129,7 @@ fn fresh(args: &Args, corpus: &Corpus, most: Option<usize>) -> Result<Recipe> {
         Some(bytes) => budget::recipe(bytes, symbols, args.settings.planes)?,
         None => Recipe::find(DEFAULT_RECIPE)?,
     };
-    args.settings.apply(&mut recipe);
+    args.apply(&mut recipe);
     adapt(args, corpus, &mut recipe, Start::Fresh);
     Ok(recipe)
 }
@@ -146,7 +144,7 @@ fn trained(
     let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
     let mut recipe = Recipe::find(name)?;
     recipe.model = shape(model);
-    args.settings.apply(&mut recipe);
+    args.apply(&mut recipe);
     let symbols = corpus.alphabet.len();
     if let (Some(most), Some(bytes)) = (most, budget::image_bytes(&recipe.model, symbols)) {
         ensure!(
@@ -187,7 +185,7 @@ fn adapt(args: &Args, corpus: &Corpus, recipe: &mut Recipe, start: Start) {
         most_steps: is_short.then_some(suit::SHORT),
     };
     suit(recipe, &conditions);
-    args.settings.apply(recipe);
+    args.apply(recipe);
     set_passes(args, corpus, recipe);
     suit::space(recipe);
 }
@@ -245,7 +243,11 @@ fn first_bits(model: &FloatModel, corpus: &Corpus) -> f64 {
     let symbols: Vec<u8> = known.filter_map(|index| u8::try_from(index).ok()).collect();
     match symbols.len() {
         0..2 => f64::INFINITY,
-        _ => bits(model.as_trained().loss(&symbols, |_| ())),
+        _ => bits(
+            model
+                .as_trained()
+                .loss(&Validation::stream(symbols), |_| ()),
+        ),
     }
 }
 
