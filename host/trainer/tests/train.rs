@@ -543,6 +543,80 @@ mod command_line {
             .stdout(contains("output_dropout = 0."));
     }
 
+    #[test]
+    fn a_small_text_starts_from_a_model_that_knows_its_language_and_says_so() {
+        let _alone = alone();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        std::fs::write(path.join("owls.txt"), text(200)).unwrap();
+        std::fs::write(path.join("mice.txt"), text(30).replace("owl", "mouse")).unwrap();
+        let small = ["--batch", "4", "--seq-len", "32", "--steps", "120"];
+        let base = ["--text", "owls.txt", "--hidden", "20", "--no-export"];
+        let base = [&base[..], &["--name", "base", "--lr", "0.02"], &small].concat();
+        train(path, &base).assert().success();
+        host(path, &["export", "base", "--float"])
+            .assert()
+            .success()
+            .stdout(contains("base.float.safetensors"));
+
+        let mice = ["--text", "mice.txt", "--budget", "9k", "--no-export"];
+        let mice = [&mice[..], &small].concat();
+        let of = |more: &[&str]| train(path, &[&mice[..], more].concat());
+        of(&[])
+            .assert()
+            .success()
+            .stderr(contains("so it starts from base"))
+            .stderr(contains("20 units"));
+        of(&["--from", "none"])
+            .assert()
+            .success()
+            .stderr(contains("from random weights"));
+        // Its float weights, its integers and its run.
+        for from in ["base", "weights/base.safetensors", "runs/base"] {
+            of(&["--from", from])
+                .assert()
+                .success()
+                .stderr(contains("20 units"));
+        }
+        of(&["--from", "bass"])
+            .assert()
+            .failure()
+            .stderr(contains("there is no run 'bass'"));
+        of(&["--from", "base", "--hidden", "24"]).assert().failure();
+        of(&["--from", "base", "--budget", "1k"]).assert().failure();
+    }
+
+    #[test]
+    fn passes_and_minutes_choose_the_length_and_are_looked_at_on_the_way() {
+        let _alone = alone();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("owls.txt"), text(60)).unwrap();
+        let of = |more: &[&str]| {
+            let all = [&SMALL[..], &["--text", "owls.txt", "--json"], more].concat();
+            let output = train(folder.path(), &all).assert().success();
+            let lines = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+            let events = lines
+                .lines()
+                .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+            events.collect::<Vec<_>>()
+        };
+        let count = |events: &[serde_json::Value], kind: &str| {
+            events.iter().filter(|event| event["event"] == kind).count()
+        };
+        let once = of(&["--passes", "1"]);
+        let twice = of(&["--passes", "2"]);
+        let steps = |events: &[serde_json::Value]| events[0]["steps"].as_u64().unwrap();
+        assert!(steps(&twice).abs_diff(2 * steps(&once)) <= 1);
+        // Their checks are spaced over the time, however many steps it takes.
+        let timed = of(&["--minutes", "0.02"]);
+        assert!((6..=13).contains(&count(&timed, "validation")), "{timed:?}");
+        for passes in ["0", "-1", "nan", "x"] {
+            train(folder.path(), &["--text", "owls.txt", "--passes", passes])
+                .assert()
+                .failure();
+        }
+    }
+
     /// A few sentences over and over, with a little difference.
     fn written(sentences: &[&str]) -> String {
         let order = (0..240_usize).map(|n| sentences[n * n % 7 % sentences.len()]);

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::bench_train;
 
+mod corpora;
 mod engine;
 mod report;
 
@@ -25,6 +26,8 @@ pub enum Task {
     Device(Device),
     /// Measure how fast the engine writes on this PC
     Engine(engine::Engine),
+    /// Train on texts of many kinds and measure what comes of it, beside compressors
+    Corpora(corpora::Corpora),
     /// Measure how fast training is, beside PyTorch
     Train(bench_train::Train),
 }
@@ -74,6 +77,7 @@ pub fn run(task: &Task) -> anyhow::Result<()> {
     match task {
         Task::Device(args) => run_device(args),
         Task::Engine(args) => engine::run(args),
+        Task::Corpora(args) => corpora::run(args),
         Task::Train(args) => bench_train::run(args),
     }
 }
