@@ -6,6 +6,7 @@
 //! [`cli`] is the command line over all of it.
 
 pub mod cli;
+pub mod compare;
 pub mod corpus;
 pub mod device;
 pub mod engine;

@@ -3,14 +3,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::model::{Shape, TextArgs, bar, folder_of, image_path};
 use firmware::lstm::memory_words;
 
-use crate::corpus::in_words;
+use crate::compare::Comparison;
+use crate::corpus::{Alphabet, Encoded, in_words};
 use crate::evaluate::{Saturation, bits, engine_block_loss, engine_loss};
 use crate::export::comes_from;
 use crate::image::AlignedImage;
@@ -36,6 +37,10 @@ pub struct Args {
     /// Also measure on independent blocks of so many characters, as transformers of that context are
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     blocks: Option<u32>,
+    /// Also say how compressors do on the same part, and how much of what the model writes are words of
+    /// the text and copies from it
+    #[arg(long)]
+    compare: bool,
     #[command(flatten)]
     text: TextArgs,
     /// Print one line of JSON per model
@@ -66,6 +71,8 @@ struct Report {
     shape: Shape,
     /// Memory of the engine's state on a board.
     ram_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<Comparison>,
 }
 
 /// What `--blocks` adds.
@@ -103,7 +110,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         _ if args.json => {}
         [] => {}
         [report] => print(&mut out, report)?,
-        reports => writeln!(out, "{}", table(reports))?,
+        reports => {
+            writeln!(out, "{}", table(reports))?;
+            for report in reports {
+                if let Some(comparison) = &report.comparison {
+                    writeln!(out, "\n{}\n{comparison}", output::one_line(&report.model))?;
+                }
+            }
+        }
     }
     let failed = args.models.len() - reports.len();
     ensure!(
@@ -133,7 +147,16 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         None => origin(&image, model.name()),
     };
     let run = float.as_ref().map(|(path, float)| (folder_of(path), float));
-    let validation = args.text.validation(&alphabet, run)?;
+    let Encoded {
+        validation,
+        training,
+        ..
+    } = args.text.parts(&alphabet, run, args.compare)?;
+    let comparison = args.compare.then(|| {
+        let alphabet = Alphabet::from_symbols(&alphabet)?;
+        let measured = Comparison::measure(model, &alphabet, &training, &validation);
+        measured.context("cannot compare the model with compressors")
+    });
 
     let read = validation.as_read().len();
     let progress = bar(read, "engine");
@@ -165,6 +188,7 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         saturation_characters: beginning.len(),
         shape: Shape::of(&model),
         ram_bytes: 4 * memory_words(&model.dimensions()),
+        comparison: comparison.transpose()?,
     })
 }
 
@@ -228,6 +252,9 @@ fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {
         "needs        {} bytes of flash, {} bytes of RAM",
         report.shape.image_bytes, report.ram_bytes
     )?;
+    if let Some(comparison) = &report.comparison {
+        writeln!(out, "{comparison}")?;
+    }
     Ok(())
 }
 

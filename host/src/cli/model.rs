@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::corpus::{
-    Charset, Reading, Source, Split, Standard, Text, Validation, gather, validation_symbols,
+    Charset, Encoded, Reading, Source, Split, Standard, Text, Validation, encode, gather,
 };
 use crate::export::weights_in_words;
 use crate::note;
@@ -52,6 +52,16 @@ impl TextArgs {
         alphabet: &str,
         run: Option<(&Path, &FloatModel)>,
     ) -> anyhow::Result<Validation> {
+        Ok(self.parts(alphabet, run, false)?.validation)
+    }
+
+    /// The same, with the rest of the text where it is `wanted`.
+    pub fn parts(
+        &self,
+        alphabet: &str,
+        run: Option<(&Path, &FloatModel)>,
+        wanted: bool,
+    ) -> anyhow::Result<Encoded> {
         let say = |line: &str| note!("{line}");
         let metadata = |key| run.and_then(|(_, model)| model.metadata.get(key));
         let trained: Option<Reading> =
@@ -85,7 +95,7 @@ impl TextArgs {
                 None => own().unwrap_or((Source::Standard(Standard::default()), reading)),
             };
             let text = source.open(reading, &say)?;
-            validation_symbols(&text, alphabet, reading, &say)?
+            encode(&text, alphabet, reading, wanted, &say)?
         } else {
             let text = match self.named.get() {
                 Some(text) => text,
@@ -95,7 +105,7 @@ impl TextArgs {
                     self.named.get_or_init(|| text)
                 }
             };
-            validation_symbols(text, alphabet, reading, &say)?
+            encode(text, alphabet, reading, wanted, &say)?
         };
         if encoded.skipped > 0 {
             let all = encoded.skipped + encoded.validation.len();
@@ -110,7 +120,7 @@ impl TextArgs {
                 "the part of the text to measure on holds fewer than two characters that the model knows: name a longer text with --text"
             );
         }
-        Ok(encoded.validation)
+        Ok(encoded)
     }
 }
 

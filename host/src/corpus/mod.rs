@@ -200,6 +200,8 @@ impl Corpus {
 pub struct Encoded {
     /// What can be measured on.
     pub validation: Validation,
+    /// The rest of the text, where it was asked for.
+    pub training: Vec<u8>,
     /// How many of its characters the alphabet does not have; they were left out.
     pub skipped: usize,
 }
@@ -215,6 +217,20 @@ pub fn validation_symbols(
     reading: Reading,
     say: &dyn Fn(&str),
 ) -> Result<Encoded, CorpusError> {
+    encode(text, alphabet, reading, false, say)
+}
+
+/// The same, with the rest of the text where it is `wanted`.
+///
+/// # Errors
+/// As [`validation_symbols`].
+pub fn encode(
+    text: &Text,
+    alphabet: &str,
+    reading: Reading,
+    wanted: bool,
+    say: &dyn Fn(&str),
+) -> Result<Encoded, CorpusError> {
     let alphabet = Alphabet::from_symbols(alphabet)?;
     let reading = match reading.tidying.blank_lines || reading.tidying.unwrap {
         true => text.survey(reading)?.1,
@@ -224,9 +240,11 @@ pub fn validation_symbols(
     let first = text.read(reading, |_| characters += 1)?;
     let notes = first.notes(characters);
     notes.iter().for_each(|note| say(note));
-    let divided = divide(text, reading, &alphabet, &first, None)?;
+    let kept = wanted.then_some(characters as usize);
+    let divided = divide(text, reading, &alphabet, &first, kept)?;
     Ok(Encoded {
         validation: divided.validation,
+        training: divided.training,
         skipped: divided.skipped,
     })
 }

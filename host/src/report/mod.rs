@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::compare::Comparison;
 use crate::corpus::Corpus;
 use crate::export::Exported;
 use crate::paths;
@@ -58,11 +59,14 @@ pub struct Report {
     pub curve: Vec<Point>,
     /// What the model wrote on the way, the oldest first.
     pub samples: Vec<Sample>,
-    /// The loss of the weights on the validation part as one stream, computed in floats, once all steps
+    /// The loss of the weights on the validation part, computed in floats, once all steps
     /// are done; rounded, if training ended with rounded weights.
     pub float_loss_nats: Option<f64>,
     /// The models made of it.
     pub exports: Vec<Export>,
+    /// How the model made last compares with what a reader knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
 }
 
 /// How far a run is.
@@ -212,6 +216,18 @@ impl Report {
     pub fn read(run_dir: &Path) -> Option<Self> {
         let bytes = std::fs::read(run_dir.join("report.json")).ok()?;
         serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Adds to the report of a run how a model of it compares with what a reader knows.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn add_comparison(run_dir: &Path, comparison: Comparison) -> Result<(), ReportError> {
+        let Some(mut report) = Self::read(run_dir) else {
+            return Ok(());
+        };
+        report.comparison = Some(comparison);
+        report.write(run_dir)
     }
 
     /// Adds a model to the report of the run that it was made of, in the place of one of its name.

@@ -4,6 +4,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{Export, Report, ReportError, Sample, State, chart};
+use crate::compare::{Comparison, Writing};
 use crate::evaluate::bits;
 
 /// So many of the most frequent symbols are shown.
@@ -42,6 +43,7 @@ pub fn render(report: &Report) -> Result<String, ReportError> {
                 figure style="margin:0" { (PreEscaped(curve)) }
                 h2 { "Size and loss" }
                 (losses(report))
+                @if let Some(comparison) = &report.comparison { (beside(comparison)) }
                 h2 { "What it writes" }
                 (samples(&report.samples))
                 h2 { "Text" }
@@ -98,6 +100,41 @@ fn losses(report: &Report) -> Markup {
             "Losses are on text that was never trained on. The engine's is what a board has; guessing by \
              the frequency of symbols alone would lose "
             (format!("{:.3}", report.text.guessing_loss_nats())) " nats per character."
+        }
+    }
+}
+
+/// What a reader knows, beside it.
+fn beside(comparison: &Comparison) -> Markup {
+    let Comparison {
+        compressors,
+        written,
+        unseen,
+    } = comparison;
+    let bits = |bits: f64| html! { td.n { (format!("{bits:.3}")) } };
+    let words = |writing: &Writing| {
+        let known = writing
+            .known_words
+            .map(|share| format!("{:.1} %", 100.0 * share));
+        html! { td.n { (known.unwrap_or_else(|| "–".to_owned())) } }
+    };
+    html! {
+        table { tbody {
+            tr { th { "gzip, bits/char on the same part" } (bits(compressors.gzip_bits)) }
+            tr { th { "xz" } (bits(compressors.xz_bits)) }
+            tr { th { "PPMd" } (bits(compressors.ppmd_bits)) }
+        } }
+        table {
+            thead { tr { th {} th.n { "the model" } th.n { "the unseen text" } } }
+            tbody {
+                tr { th { "words that the text has" } (words(written)) (words(unseen)) }
+                tr {
+                    th { "characters in a row that the text has, mean" }
+                    td.n { (format!("{:.1}", written.mean_copy)) }
+                    td.n { (format!("{:.1}", unseen.mean_copy)) }
+                }
+                tr { th { "most" } td.n { (written.longest_copy) } td.n { (unseen.longest_copy) } }
+            }
         }
     }
 }

@@ -71,7 +71,7 @@ pub enum Event {
         characters_per_second: f64,
         /// Whether it can be resumed to do more.
         interrupted: bool,
-        /// The loss of the saved weights on the validation part as one stream, in nats per
+        /// The loss of the saved weights on the validation part in nats per
         /// character, rounded if training ended with rounded weights; none for a text without such a
         /// part, or when interrupted.
         validation_loss_nats: Option<f64>,

@@ -37,7 +37,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(3);
 pub enum Outcome {
     /// All steps are done and the weights are written.
     Finished {
-        /// The loss on the validation part as one stream, in nats per character, if it has one.
+        /// The loss on the validation part in nats per character, if it has one.
         validation_loss: Option<f64>,
         /// Where the weights are.
         weights: PathBuf,
@@ -368,6 +368,7 @@ impl Run<'_> {
             samples: progress.samples.clone(),
             float_loss_nats,
             exports: Vec::new(),
+            comparison: None,
         };
         Ok(report.write(self.run_dir)?)
     }

@@ -432,7 +432,7 @@ impl Trainer {
         }
     }
 
-    /// The loss of the weights to keep on the validation part as one stream, rounded as in the last step.
+    /// The loss of the weights to keep on the validation part, rounded as in the last step.
     #[must_use]
     pub fn final_loss(&self) -> Option<f64> {
         let weights = self.as_computed(self.result());

@@ -115,6 +115,80 @@ fn your_own_text_is_measured_all_over_and_a_recipe_that_is_named_has_its_way() {
 }
 
 #[test]
+fn a_model_is_set_beside_what_a_reader_knows() {
+    let desk = tempfile::tempdir().unwrap();
+    let desk = desk.path();
+    fs::write(desk.join("a.txt"), text(300)).unwrap();
+    let (out, _) = said(train(desk, &small(&["--text", "a.txt"])));
+    let lines: Vec<&str> = out.lines().collect();
+    for told in [
+        "compressors  gzip ",
+        "words        ",
+        "copies       runs of ",
+    ] {
+        assert!(lines.iter().any(|line| line.starts_with(told)), "{out}");
+    }
+    let (eval, _) = said(host(desk, &["eval", "a", "--compare"]));
+    assert_eq!(eval.lines().next_back(), lines.last().copied());
+    let (eval, _) = said(host(desk, &["eval", "a", "--compare", "--json"]));
+    let eval: serde_json::Value = serde_json::from_str(&eval).unwrap();
+    let ppmd = &eval["comparison"]["compressors"]["ppmd_bits"];
+    // Sentences of few words: a compressor that has read many of them knows them well.
+    assert!((0.1..1.5).contains(&ppmd.as_f64().unwrap()), "{eval}");
+    let report = fs::read_to_string(desk.join("runs/a/report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(&report["comparison"]["compressors"]["ppmd_bits"], ppmd);
+    let page = fs::read_to_string(desk.join("runs/a/report.html")).unwrap();
+    assert!(page.contains("PPMd") && page.contains("words that the text has"));
+    // Without being asked for it stays a quick measurement.
+    let (eval, _) = said(host(desk, &["eval", "a"]));
+    assert!(!eval.contains("PPMd"), "{eval}");
+}
+
+#[test]
+fn lists_books_and_rare_characters_are_read_alike_from_training_to_eval() {
+    let desk = tempfile::tempdir().unwrap();
+    let desk = desk.path();
+    let header =
+        "The Project Gutenberg eBook of Cats\n*** START OF THE PROJECT GUTENBERG EBOOK CATS ***\n";
+    let words = |n: u32| format!("{}{}", char::from_u32(0x430 + n % 120).unwrap(), n * n % 97);
+    let list: Vec<String> = (0..900).map(words).collect();
+    fs::write(desk.join("a.txt"), header.to_owned() + &list.join("\n")).unwrap();
+    let options = [
+        "--text",
+        "a.txt",
+        "--unicode",
+        "--shuffle",
+        "lines",
+        "--min-count",
+        "8",
+    ];
+    let (out, err) = said(train(desk, &small(&options)));
+    let all = out + &err;
+    assert!(all.contains("Project Gutenberg's header"), "{all}");
+    assert!(all.contains("are read as '�'"), "{all}");
+    assert!(!all.contains("--shuffle"), "{all}");
+    let [eval, export] = losses(desk, "a");
+    assert_eq!(eval, export);
+    let (of_run, _) = said(host(desk, &["eval", "a"]));
+    let (of_file, _) = said(host(desk, &["eval", "a", "--text", "a.txt"]));
+    assert_eq!(of_run, of_file);
+    train(desk, &["--resume", "a", "--steps", "5"])
+        .assert()
+        .success()
+        .stdout(contains("trained 5 steps"));
+    for refused in [
+        &["--resume", "a", "--unwrap"][..],
+        &["--text", "a.txt", "--max-symbols", "3"],
+        &["--text", "a.txt", "--min-count", "0"],
+        &["--text", "a.txt", "--keep", "everything"],
+        &["--text", "a.txt", "--shuffle", "words"],
+    ] {
+        train(desk, refused).assert().failure();
+    }
+}
+
+#[test]
 fn a_text_that_moved_is_named_again_and_no_other_one_is_taken() {
     let desk = tempfile::tempdir().unwrap();
     let desk = desk.path();

@@ -16,8 +16,10 @@ use host::cli::export::print_export;
 use host::cli::interrupt;
 use host::cli::model::bar;
 use host::cli::train::Args;
+use host::compare::Comparison;
 use host::corpus::{Corpus, Source, gather, run_name};
 use host::export::{Owner, export, may_write, owner};
+use host::image::AlignedImage;
 use host::name::Name;
 use host::quantize::InputForm;
 use host::recipe::{Recipe, budget};
@@ -114,15 +116,37 @@ fn export_run(args: &Args, trainer: &Trainer, weights: &Path) -> Result<()> {
     bar.finish_and_clear();
     let run_dir = weights.parent().unwrap_or(Path::new("."));
     Report::add_export(run_dir, report::Export::of(&exported))?;
+    let comparison = compare(trainer, &exported.image)?;
+    if let Some(comparison) = &comparison {
+        Report::add_comparison(run_dir, comparison.clone())?;
+    }
     let mut out = output::stdout();
     if args.json {
         let mut line = serde_json::to_value(&exported)?;
         line["event"] = "export".into();
+        line["comparison"] = serde_json::to_value(&comparison)?;
         writeln!(out, "{line}")?;
     } else {
         print_export(&mut out, &exported)?;
+        if let Some(comparison) = comparison {
+            writeln!(out, "{comparison}")?;
+        }
     }
     Ok(())
+}
+
+/// Compares a model with what a reader knows, where there is a part of the text to do it on.
+fn compare(trainer: &Trainer, image: &Path) -> Result<Option<Comparison>> {
+    let corpus = trainer.corpus();
+    if corpus.validation().predictions() == 0 {
+        return Ok(None);
+    }
+    let image = AlignedImage::open(image)?;
+    let (training, validation) = (corpus.training(), corpus.validation());
+    let measured = Comparison::measure(image.model()?, &corpus.alphabet, training, validation);
+    Ok(Some(
+        measured.context("cannot compare the model with compressors")?,
+    ))
 }
 
 /// A training and the folder that it has to itself.
