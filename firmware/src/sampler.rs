@@ -1,14 +1,15 @@
 //! From logits to one symbol: temperature, top-k, top-p and a seeded draw, in integers.
 //!
 //! A symbol's weight is `2^15 * exp(-(max - logit) / T)`, by a table of powers of two: no division and
-//! no floating point per symbol. Temperature 0 is greedy; of equal logits the lowest index wins. One
-//! symbol may be left out of all of this, as if it were not there.
+//! no floating point per symbol. Temperature 0 is greedy; of equal logits the lowest index wins. Two
+//! symbols may be left out of all of this, as if they were not there.
 
 use core::fmt;
 use core::str::FromStr;
 
 use crate::alphabet::Symbol;
 use crate::fixed::LOGIT_FRACTION_BITS;
+use crate::guard::Guard;
 use crate::surprisal::Surprisal;
 
 /// A decimal number from 0 to 65.535 in steps of 0.001, as typed at a console.
@@ -81,15 +82,19 @@ pub struct Settings {
     /// Draw among the fewest most probable symbols that together reach this probability; 1 or more
     /// for all.
     pub top_p: Thousandths,
+    /// How often one symbol may come in a row.
+    pub guard: Guard,
 }
 
 impl Default for Settings {
-    /// Temperature 0.8, as in the tutorial this project started from; all symbols.
+    /// Temperature 0.8, as in the tutorial this project started from; all symbols, with the model's own
+    /// guard.
     fn default() -> Self {
         Self {
             temperature: Thousandths(800),
             top_k: 0,
             top_p: Thousandths::ONE,
+            guard: Guard::Text,
         }
     }
 }
@@ -151,9 +156,6 @@ const fn powers_of_two() -> [u16; 1 << EXPONENT_BITS] {
     table
 }
 
-/// An index that no symbol has.
-const NO_SYMBOL: u16 = u16::MAX;
-
 /// Draws symbols.
 #[derive(Clone, Debug)]
 pub struct Sampler {
@@ -164,8 +166,8 @@ pub struct Sampler {
     reach: u32,
     rng: Rng,
     surprisal: Surprisal,
-    /// The index of the symbol that is never chosen.
-    never: u16,
+    /// The symbol that is never chosen.
+    never: Option<Symbol>,
 }
 
 impl Sampler {
@@ -178,7 +180,7 @@ impl Sampler {
             reach: 0,
             rng: Rng::new(seed),
             surprisal: Surprisal::new(),
-            never: NO_SYMBOL,
+            never: None,
         };
         sampler.set_settings(settings);
         sampler
@@ -187,7 +189,7 @@ impl Sampler {
     /// The same, but it never chooses `symbol`, unless there is no other.
     #[must_use]
     pub fn without(mut self, symbol: Option<Symbol>) -> Self {
-        self.never = symbol.map_or(NO_SYMBOL, u16::from);
+        self.never = symbol;
         self
     }
 
@@ -225,36 +227,37 @@ impl Sampler {
 
     /// Chooses a symbol by its logit (Q5.10). Greedy choices take no random number; others take one.
     pub fn sample(&mut self, logits: &[i16]) -> Symbol {
-        let never = match logits {
-            [_] => NO_SYMBOL.into(),
-            _ => usize::from(self.never),
-        };
-        let mut best = usize::from(never == 0);
-        let mut max = i16::MIN;
-        for (index, &logit) in logits.iter().enumerate() {
-            if logit > max && index != never {
+        self.sample_but(None, logits)
+    }
+
+    /// The same, but `barred` is left out as well, unless there is no other.
+    pub fn sample_but(&mut self, barred: Option<Symbol>, logits: &[i16]) -> Symbol {
+        let logits = Logits::but([self.never, barred], logits);
+        let (mut best, mut max) = (logits.first(), i16::MIN);
+        logits.each(|index, logit| {
+            if logit > max {
                 (best, max) = (index, logit);
             }
-        }
+        });
         if self.reach == 0 {
             return best as Symbol;
         }
         let random = self.rng.next_u32();
-        let mut kept = Kept::below(max, self.reach, never);
+        let mut kept = Kept::below(max, self.reach);
         if self.settings.top_k > 0 {
-            kept = kept.first(logits, self.settings.top_k.into(), |_| 1);
+            kept = kept.first(&logits, self.settings.top_k.into(), |_| 1);
         }
         if self.settings.top_p < Thousandths::ONE {
             // The total is at most 256 * 2^15, so the product needs 64 bits only above 2^9 * 2^15.
-            let total = self.total(kept, logits, max);
+            let total = self.total(kept, &logits, max);
             let part = u64::from(total) * u64::from(self.settings.top_p.0);
             let target = part.div_ceil(1_000).max(1) as u32;
-            kept = kept.first(logits, target, |logit| self.weight(max, logit));
+            kept = kept.first(&logits, target, |logit| self.weight(max, logit));
         }
-        let total = self.total(kept, logits, max);
+        let total = self.total(kept, &logits, max);
         let point = ((u64::from(random) * u64::from(total)) >> 32) as u32;
         let (symbol, weight) = self
-            .symbol_at(point, kept, logits, max)
+            .symbol_at(point, kept, &logits, max)
             .unwrap_or((best as Symbol, 1 << 15));
         self.surprisal.record(weight, total);
         symbol
@@ -264,7 +267,7 @@ impl Sampler {
 
     /// The sum of the kept symbols' weights.
     #[inline(never)]
-    fn total(&self, kept: Kept, logits: &[i16], max: i16) -> u32 {
+    fn total(&self, kept: Kept, logits: &Logits<'_>, max: i16) -> u32 {
         kept.sum(logits, |logit| self.weight(max, logit))
     }
 
@@ -274,15 +277,17 @@ impl Sampler {
         &self,
         mut point: u32,
         kept: Kept,
-        logits: &[i16],
+        logits: &Logits<'_>,
         max: i16,
     ) -> Option<(Symbol, u32)> {
-        for (index, &logit) in logits.iter().enumerate() {
-            if kept.holds(index, logit) {
-                let weight = self.weight(max, logit);
-                match point.checked_sub(weight) {
-                    Some(rest) => point = rest,
-                    None => return Some((index as Symbol, weight)),
+        for (begin, part) in logits.parts {
+            for (index, &logit) in (begin..).zip(part) {
+                if kept.holds(index, logit) {
+                    let weight = self.weight(max, logit);
+                    match point.checked_sub(weight) {
+                        Some(rest) => point = rest,
+                        None => return Some((index as Symbol, weight)),
+                    }
                 }
             }
         }
@@ -299,23 +304,73 @@ impl Sampler {
     }
 }
 
+const NOTHING: &[i16] = &[];
+
+/// The logits that there is a choice of, in parts: what is left out lies between them, so that leaving
+/// it out costs nothing per symbol.
+struct Logits<'a> {
+    /// Each with the index of its first one.
+    parts: [(usize, &'a [i16]); 3],
+}
+
+impl<'a> Logits<'a> {
+    /// All but these; or these as well, `barred` first, where nothing would be left.
+    fn but([never, barred]: [Option<Symbol>; 2], logits: &'a [i16]) -> Self {
+        for left_out in [[never, barred], [never, None]] {
+            let rest = Self::without(left_out, logits);
+            if rest.parts.iter().any(|(_, part)| !part.is_empty()) {
+                return rest;
+            }
+        }
+        Self::without([None, None], logits)
+    }
+
+    fn without(left_out: [Option<Symbol>; 2], logits: &'a [i16]) -> Self {
+        let [a, b] = left_out.map(|symbol| symbol.map_or(usize::MAX, usize::from));
+        let (low, high, end) = (a.min(b), a.max(b), logits.len());
+        let ranges = [
+            0..low.min(end),
+            low.saturating_add(1)..high.min(end),
+            high.saturating_add(1)..end,
+        ];
+        // Where one would begin behind its end, there is none.
+        let parts = ranges.map(|range| match logits.get(range.clone()) {
+            Some(part) => (range.start, part),
+            None => (0, NOTHING),
+        });
+        Self { parts }
+    }
+
+    /// The lowest index.
+    fn first(&self) -> usize {
+        let parts = self.parts.iter().filter(|(_, part)| !part.is_empty());
+        parts.map(|&(begin, _)| begin).next().unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn each(&self, mut see: impl FnMut(usize, i16)) {
+        for (begin, part) in self.parts {
+            for (index, &logit) in (begin..).zip(part) {
+                see(index, logit);
+            }
+        }
+    }
+}
+
 /// The symbols to draw from: the first ones in the order of falling logits, of equal ones the lower
-/// index first. Told by the last one.
+/// index first. This is the last one.
 #[derive(Clone, Copy)]
 struct Kept {
     logit: i32,
     index: usize,
-    /// The symbol that is not among them in any case.
-    never: usize,
 }
 
 impl Kept {
     /// Every symbol whose logit is less than `reach` below the highest one; the others weigh nothing.
-    fn below(max: i16, reach: u32, never: usize) -> Self {
+    fn below(max: i16, reach: u32) -> Self {
         Self {
             logit: i32::from(max).saturating_sub_unsigned(reach.saturating_sub(1)),
             index: usize::MAX,
-            never,
         }
     }
 
@@ -323,25 +378,24 @@ impl Kept {
     #[inline(always)]
     fn holds(self, index: usize, logit: i16) -> bool {
         let logit = i32::from(logit);
-        let is_kept = logit > self.logit || (logit == self.logit && index <= self.index);
-        is_kept && index != self.never
+        logit > self.logit || (logit == self.logit && index <= self.index)
     }
 
     /// What the kept symbols measure together.
     #[inline(always)]
-    fn sum(self, logits: &[i16], measure: impl Fn(i16) -> u32) -> u32 {
+    fn sum(self, logits: &Logits<'_>, measure: impl Fn(i16) -> u32) -> u32 {
         let mut sum = 0;
-        for (index, &logit) in logits.iter().enumerate() {
+        logits.each(|index, logit| {
             if self.holds(index, logit) {
                 sum += measure(logit);
             }
-        }
+        });
         sum
     }
 
     /// The first of these that together measure so much, or all of them.
     #[inline(never)]
-    fn first(self, logits: &[i16], target: u32, measure: impl Fn(i16) -> u32) -> Self {
+    fn first(self, logits: &Logits<'_>, target: u32, measure: impl Fn(i16) -> u32) -> Self {
         let above = |threshold: i32| {
             self.sum(logits, |logit| match i32::from(logit) >= threshold {
                 true => measure(logit),
@@ -363,16 +417,15 @@ impl Kept {
         }
         let mut sum = above(high);
         let mut last = 0;
-        for (index, &logit) in logits.iter().enumerate() {
+        logits.each(|index, logit| {
             if i32::from(logit) == low && self.holds(index, logit) && sum < target {
                 sum += measure(logit);
                 last = index;
             }
-        }
+        });
         Self {
             logit: low,
             index: last,
-            never: self.never,
         }
     }
 }
@@ -387,6 +440,7 @@ mod tests {
             temperature: Thousandths(temperature),
             top_k,
             top_p: Thousandths(top_p),
+            guard: Guard::Off,
         }
     }
 

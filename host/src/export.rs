@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::corpus::Source;
 use crate::evaluate::{bits, engine_loss};
+use crate::figures;
 use crate::image::{AlignedImage, InputParts, ModelParts};
 use crate::name::Name;
 use crate::quantize::float::LoadError;
@@ -316,7 +317,14 @@ fn metadata(
         ("output_planes", dimensions.planes.output.to_string()),
         ("gate_shift", parts.gate_shift.to_string()),
     ];
-    for key in ["recipe", "corpus", "unicode", "steps"] {
+    for key in [
+        "recipe",
+        "corpus",
+        "unicode",
+        "steps",
+        figures::KEY,
+        figures::TRAINING_LOSS_KEY,
+    ] {
         entries.extend(float.metadata.get(key).map(|value| (key, value.clone())));
     }
     // Whoever gets the file need not know where its maker keeps texts.

@@ -61,6 +61,7 @@ fn settings(temperature: u16, top_k: u8, top_p: u16) -> Settings {
         temperature: Thousandths(temperature),
         top_k,
         top_p: Thousandths(top_p),
+        ..Settings::default()
     }
 }
 

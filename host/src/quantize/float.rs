@@ -372,6 +372,12 @@ impl<'m> FloatState<'m> {
         }
     }
 
+    /// Forgets everything read so far.
+    pub fn reset(&mut self) {
+        let layers = self.hidden.iter_mut().chain(&mut self.cells);
+        layers.for_each(|units| units.fill(0.0));
+    }
+
     /// Reads one symbol.
     pub fn step(&mut self, symbol: usize) {
         let units = self.model.hidden;
