@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::model::folder_of;
-use crate::corpus::{Reading, Source, Text, gather};
+use crate::corpus::{Alphabet, Reading, Source, Text, gather};
 use crate::export::comes_from;
 use crate::image::AlignedImage;
 use crate::name::Name;
@@ -117,4 +117,17 @@ fn items(text: &Text, reading: Reading, until: &[char]) -> Result<HashSet<String
     })?;
     end(&mut begun);
     Ok(items)
+}
+
+/// A text in the symbols of a model's alphabet, without what it does not know.
+pub fn symbols_of_files(files: &[PathBuf], alphabet: &str) -> Result<Vec<u8>> {
+    let reading = Reading {
+        unicode: !alphabet.is_ascii(),
+        ..Reading::default()
+    };
+    let text = gather(files, reading, &|line| note!("{line}"))?;
+    let alphabet = Alphabet::from_symbols(alphabet)?;
+    let mut symbols = Vec::new();
+    text.read(reading, |c| symbols.extend(alphabet.encode(c)))?;
+    Ok(symbols)
 }
