@@ -171,7 +171,7 @@ impl Watch {
     pub fn bars(&self, last: Symbol, guard: Guard, streaks: &Streaks<'_>) -> bool {
         match guard {
             Guard::Off => false,
-            Guard::Most(most) => self.streak >= most.into(),
+            Guard::Most(most) => self.streak >= u16::from(most),
             // Before the first symbol there is nothing to go on with.
             Guard::Text => {
                 streaks.density != 0

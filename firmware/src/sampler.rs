@@ -232,32 +232,27 @@ impl Sampler {
 
     /// The same, but `barred` is left out as well, unless there is no other.
     pub fn sample_but(&mut self, barred: Option<Symbol>, logits: &[i16]) -> Symbol {
-        let logits = Logits::but([self.never, barred], logits);
-        let (mut best, mut max) = (logits.first(), i16::MIN);
-        logits.each(|index, logit| {
-            if logit > max {
-                (best, max) = (index, logit);
-            }
-        });
+        let left_out = LeftOut::of([self.never, barred], logits.len());
+        let (best, max) = left_out.best_of_others(logits);
         if self.reach == 0 {
             return best as Symbol;
         }
         let random = self.rng.next_u32();
-        let mut kept = Kept::below(max, self.reach);
+        let mut kept = Kept::below(max, self.reach, left_out);
         if self.settings.top_k > 0 {
-            kept = kept.first(&logits, self.settings.top_k.into(), |_| 1);
+            kept = kept.first(logits, self.settings.top_k.into(), |_| 1);
         }
         if self.settings.top_p < Thousandths::ONE {
             // The total is at most 256 * 2^15, so the product needs 64 bits only above 2^9 * 2^15.
-            let total = self.total(kept, &logits, max);
+            let total = self.total(kept, logits, max);
             let part = u64::from(total) * u64::from(self.settings.top_p.0);
             let target = part.div_ceil(1_000).max(1) as u32;
-            kept = kept.first(&logits, target, |logit| self.weight(max, logit));
+            kept = kept.first(logits, target, |logit| self.weight(max, logit));
         }
-        let total = self.total(kept, &logits, max);
+        let total = self.total(kept, logits, max);
         let point = ((u64::from(random) * u64::from(total)) >> 32) as u32;
         let (symbol, weight) = self
-            .symbol_at(point, kept, &logits, max)
+            .symbol_at(point, kept, logits, max)
             .unwrap_or((best as Symbol, 1 << 15));
         self.surprisal.record(weight, total);
         symbol
@@ -267,7 +262,7 @@ impl Sampler {
 
     /// The sum of the kept symbols' weights.
     #[inline(never)]
-    fn total(&self, kept: Kept, logits: &Logits<'_>, max: i16) -> u32 {
+    fn total(&self, kept: Kept, logits: &[i16], max: i16) -> u32 {
         kept.sum(logits, |logit| self.weight(max, logit))
     }
 
@@ -277,17 +272,15 @@ impl Sampler {
         &self,
         mut point: u32,
         kept: Kept,
-        logits: &Logits<'_>,
+        logits: &[i16],
         max: i16,
     ) -> Option<(Symbol, u32)> {
-        for (begin, part) in logits.parts {
-            for (index, &logit) in (begin..).zip(part) {
-                if kept.holds(index, logit) {
-                    let weight = self.weight(max, logit);
-                    match point.checked_sub(weight) {
-                        Some(rest) => point = rest,
-                        None => return Some((index as Symbol, weight)),
-                    }
+        for (index, &logit) in logits.iter().enumerate() {
+            if kept.holds(index, logit) {
+                let weight = self.weight(max, logit);
+                match point.checked_sub(weight) {
+                    Some(rest) => point = rest,
+                    None => return Some((index as Symbol, weight)),
                 }
             }
         }
@@ -304,56 +297,44 @@ impl Sampler {
     }
 }
 
-const NOTHING: &[i16] = &[];
+/// An index that no symbol has.
+const NO_SYMBOL: u16 = u16::MAX;
 
-/// The logits that there is a choice of, in parts: what is left out lies between them, so that leaving
-/// it out costs nothing per symbol.
-struct Logits<'a> {
-    /// Each with the index of its first one.
-    parts: [(usize, &'a [i16]); 3],
-}
+/// The indices of the symbols that are not chosen in any case.
+#[derive(Clone, Copy)]
+struct LeftOut([u16; 2]);
 
-impl<'a> Logits<'a> {
-    /// All but these; or these as well, `barred` first, where nothing would be left.
-    fn but([never, barred]: [Option<Symbol>; 2], logits: &'a [i16]) -> Self {
-        for left_out in [[never, barred], [never, None]] {
-            let rest = Self::without(left_out, logits);
-            if rest.parts.iter().any(|(_, part)| !part.is_empty()) {
-                return rest;
-            }
-        }
-        Self::without([None, None], logits)
-    }
-
-    fn without(left_out: [Option<Symbol>; 2], logits: &'a [i16]) -> Self {
-        let [a, b] = left_out.map(|symbol| symbol.map_or(usize::MAX, usize::from));
-        let (low, high, end) = (a.min(b), a.max(b), logits.len());
-        let ranges = [
-            0..low.min(end),
-            low.saturating_add(1)..high.min(end),
-            high.saturating_add(1)..end,
-        ];
-        // Where one would begin behind its end, there is none.
-        let parts = ranges.map(|range| match logits.get(range.clone()) {
-            Some(part) => (range.start, part),
-            None => (0, NOTHING),
-        });
-        Self { parts }
-    }
-
-    /// The lowest index.
-    fn first(&self) -> usize {
-        let parts = self.parts.iter().filter(|(_, part)| !part.is_empty());
-        parts.map(|&(begin, _)| begin).next().unwrap_or(0)
+impl LeftOut {
+    /// These; the second only if there is a choice without it, and the first only if there is one.
+    fn of([never, barred]: [Option<Symbol>; 2], symbols: usize) -> Self {
+        let index = |symbol: Option<Symbol>| symbol.map_or(NO_SYMBOL, u16::from);
+        let never = if symbols > 1 { index(never) } else { NO_SYMBOL };
+        let is_there = |index: u16| usize::from(index) < symbols;
+        let choices = symbols - usize::from(is_there(never));
+        let barred = match index(barred) {
+            barred if choices > 1 && barred != never => barred,
+            _ => NO_SYMBOL,
+        };
+        Self([never, barred])
     }
 
     #[inline(always)]
-    fn each(&self, mut see: impl FnMut(usize, i16)) {
-        for (begin, part) in self.parts {
-            for (index, &logit) in (begin..).zip(part) {
-                see(index, logit);
+    fn holds(self, index: usize) -> bool {
+        let [never, barred] = self.0;
+        index == usize::from(never) || index == usize::from(barred)
+    }
+
+    /// The first of the others whose logit is the highest, and that logit.
+    #[inline(never)]
+    fn best_of_others(self, logits: &[i16]) -> (usize, i16) {
+        let mut best = None;
+        for (index, &logit) in logits.iter().enumerate() {
+            let is_better = best.is_none_or(|(_, max)| logit > max);
+            if is_better && !self.holds(index) {
+                best = Some((index, logit));
             }
         }
+        best.unwrap_or((0, i16::MIN))
     }
 }
 
@@ -363,14 +344,17 @@ impl<'a> Logits<'a> {
 struct Kept {
     logit: i32,
     index: usize,
+    /// What is not among them in any case.
+    left_out: LeftOut,
 }
 
 impl Kept {
     /// Every symbol whose logit is less than `reach` below the highest one; the others weigh nothing.
-    fn below(max: i16, reach: u32) -> Self {
+    fn below(max: i16, reach: u32, left_out: LeftOut) -> Self {
         Self {
             logit: i32::from(max).saturating_sub_unsigned(reach.saturating_sub(1)),
             index: usize::MAX,
+            left_out,
         }
     }
 
@@ -378,35 +362,39 @@ impl Kept {
     #[inline(always)]
     fn holds(self, index: usize, logit: i16) -> bool {
         let logit = i32::from(logit);
-        logit > self.logit || (logit == self.logit && index <= self.index)
+        let is_kept = logit > self.logit || (logit == self.logit && index <= self.index);
+        is_kept && !self.left_out.holds(index)
     }
 
     /// What the kept symbols measure together.
     #[inline(always)]
-    fn sum(self, logits: &Logits<'_>, measure: impl Fn(i16) -> u32) -> u32 {
+    fn sum(self, logits: &[i16], measure: impl Fn(i16) -> u32) -> u32 {
         let mut sum = 0;
-        logits.each(|index, logit| {
+        for (index, &logit) in logits.iter().enumerate() {
             if self.holds(index, logit) {
                 sum += measure(logit);
             }
-        });
+        }
         sum
+    }
+
+    /// What those of them measure whose logits are not below a threshold.
+    #[inline(never)]
+    fn above(self, threshold: i32, logits: &[i16], measure: &impl Fn(i16) -> u32) -> u32 {
+        self.sum(logits, |logit| match i32::from(logit) >= threshold {
+            true => measure(logit),
+            false => 0,
+        })
     }
 
     /// The first of these that together measure so much, or all of them.
     #[inline(never)]
-    fn first(self, logits: &Logits<'_>, target: u32, measure: impl Fn(i16) -> u32) -> Self {
-        let above = |threshold: i32| {
-            self.sum(logits, |logit| match i32::from(logit) >= threshold {
-                true => measure(logit),
-                false => 0,
-            })
-        };
+    fn first(self, logits: &[i16], target: u32, measure: impl Fn(i16) -> u32) -> Self {
         // The highest threshold that still reaches the target, by bisection over 16 bits.
         let (mut low, mut high) = (i32::from(i16::MIN), i32::from(i16::MAX) + 1);
         while high - low > 1 {
             let middle = (low + high) >> 1;
-            if above(middle) >= target {
+            if self.above(middle, logits, &measure) >= target {
                 low = middle;
             } else {
                 high = middle;
@@ -415,17 +403,18 @@ impl Kept {
         if low < self.logit {
             return self;
         }
-        let mut sum = above(high);
+        let mut sum = self.above(high, logits, &measure);
         let mut last = 0;
-        logits.each(|index, logit| {
+        for (index, &logit) in logits.iter().enumerate() {
             if i32::from(logit) == low && self.holds(index, logit) && sum < target {
                 sum += measure(logit);
                 last = index;
             }
-        });
+        }
         Self {
             logit: low,
             index: last,
+            left_out: self.left_out,
         }
     }
 }

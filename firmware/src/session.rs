@@ -413,11 +413,9 @@ impl<'m, B: Board> Player<'m, B> {
             },
         ));
         self.port.say(format_args!(
-            "{SETTINGS}{}{RATE}{}, until {}, count {}",
+            "{SETTINGS}{}{RATE}{}",
             Shown(self.settings),
             OrWord(self.rate, "max"),
-            self.until,
-            OrWord(self.batch, "endless"),
         ));
         let computed = self.computed;
         let microseconds = self.busy.saturating_mul(1_000_000)

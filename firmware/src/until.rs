@@ -26,8 +26,28 @@ impl core::error::Error for UntilError {}
 /// What can be typed.
 pub const TAKES: &str = "1 to 4 characters, with \\n for a line end and \\s for a blank, or off";
 
-/// How characters are typed that a line cannot hold, or not at its end.
-const ESCAPES: [(char, char); 4] = [('n', '\n'), ('t', '\t'), ('s', ' '), ('\\', '\\')];
+/// The character that is typed behind a backslash as this one: those that a line cannot hold, or not at
+/// its end.
+fn escaped(typed: char) -> Option<char> {
+    match typed {
+        'n' => Some('\n'),
+        't' => Some('\t'),
+        's' => Some(' '),
+        '\\' => Some('\\'),
+        _ => None,
+    }
+}
+
+/// What is typed for this one, if it is not the character itself.
+fn escape(meant: char) -> Option<char> {
+    match meant {
+        '\n' => Some('n'),
+        '\t' => Some('t'),
+        ' ' => Some('s'),
+        '\\' => Some('\\'),
+        _ => None,
+    }
+}
 
 impl Until {
     /// None: only the length ends a passage.
@@ -59,24 +79,27 @@ impl FromStr for Until {
             return Ok(Self::OFF);
         }
         let mut until = Self::OFF;
-        let mut places = until.0.iter_mut();
-        let mut typed = text.chars();
-        while let Some(c) = typed.next() {
-            let c = match c {
-                '\\' => {
-                    let escape = typed.next().ok_or(UntilError)?;
-                    let known = ESCAPES.iter().find(|&&(typed, _)| typed == escape);
-                    known.map(|&(_, meant)| meant).ok_or(UntilError)?
-                }
-                c => c,
-            };
-            *places.next().ok_or(UntilError)? = Some(c);
+        let mut rest = text;
+        for place in &mut until.0 {
+            *place = take(&mut rest)?;
         }
-        match until.is_off() {
-            true => Err(UntilError),
-            false => Ok(until),
+        match rest.is_empty() && !until.is_off() {
+            true => Ok(until),
+            false => Err(UntilError),
         }
     }
+}
+
+/// The next character that is meant; none at the end.
+#[inline(never)]
+fn take(typed: &mut &str) -> Result<Option<char>, UntilError> {
+    let mut chars = typed.chars();
+    let mut next = chars.next();
+    if next == Some('\\') {
+        next = Some(chars.next().and_then(escaped).ok_or(UntilError)?);
+    }
+    *typed = chars.as_str();
+    Ok(next)
 }
 
 /// As it is typed.
@@ -86,10 +109,11 @@ impl fmt::Display for Until {
             return f.write_str("off");
         }
         for c in self.chars() {
-            match ESCAPES.iter().find(|&&(_, meant)| meant == c) {
-                Some(&(typed, _)) => write!(f, "\\{typed}")?,
-                None => f.write_char(c)?,
+            let escape = escape(c);
+            if escape.is_some() {
+                f.write_char('\\')?;
             }
+            f.write_char(escape.unwrap_or(c))?;
         }
         Ok(())
     }
