@@ -139,6 +139,7 @@ impl Watch {
     }
 
     /// Takes note of the next symbol, written or read, and whether it is the same as the one before.
+    #[inline(never)]
     pub fn see(&mut self, is_same: bool, streaks: &Streaks<'_>) {
         self.streak = match is_same {
             true => self.streak.saturating_add(1),
@@ -152,11 +153,11 @@ impl Watch {
             self.clock = 0;
         }
         self.clock += 1;
-        let levels = STREAK_LEVELS.iter().zip(streaks.distances);
-        for ((&level, code), due) in levels.zip(&mut self.due) {
-            if self.streak == level {
-                *due = (*due).max(self.clock).saturating_add(decode(code));
-            }
+        if let Some(level) = level_of(self.streak)
+            && let (Some(due), Some(&code)) =
+                (self.due.get_mut(level), streaks.distances.get(level))
+        {
+            *due = (*due).max(self.clock).saturating_add(decode(code));
         }
     }
 
@@ -167,6 +168,7 @@ impl Watch {
     }
 
     /// Whether `last`, the last symbol, must not come once more.
+    #[inline(never)]
     #[must_use]
     pub fn bars(&self, last: Symbol, guard: Guard, streaks: &Streaks<'_>) -> bool {
         match guard {
@@ -197,13 +199,22 @@ impl Watch {
 
     fn is_too_frequent(&self, streaks: &Streaks<'_>) -> bool {
         let next = self.streak.saturating_add(1);
-        let levels = STREAK_LEVELS.iter().zip(streaks.distances);
-        levels.zip(self.due).any(|((&level, code), due)| {
-            let distance = decode(code);
-            let burst = distance.saturating_mul(LEAST_BURST).max(BURST) - distance;
-            next == level && code != 0 && due > self.clock.saturating_add(burst)
-        })
+        let Some(level) = level_of(next) else {
+            return false;
+        };
+        let (due, code) = (self.due.get(level), streaks.distances.get(level));
+        let (Some(&due), Some(&code @ 1..)) = (due, code) else {
+            return false;
+        };
+        let distance = decode(code);
+        let burst = distance.saturating_mul(LEAST_BURST).max(BURST) - distance;
+        due > self.clock.saturating_add(burst)
     }
+}
+
+/// Which level a streak of this length has just reached, if any.
+fn level_of(streak: u16) -> Option<usize> {
+    STREAK_LEVELS.iter().position(|&level| level == streak)
 }
 
 impl Default for Watch {
@@ -367,9 +378,8 @@ mod tests {
             let text = author.write(count, against);
             for (level, code) in STREAK_LEVELS.into_iter().zip(distances) {
                 let distance = u64::from(decode(code));
-                if distance > 0 {
-                    let burst = (u64::from(BURST) / distance).max(2);
-                    let most = count as u64 / distance + burst + 1;
+                if let Some(usual) = (count as u64).checked_div(distance) {
+                    let most = usual + (u64::from(BURST) / distance).max(2) + 1;
                     let found = reaching(&text, level);
                     prop_assert!(found <= most, "{found} of {level} for {most}");
                 }

@@ -34,4 +34,5 @@ pub mod sampler;
 pub mod serial;
 pub mod session;
 pub mod surprisal;
+mod talk;
 pub mod until;

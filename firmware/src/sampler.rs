@@ -327,14 +327,14 @@ impl LeftOut {
     /// The first of the others whose logit is the highest, and that logit.
     #[inline(never)]
     fn best_of_others(self, logits: &[i16]) -> (usize, i16) {
-        let mut best = None;
+        let mut best = (0..2).find(|&index| !self.holds(index)).unwrap_or(2);
+        let mut max = i16::MIN;
         for (index, &logit) in logits.iter().enumerate() {
-            let is_better = best.is_none_or(|(_, max)| logit > max);
-            if is_better && !self.holds(index) {
-                best = Some((index, logit));
+            if logit > max && !self.holds(index) {
+                (best, max) = (index, logit);
             }
         }
-        best.unwrap_or((0, i16::MIN))
+        (best, max)
     }
 }
 

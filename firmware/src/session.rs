@@ -7,10 +7,7 @@
 //! passage is exactly what stands between the line `# start: …` and the line end before `# end: …`.
 //! [`crate::protocol`] has the words.
 
-use core::fmt::{self, Write as _};
-
-use embedded_hal::digital::{OutputPin, PinState};
-use embedded_io::{Read, ReadReady, Write as _};
+use embedded_io::Write as _;
 use heapless::String;
 
 use crate::board::Board;
@@ -21,11 +18,11 @@ use crate::image::{Choice, ImageError};
 use crate::log::{info, warning};
 use crate::lstm::MAX_MEMORY_WORDS;
 use crate::protocol::{
-    self, BREAK, CHECKSUM, DONE_TEXT, End, GREETING, MEMORY, MODEL, NO_MODEL, OWN, PASSAGE, PAUSED,
-    RATE, RESET, RESUMED, SEED, SETTINGS, SKIPPED, Shown, Start,
+    CHECKSUM, DONE_TEXT, End, GREETING, MEMORY, MODEL, NO_MODEL, PASSAGE, PAUSED, RATE, RESET,
+    RESUMED, SEED, SETTINGS, SKIPPED, Shown, Start,
 };
 use crate::sampler::Settings;
-use crate::serial::write_text;
+use crate::talk::{Ends, OrWord, Port};
 use crate::until::{Ending, Until};
 
 /// How many input bytes one [`Session::poll`] takes at most, so that a flood cannot stop the text.
@@ -221,10 +218,7 @@ impl<'m, B: Board> Player<'m, B> {
         let seed = board.entropy().unwrap_or(DEFAULT_SEED);
         let clock = Clock::new(board.ticks());
         let mut player = Player {
-            port: Port {
-                board,
-                mid_line: false,
-            },
+            port: Port::new(board),
             engine: models
                 .model
                 .and_then(|model| Generator::with_memory(model, settings, seed, memory)),
@@ -413,9 +407,10 @@ impl<'m, B: Board> Player<'m, B> {
             },
         ));
         self.port.say(format_args!(
-            "{SETTINGS}{}{RATE}{}",
+            "{SETTINGS}{}{RATE}{}{}",
             Shown(self.settings),
             OrWord(self.rate, "max"),
+            Ends(self.until, self.batch),
         ));
         let computed = self.computed;
         let microseconds = self.busy.saturating_mul(1_000_000)
@@ -610,81 +605,5 @@ impl Clock {
     /// The time of the last update.
     fn now(&self) -> u64 {
         self.total
-    }
-}
-
-/// The board's serial port and light; remembers whether the text stands in mid-line.
-///
-/// Failures are dropped: a port that is unplugged or unread must not stop the board.
-struct Port<B> {
-    board: B,
-    mid_line: bool,
-}
-
-impl<B: Board> Port<B> {
-    /// A byte if one has arrived.
-    fn read_byte(&mut self) -> Option<u8> {
-        let serial = self.board.serial();
-        let mut byte = [0];
-        let ready = matches!(serial.read_ready(), Ok(true));
-        (ready && matches!(serial.read(&mut byte), Ok(1))).then_some(byte[0])
-    }
-
-    /// Writes a character of the text.
-    fn write_char(&mut self, c: char) {
-        self.write(protocol::in_text(c).encode_utf8(&mut [0; 4]));
-        self.mid_line = c != '\n';
-    }
-
-    /// Ends the row of the text with a line end that is not part of it.
-    fn break_row(&mut self) {
-        self.write(BREAK);
-        self.mid_line = false;
-    }
-
-    #[inline(never)]
-    fn write(&mut self, text: &str) {
-        write_text(self.board.serial(), text);
-    }
-
-    /// Writes one line of talk.
-    #[inline(never)]
-    fn say(&mut self, message: fmt::Arguments<'_>) {
-        if self.mid_line {
-            self.break_row();
-        }
-        self.write(OWN);
-        // Fails only if a Display implementation does, and then the line is short.
-        let _ = OneLine(self).write_fmt(message);
-        self.write("\n");
-    }
-
-    fn show_activity(&mut self, count: u32) {
-        let _ = self.board.led().set_state(PinState::from(count & 8 != 0));
-    }
-}
-
-/// Writes to the port, with anything that could break a line of talk replaced.
-struct OneLine<'p, B>(&'p mut Port<B>);
-
-impl<B: Board> fmt::Write for OneLine<'_, B> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for c in text.chars() {
-            let c = if c.is_control() { '?' } else { c };
-            self.0.write(c.encode_utf8(&mut [0; 4]));
-        }
-        Ok(())
-    }
-}
-
-/// A number, or the word that stands for 0.
-struct OrWord(u32, &'static str);
-
-impl fmt::Display for OrWord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str(self.1),
-            number => write!(f, "{number}"),
-        }
     }
 }
