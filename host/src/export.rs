@@ -15,6 +15,7 @@ use crate::corpus::Source;
 use crate::engine::generator;
 use crate::evaluate::{bits, engine_loss};
 use crate::figures;
+use crate::health::{AT_END_KEY, AtEnd};
 use crate::image::{AlignedImage, InputParts, ModelParts};
 use crate::name::Name;
 use crate::quantize::float::LoadError;
@@ -253,7 +254,14 @@ pub fn export(
             source,
         })
     };
-    write(&exported.tensors, &quantized(&parts, float, losses)?)?;
+    let at_end = match validation {
+        Some(text) => Some(AtEnd::measure(image.model()?, text)),
+        None => None,
+    };
+    write(
+        &exported.tensors,
+        &quantized(&parts, float, losses, at_end)?,
+    )?;
     write(&exported.card, card(&parts, float, &exported).as_bytes())?;
     write(&exported.image, image.bytes())?;
     Ok(exported)
@@ -325,6 +333,7 @@ fn quantized(
     parts: &ModelParts,
     float: &FloatModel,
     losses: Option<Losses>,
+    at_end: Option<AtEnd>,
 ) -> Result<Vec<u8>, ExportError> {
     let mut all = Tensors::default();
     let (hidden, symbols) = (parts.hidden, parts.alphabet.len());
@@ -370,7 +379,10 @@ fn quantized(
         &[symbols, hidden],
         &output.weights.values,
     )?;
-    let metadata = metadata(parts, float, losses);
+    let mut metadata = metadata(parts, float, losses);
+    if let Some(at_end) = at_end.and_then(|at_end| serde_json::to_string(&at_end).ok()) {
+        metadata.insert(AT_END_KEY.to_owned(), at_end);
+    }
     Ok(tensors::serialize(all.0, metadata)?)
 }
 

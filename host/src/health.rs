@@ -10,9 +10,9 @@ use std::path::Path;
 use firmware::format::STREAK_LEVELS;
 use firmware::image::Model;
 use firmware::sampler::{Settings, Thousandths};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::engine::generator;
+use crate::engine::{engine, generator};
 use crate::evaluate::{bits, is_at_end, surprise};
 use crate::figures::{Figures, StreakCounter, TRAINING_LOSS_KEY, WINDOW, repeated};
 use crate::tensors;
@@ -33,8 +33,18 @@ const LEAST_SURPRISAL: f64 = 0.4;
 /// How far the mean surprisal may be from the loss on text of people, at temperature 1.
 const MOST_DISTANCE: f64 = 0.25;
 
-/// A cell that was at an end of its range for so many characters is stuck.
+/// A cell that was at an end of its range for so many characters is stuck, unless
+/// [that is how it reads its text](AtEnd).
 const STUCK: u64 = WINDOW as u64;
+
+/// The key of [`AtEnd`] in the metadata of tensors.
+pub const AT_END_KEY: &str = "cells_at_end";
+
+/// So many times as long as in its text a cell may be at an end of its range.
+const MOST_AT_END: u64 = 3;
+
+/// Enough characters of a text to see how long cells stay at an end of their range.
+const READ_CHARACTERS: usize = 100_000;
 
 /// How many times as long as the longest one of its text a streak of one symbol may be, and how many
 /// times as frequent streaks may be.
@@ -42,6 +52,39 @@ const MOST_STREAKS: f64 = 3.0;
 
 /// Streaks of a level that are too few to be compared.
 const FEW_STREAKS: u64 = 10;
+
+/// How long a cell is at an end of its range while the model reads its text: one that says how far a
+/// sorted list has come stays there for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtEnd {
+    /// The longest time, in characters.
+    pub longest: u64,
+    /// Of so many characters.
+    pub read: u64,
+}
+
+impl AtEnd {
+    /// Reads the beginning of a text.
+    #[must_use]
+    pub fn measure(model: Model<'_>, text: &[u8]) -> Self {
+        let mut lstm = engine(model);
+        let mut cells = Cells::new(lstm.cells().count());
+        for &symbol in text.iter().take(READ_CHARACTERS) {
+            lstm.step(symbol);
+            cells.look(lstm.cells());
+        }
+        Self {
+            longest: cells.longest,
+            read: cells.looks,
+        }
+    }
+
+    /// From when on a cell is stuck, if it ever is.
+    fn stuck(self) -> Option<u64> {
+        let is_half_of_it = 2 * self.longest >= self.read;
+        (!is_half_of_it).then(|| STUCK.max(MOST_AT_END * self.longest))
+    }
+}
 
 /// What is known of the text that a model was trained on.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +95,8 @@ pub struct Known {
     pub training_loss: Option<f64>,
     /// What the text is like.
     pub figures: Option<Figures>,
+    /// What cells are like while the model reads it.
+    pub at_end: Option<AtEnd>,
 }
 
 impl Known {
@@ -65,6 +110,9 @@ impl Known {
             loss: number("engine_loss_nats"),
             training_loss: number(TRAINING_LOSS_KEY),
             figures: Figures::in_metadata(&metadata, symbols),
+            at_end: metadata
+                .get(AT_END_KEY)
+                .and_then(|json| serde_json::from_str(json).ok()),
         }
     }
 }
@@ -258,7 +306,8 @@ fn judge(temperature: Thousandths, seen: &Seen<'_>, known: &Known) -> Health {
         findings: Vec::new(),
     };
     let mut findings = Vec::new();
-    if cells.longest >= STUCK {
+    let stuck = known.at_end.map_or(Some(STUCK), AtEnd::stuck);
+    if stuck.is_some_and(|stuck| cells.longest >= stuck) {
         findings.push(format!(
             "a cell was at an end of its range for {} characters without a break",
             cells.longest
@@ -492,7 +541,24 @@ mod tests {
             loss: None,
             training_loss: None,
             figures: Some(figures),
+            at_end: None,
         }
+    }
+
+    #[test]
+    fn a_cell_that_reads_its_text_at_an_end_of_its_range_may_write_there() {
+        let read = |longest| Known {
+            at_end: Some(AtEnd {
+                longest,
+                read: 100_000,
+            }),
+            ..Known::default()
+        };
+        let windows = [FRESH; 100];
+        assert!(verdict(&windows, STUCK, &read(100)).contains("without a break"));
+        assert_eq!(verdict(&windows, 3 * 20_000 - 1, &read(20_000)), "");
+        assert!(verdict(&windows, 3 * 20_000, &read(20_000)).contains("without a break"));
+        assert_eq!(verdict(&windows, 900_000, &read(60_000)), "");
     }
 
     #[test]
@@ -514,7 +580,7 @@ mod tests {
         let by_heart = Known {
             loss: Some(3.0),
             training_loss: Some(1.4),
-            figures: None,
+            ..Known::default()
         };
         assert_eq!(verdict(&[FRESH; 100], 0, &by_heart), "");
         assert!(verdict(&[FRESH; 100], 0, &known(Some(3.0))).contains("as surprising as"));

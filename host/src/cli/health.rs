@@ -13,7 +13,7 @@ use super::model::{bar, image_path};
 use crate::corpus::training_part;
 use crate::evaluate::engine_loss;
 use crate::figures::{Figures, WINDOW};
-use crate::health::{Health, Known, examine};
+use crate::health::{AtEnd, Health, Known, examine};
 use crate::image::AlignedImage;
 use crate::output;
 
@@ -124,5 +124,6 @@ fn known_of_text(args: &Args, model: Model<'_>) -> Result<Known> {
         loss: loss(rest),
         training_loss: loss(training),
         figures: Some(Figures::of(training, model.symbols())),
+        at_end: Some(AtEnd::measure(model, training)),
     })
 }

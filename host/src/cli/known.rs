@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 
 use super::model::folder_of;
-use crate::corpus::{Alphabet, Reading, Source, Text, gather};
+use crate::corpus::{Alphabet, Reading, Source, Standard, Text, gather};
 use crate::export::comes_from;
 use crate::image::AlignedImage;
 use crate::name::Name;
@@ -81,7 +82,7 @@ impl KnownArgs {
     ) -> Result<HashSet<String>> {
         let source = metadata.get("source");
         let source = source.and_then(|json| serde_json::from_str::<Source>(json).ok());
-        let Some(source) = source else {
+        let Some(source) = standard(metadata).or(source) else {
             bail!(
                 "the text that the model was trained on is not on record: name it with --text FILE"
             );
@@ -101,6 +102,14 @@ impl KnownArgs {
             )?;
         items(&text, reading, until)
     }
+}
+
+/// The standard corpus, if the weights are of one, wherever their maker kept it.
+fn standard(metadata: &HashMap<String, String>) -> Option<Source> {
+    let digest = metadata.get("corpus")?.split(' ').next()?;
+    let all = Standard::value_variants().iter();
+    let mut known = all.filter(|standard| standard.sha256() == digest);
+    known.next().map(|&standard| Source::Standard(standard))
 }
 
 /// A text cut at the characters that end items.

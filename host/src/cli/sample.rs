@@ -279,13 +279,14 @@ fn one_by_one<A: Author>(
     Ok(())
 }
 
-/// A text as it stands among others: on lines of its own, without blanks around it; long ones apart.
+/// A text as it stands among others: on lines of its own, without blanks around it; those that may
+/// have several lines apart.
 fn shown(args: &Args, piece: &Piece, number: u32) -> String {
     if args.count.is_none() {
         return piece.text.clone();
     }
-    let is_long = args.until.is_empty() && !args.unseen;
-    let gap = if is_long && number > 0 { "\n" } else { "" };
+    let is_a_line = until(args).contains(&'\n');
+    let gap = if is_a_line || number == 0 { "" } else { "\n" };
     format!("{gap}{}\n", piece.text.trim())
 }
 
