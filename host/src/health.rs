@@ -10,12 +10,17 @@ use std::path::Path;
 use firmware::format::STREAK_LEVELS;
 use firmware::image::Model;
 use firmware::sampler::{Settings, Thousandths};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
-use crate::engine::{engine, generator};
-use crate::evaluate::{bits, is_at_end, surprise};
+use crate::engine::generator;
+use crate::evaluate::{bits, surprise};
 use crate::figures::{Figures, StreakCounter, TRAINING_LOSS_KEY, WINDOW, repeated};
 use crate::tensors;
+
+mod cells;
+
+use cells::Cells;
+pub use cells::{AT_END_KEY, AtEnd};
 
 /// A window of which this share was written before, within it, runs in a circle, whatever the text:
 /// fewer than 500 of its 10,000 pieces are new.
@@ -33,18 +38,12 @@ const LEAST_SURPRISAL: f64 = 0.4;
 /// How far the mean surprisal may be from the loss on text of people, at temperature 1.
 const MOST_DISTANCE: f64 = 0.25;
 
-/// A cell that was at an end of its range for so many characters is stuck, unless
-/// [that is how it reads its text](AtEnd).
+/// A cell that was at an end of its range for so many characters, and for a good part of all, is stuck,
+/// unless [that is how it reads its text](AtEnd).
 const STUCK: u64 = WINDOW as u64;
 
-/// The key of [`AtEnd`] in the metadata of tensors.
-pub const AT_END_KEY: &str = "cells_at_end";
-
-/// So many times as long as in its text a cell may be at an end of its range.
-const MOST_AT_END: u64 = 3;
-
-/// Enough characters of a text to see how long cells stay at an end of their range.
-const READ_CHARACTERS: usize = 100_000;
+/// That part: what leaves the end sooner is memory.
+const STUCK_PART: u64 = 4;
 
 /// How many times as long as the longest one of its text a streak of one symbol may be, and how many
 /// times as frequent streaks may be.
@@ -52,39 +51,6 @@ const MOST_STREAKS: f64 = 3.0;
 
 /// Streaks of a level that are too few to be compared.
 const FEW_STREAKS: u64 = 10;
-
-/// How long a cell is at an end of its range while the model reads its text: one that says how far a
-/// sorted list has come stays there for long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AtEnd {
-    /// The longest time, in characters.
-    pub longest: u64,
-    /// Of so many characters.
-    pub read: u64,
-}
-
-impl AtEnd {
-    /// Reads the beginning of a text.
-    #[must_use]
-    pub fn measure(model: Model<'_>, text: &[u8]) -> Self {
-        let mut lstm = engine(model);
-        let mut cells = Cells::new(lstm.cells().count());
-        for &symbol in text.iter().take(READ_CHARACTERS) {
-            lstm.step(symbol);
-            cells.look(lstm.cells());
-        }
-        Self {
-            longest: cells.longest,
-            read: cells.looks,
-        }
-    }
-
-    /// From when on a cell is stuck, if it ever is.
-    fn stuck(self) -> Option<u64> {
-        let is_half_of_it = 2 * self.longest >= self.read;
-        (!is_half_of_it).then(|| STUCK.max(MOST_AT_END * self.longest))
-    }
-}
 
 /// What is known of the text that a model was trained on.
 #[derive(Debug, Clone, Default)]
@@ -239,39 +205,6 @@ pub fn examine(
     judge(settings.temperature, &seen, &known)
 }
 
-/// How long each cell has been at an end of its range.
-#[derive(Debug)]
-struct Cells {
-    now: Vec<u64>,
-    longest: u64,
-    at_end: u64,
-    looks: u64,
-}
-
-impl Cells {
-    fn new(count: usize) -> Self {
-        Self {
-            now: vec![0; count],
-            longest: 0,
-            at_end: 0,
-            looks: 0,
-        }
-    }
-
-    fn look(&mut self, cells: impl Iterator<Item = i16>) {
-        self.looks += 1;
-        for (now, cell) in self.now.iter_mut().zip(cells) {
-            if is_at_end(cell) {
-                *now += 1;
-                self.at_end += 1;
-                self.longest = self.longest.max(*now);
-            } else {
-                *now = 0;
-            }
-        }
-    }
-}
-
 fn judge(temperature: Thousandths, seen: &Seen<'_>, known: &Known) -> Health {
     let &Seen { windows, cells, .. } = seen;
     let mean = |of: fn(&Window) -> f64, windows: &[Window]| {
@@ -300,14 +233,15 @@ fn judge(temperature: Thousandths, seen: &Seen<'_>, known: &Known) -> Health {
         repeated_first_and_last: [first, last],
         repeated_in_its_text: figures.and_then(|figures| figures.repeated),
         longest_streak: seen.longest.clone(),
-        cells_at_end: cells.at_end as f64 / (cells.looks * cells.now.len() as u64).max(1) as f64,
+        cells_at_end: cells.share_at_end(),
         longest_at_end: cells.longest,
         healthy: true,
         findings: Vec::new(),
     };
     let mut findings = Vec::new();
-    let stuck = known.at_end.map_or(Some(STUCK), AtEnd::stuck);
-    if stuck.is_some_and(|stuck| cells.longest >= stuck) {
+    let stuck = STUCK.max(cells.looks / STUCK_PART);
+    let too_long = known.at_end.map_or(Some(stuck), AtEnd::too_long);
+    if too_long.is_some_and(|too_long| cells.longest >= too_long.max(stuck)) {
         findings.push(format!(
             "a cell was at an end of its range for {} characters without a break",
             cells.longest
@@ -477,11 +411,8 @@ mod tests {
     };
 
     fn verdict(windows: &[Window], longest: u64, known: &Known) -> String {
-        let cells = Cells {
-            longest,
-            looks: 1_000_000,
-            ..Cells::new(4)
-        };
+        let mut cells = Cells::new(4);
+        (cells.longest, cells.looks) = (longest, STUCK_PART * STUCK);
         let seen = Seen {
             windows,
             cells: &cells,
@@ -607,14 +538,5 @@ mod tests {
             frequent.ends_with("where its text would have 10"),
             "{frequent}"
         );
-    }
-
-    #[test]
-    fn a_cell_is_timed_from_when_it_reaches_an_end_to_when_it_leaves() {
-        let mut cells = Cells::new(2);
-        for value in [0, i16::MAX, i16::MIN, 5, i16::MAX] {
-            cells.look([value, 0].into_iter());
-        }
-        assert_eq!((cells.longest, cells.at_end, cells.looks), (2, 3, 5));
     }
 }

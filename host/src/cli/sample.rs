@@ -329,7 +329,9 @@ fn side_by_side<A: Author>(
             }
         }
         Some(columns) => {
-            let (titles, texts): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
+            let texts = texts.into_iter();
+            let texts = texts.map(|(title, text)| (title, text.trim_end().to_owned()));
+            let (titles, texts): (Vec<_>, Vec<_>) = texts.unzip();
             let mut table = Table::new();
             table
                 .load_style(presets::NOTHING)
