@@ -1,47 +1,55 @@
 //! The symbols a model knows: a table of code points, most frequent first.
 
+use crate::format::STREAK_SHIFT;
+
 /// An index into the alphabet.
 pub type Symbol = u8;
 
-/// A view of an image's alphabet: `len` Unicode scalar values.
+/// A view of an image's alphabet: `len` words, each a Unicode scalar value with a byte above it that
+/// counts for [`crate::guard`] only.
 #[derive(Clone, Copy, Debug)]
 pub struct Alphabet<'a> {
-    code_points: &'a [u32],
+    words: &'a [u32],
+}
+
+/// The code point of a word.
+pub(crate) const fn code_point(word: u32) -> u32 {
+    word & ((1 << STREAK_SHIFT) - 1)
 }
 
 impl<'a> Alphabet<'a> {
-    /// Wraps code points that [`crate::image::Model::parse`] has checked.
-    pub(crate) fn new(code_points: &'a [u32]) -> Self {
-        Self { code_points }
+    /// Wraps words that [`crate::image::Model::parse`] has checked.
+    pub(crate) fn new(words: &'a [u32]) -> Self {
+        Self { words }
     }
 
     /// The number of symbols, 1 to 256.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.code_points.len()
+        self.words.len()
     }
 
     /// Always false: an image without symbols is rejected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.code_points.is_empty()
+        self.words.is_empty()
     }
 
     /// The symbol for a character, `None` when the model does not know it.
     #[must_use]
     pub fn index_of(&self, character: char) -> Option<Symbol> {
-        self.code_points
+        self.words
             .iter()
-            .position(|&code| code == character as u32)
+            .position(|&word| code_point(word) == character as u32)
             .map(|index| index as Symbol)
     }
 
     /// The character of a symbol; U+FFFD for an index outside the alphabet.
     #[must_use]
     pub fn char(&self, symbol: Symbol) -> char {
-        self.code_points
+        self.words
             .get(usize::from(symbol))
-            .and_then(|&code| char::from_u32(code))
+            .and_then(|&word| char::from_u32(code_point(word)))
             .unwrap_or(char::REPLACEMENT_CHARACTER)
     }
 

@@ -8,8 +8,10 @@ use core::fmt;
 
 use heapless::Vec;
 
+use crate::guard::{self, Guard};
 use crate::protocol::IGNORED;
 use crate::sampler::{Thousandths, ThousandthsError};
+use crate::until::{self, Until};
 
 /// The longest line that the console takes, in bytes.
 pub const LINE_BYTES: usize = 255;
@@ -151,6 +153,12 @@ pub enum Command<'a> {
     Length(u32),
     /// Set the pace in characters per second; 0 is as fast as it goes.
     Rate(u32),
+    /// Limit how often one character may come in a row.
+    Guard(Guard),
+    /// Set the characters that end a passage.
+    Until(Until),
+    /// Set after how many passages the text pauses; 0 is never.
+    Count(u32),
     /// Stop writing until [`Command::Resume`].
     Pause,
     /// Go on writing.
@@ -166,15 +174,18 @@ pub enum Command<'a> {
 }
 
 /// The help text, a line each.
-pub const HELP: [&str; 16] = [
+pub const HELP: [&str; 19] = [
     "TEXT        start a passage with TEXT",
     "//TEXT      start a passage with /TEXT",
     "/prompt T   start a passage with T, whatever T starts with",
     "/temp X     temperature: 0 is greedy, 0.8 is usual, more is wilder",
     "/topk N     draw from the N likeliest symbols only; 0 is off",
     "/topp X     draw from the likeliest symbols of total probability X; 1 is off",
+    "/guard N    at most N of one character in a row; text: as in the model's text; off",
     "/seed N     start a passage with seed N",
     "/len N      characters in a passage; 0 is endless",
+    "/until X    end a passage at any character of X, such as .!? or \\n; off",
+    "/count N    pause behind N passages; 0 is never",
     "/rate N     characters per second; max is full speed",
     "/pause      hold the text",
     "/resume     go on",
@@ -256,6 +267,9 @@ impl<'a> Command<'a> {
             "/temp" => decimal("/temp", value).map(Command::Temperature),
             "/topk" => number("/topk", "a whole number from 0 to 255", value).map(Command::TopK),
             "/topp" => probability("/topp", value).map(Command::TopP),
+            "/guard" => number("/guard", guard::TAKES, value).map(Command::Guard),
+            "/until" => number("/until", until::TAKES, value).map(Command::Until),
+            "/count" => number("/count", "a whole number of passages", value).map(Command::Count),
             "/seed" => number("/seed", "a whole number", value).map(Command::Seed),
             "/len" => number("/len", "a whole number of characters", value).map(Command::Length),
             "/rate" if value == "max" => Ok(Command::Rate(0)),
@@ -282,6 +296,9 @@ impl fmt::Display for Command<'_> {
             Command::Temperature(temperature) => write!(f, "/temp {temperature}"),
             Command::TopK(count) => write!(f, "/topk {count}"),
             Command::TopP(probability) => write!(f, "/topp {probability}"),
+            Command::Guard(guard) => write!(f, "/guard {guard}"),
+            Command::Until(until) => write!(f, "/until {until}"),
+            Command::Count(count) => write!(f, "/count {count}"),
             Command::Seed(seed) => write!(f, "/seed {seed}"),
             Command::Length(length) => write!(f, "/len {length}"),
             Command::Rate(0) => f.write_str("/rate max"),
@@ -416,6 +433,14 @@ mod tests {
         assert_eq!(read("/len 0"), Ok(Command::Length(0)));
         assert_eq!(read("/rate 30"), Ok(Command::Rate(30)));
         assert_eq!(read("/rate max"), Ok(Command::Rate(0)));
+        assert_eq!(read("/guard 12"), Ok(Command::Guard(Guard::Most(12))));
+        assert_eq!(read("/guard text"), Ok(Command::Guard(Guard::Text)));
+        assert_eq!(read("/until off"), Ok(Command::Until(Until::OFF)));
+        assert_eq!(
+            read(r"/until .!\n"),
+            Ok(Command::Until(r".!\n".parse().unwrap()))
+        );
+        assert_eq!(read("/count 1"), Ok(Command::Count(1)));
         assert_eq!(read("/pause"), Ok(Command::Pause));
         assert_eq!(read("/resume "), Ok(Command::Resume));
         assert_eq!(read("/reset"), Ok(Command::Reset));
@@ -461,6 +486,19 @@ mod tests {
                 "/rate fast",
                 "/rate takes characters per second, or max, not 'fast'",
             ),
+            (
+                "/guard 0",
+                "/guard takes a number from 1 to 255, text or off, not '0'",
+            ),
+            (
+                "/until abcde",
+                "/until takes 1 to 4 characters, with \\n for a line end and \\s for a blank, \
+                 or off, not 'abcde'",
+            ),
+            (
+                "/count all",
+                "/count takes a whole number of passages, not 'all'",
+            ),
             ("/pause now", "/pause takes no value, not 'now'"),
         ] {
             assert_eq!(answer(line), Err(sentence.to_string()));
@@ -474,7 +512,9 @@ mod tests {
             (0..=1000_u16).prop_map(|value| std::format!("/topp {}", Thousandths(value))),
             any::<u8>().prop_map(|value| std::format!("/topk {value}")),
             any::<u64>().prop_map(|value| std::format!("/seed {value}")),
-            "/(len|rate) [0-9]{1,9}",
+            "/(len|rate|count) [0-9]{1,9}",
+            "/guard ([1-9]|text|off)",
+            "/until ([a-z.!?]{1,4}|(\\\\[nts]){1,2}|off)",
             "/(rate max|pause|resume|reset|stats|model|help)",
             "//?[a-z]{0,9}".prop_map(|text| std::format!("/prompt {text}x")),
         ]

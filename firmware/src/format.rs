@@ -4,8 +4,10 @@ use core::fmt;
 
 /// The first four bytes of an image.
 pub const MAGIC: [u8; 4] = *b"INKL";
-/// The format version this engine reads.
-pub const VERSION: u16 = 3;
+/// The newest format version: that of images with a guard.
+pub const VERSION: u16 = 4;
+/// The version of images without one, and the oldest that this engine reads.
+pub const OLDEST_VERSION: u16 = 3;
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 64;
 /// Alignment of the image and of each of its sections, in bytes.
@@ -18,6 +20,12 @@ pub const NAME_BYTES: usize = 32;
 pub const EMBEDDING_OFFSET: usize = 56;
 /// Where the gate shift lies.
 pub const GATE_SHIFT_OFFSET: usize = 58;
+/// Where the largest density of streaks lies, and behind it their mean distances.
+pub const STREAKS_OFFSET: usize = HEADER_BYTES - 1 - STREAK_LEVELS.len();
+/// Lengths from which on the frequency of streaks is limited.
+pub const STREAK_LEVELS: [u16; 4] = [5, 10, 20, 40];
+/// Where the longest streak of a symbol begins in its word of the alphabet; the code point is below.
+pub const STREAK_SHIFT: u32 = 24;
 /// Most layers.
 pub const MAX_LAYERS: usize = 4;
 /// Most hidden units of all layers together.

@@ -3,6 +3,7 @@
 use core::borrow::BorrowMut;
 
 use crate::alphabet::Symbol;
+use crate::guard::Watch;
 use crate::image::{ImageError, Model};
 use crate::kernels::{Kernel, Tables};
 use crate::lstm::{AnyMemory, Lstm};
@@ -14,6 +15,7 @@ use crate::surprisal::Surprisal;
 pub struct Generator<'m, M = AnyMemory, K = Tables> {
     lstm: Lstm<'m, M, K>,
     sampler: Sampler,
+    watch: Watch,
     /// The last symbol written or read, which the next step reads.
     last: Symbol,
 }
@@ -50,6 +52,7 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
         Self {
             lstm,
             sampler: Sampler::new(settings, seed).without(alphabet.unwritten()),
+            watch: Watch::new(),
             last: alphabet.start(),
         }
     }
@@ -87,6 +90,7 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
     pub fn restart(&mut self, seed: u64) {
         self.lstm.reset();
         self.sampler.reseed(seed);
+        self.watch = Watch::new();
         self.last = self.model().alphabet().start();
     }
 
@@ -96,15 +100,26 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
             return false;
         };
         self.lstm.step(self.last);
-        self.last = symbol;
+        self.see(symbol);
         true
     }
 
     /// Writes the next character, which is never one that [stands for
-    /// others](crate::alphabet::Alphabet::unwritten).
+    /// others](crate::alphabet::Alphabet::unwritten) or that the [guard](crate::guard) bars.
     pub fn next_char(&mut self) -> char {
         self.lstm.step(self.last);
-        self.last = self.sampler.sample(self.lstm.logits());
-        self.model().alphabet().char(self.last)
+        let streaks = self.model().streaks();
+        let guard = self.settings().guard;
+        let is_barred = self.watch.bars(self.last, guard, &streaks);
+        let barred = is_barred.then_some(self.last);
+        let symbol = self.sampler.sample_but(barred, self.lstm.logits());
+        self.see(symbol);
+        self.model().alphabet().char(symbol)
+    }
+
+    fn see(&mut self, symbol: Symbol) {
+        let streaks = self.model().streaks();
+        self.watch.see(symbol == self.last, &streaks);
+        self.last = symbol;
     }
 }

@@ -6,13 +6,15 @@ use core::fmt;
 
 use bytemuck::Pod;
 
-use crate::alphabet::Alphabet;
+use crate::alphabet::{Alphabet, code_point};
 use crate::fixed::{MAX_GATE_SHIFT, MIN_GATE_SHIFT};
 use crate::format::{
     ALIGNMENT, BLOCK_GROUPS, Dimensions, EMBEDDING_OFFSET, GATE_SHIFT_OFFSET, GROUP, HEADER_BYTES,
     HIGH_SUMS, LOW_SUMS, MAGIC, MAX_LAYERS, MAX_SYMBOLS, MAX_UNITS, NAME_BYTES, NAME_OFFSET,
-    OutputRows, Planes, TILE_ROWS, Unit, VERSION, unpack,
+    OLDEST_VERSION, OutputRows, Planes, STREAK_LEVELS, STREAKS_OFFSET, TILE_ROWS, Unit, VERSION,
+    unpack,
 };
+use crate::guard::Streaks;
 
 /// The checksum that everything here uses.
 pub(crate) static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
@@ -67,8 +69,8 @@ impl fmt::Display for ImageError {
             Self::NotAnImage => f.write_str("this is not a model image"),
             Self::Version { found } => write!(
                 f,
-                "the model image has format version {found}, this program reads {VERSION}: \
-                 export the model again or update the program"
+                "the model image has format version {found}, this program reads {OLDEST_VERSION} and \
+                 {VERSION}: export the model again or update the program"
             ),
             Self::Truncated { found, expected } => write!(
                 f,
@@ -171,6 +173,8 @@ pub struct Model<'a> {
     dimensions: Dimensions,
     gate_shift: u32,
     checksum: u32,
+    /// The largest density, then the distances.
+    streaks: [u8; 1 + STREAK_LEVELS.len()],
     alphabet: &'a [u32],
     inputs: Inputs<'a>,
     layers: [Layer<'a>; MAX_LAYERS],
@@ -198,8 +202,9 @@ impl<'a> Model<'a> {
         let half = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
         let word = |at: usize| u32::from(half(at)) | u32::from(half(at + 2)) << 16;
 
-        if half(4) != VERSION {
-            return Err(ImageError::Version { found: half(4) });
+        let version = half(4);
+        if !(OLDEST_VERSION..=VERSION).contains(&version) {
+            return Err(ImageError::Version { found: version });
         }
         let length = word(8) as usize;
         let image = bytes.get(..length).ok_or(truncated(length))?;
@@ -239,8 +244,21 @@ impl<'a> Model<'a> {
             lengths: dimensions.sections(),
         };
         let alphabet = sections.take::<u32>()?;
-        if alphabet.iter().any(|&code| char::from_u32(code).is_none()) {
+        let is_guarded = version > OLDEST_VERSION;
+        let is_symbol = |&word: &u32| {
+            let code = if is_guarded { code_point(word) } else { word };
+            char::from_u32(code).is_some()
+        };
+        if !alphabet.iter().all(is_symbol) {
             return Err(ImageError::Malformed);
+        }
+        // Older images have zeros there, and what is there counts for nothing.
+        let mut streaks = [0; 1 + STREAK_LEVELS.len()];
+        if is_guarded {
+            streaks.copy_from_slice(&header[STREAKS_OFFSET..]);
+            if streaks[0] == 0 {
+                return Err(ImageError::Malformed);
+            }
         }
         let planes = dimensions.planes;
         let inputs = match dimensions.is_folded() {
@@ -270,6 +288,7 @@ impl<'a> Model<'a> {
             dimensions,
             gate_shift,
             checksum,
+            streaks,
             alphabet,
             inputs,
             layers,
@@ -288,6 +307,32 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn alphabet(&self) -> Alphabet<'a> {
         Alphabet::new(self.alphabet)
+    }
+
+    /// What it knows of the streaks of its text.
+    #[must_use]
+    pub fn streaks(&self) -> Streaks<'a> {
+        let [density, distances @ ..] = self.streaks;
+        Streaks {
+            words: self.alphabet,
+            density,
+            distances,
+        }
+    }
+
+    /// Whether it keeps streaks as they are in its text.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.streaks().density != 0
+    }
+
+    /// The version of the format that it is in.
+    #[must_use]
+    pub fn version(&self) -> u16 {
+        match self.is_guarded() {
+            true => VERSION,
+            false => OLDEST_VERSION,
+        }
     }
 
     /// All dimensions and planes.

@@ -10,8 +10,8 @@
 //! - **Nothing is multiplied that can be looked up**: weights are trits, and a byte of five of them stands
 //!   for a sum; scales are one multiplier per row.
 //!
-//! The flow: [`image`] (in [`format`]) → [`lstm`] (with [`kernels`], [`activation`], [`fixed`]) → [`sampler`] →
-//! [`generator`] → [`session`] (with [`console`] and [`protocol`]) → the serial port of a [`board`].
+//! The flow: [`image`] (in [`format`]) → [`lstm`] (with [`kernels`], [`activation`], [`fixed`]) → [`sampler`]
+//! (with [`guard`]) → [`generator`] → [`session`] (with [`console`] and [`protocol`]) → the serial port of a [`board`].
 #![cfg_attr(not(test), no_std)]
 
 #[cfg(target_endian = "big")]
@@ -24,6 +24,7 @@ pub mod console;
 pub mod fixed;
 pub mod format;
 pub mod generator;
+pub mod guard;
 pub mod image;
 pub mod kernels;
 mod log;
@@ -33,3 +34,5 @@ pub mod sampler;
 pub mod serial;
 pub mod session;
 pub mod surprisal;
+mod talk;
+pub mod until;

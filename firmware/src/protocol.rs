@@ -15,6 +15,7 @@ use core::fmt;
 
 use heapless::Vec;
 
+use crate::guard::Guard;
 use crate::sampler::{Settings, Thousandths};
 
 /// Starts what is the board's own: the record separator. Terminals show nothing for it, and no text
@@ -69,7 +70,7 @@ pub const PASSAGE: &str = "passage: ";
 /// Starts the line on the settings in the answer to `/stats`; [`Shown`] settings follow.
 pub const SETTINGS: &str = "settings: ";
 
-/// Stands between the settings and the pace.
+/// Stands between the settings and the pace; what ends a passage and how many there are may follow.
 pub const RATE: &str = ", rate ";
 
 /// Starts the answer to `/reset`; [`SEED`] follows.
@@ -83,6 +84,7 @@ const END: &str = "end: ";
 const TEMPERATURE: &str = "temperature ";
 const TOP_K: &str = ", top-k ";
 const TOP_P: &str = ", top-p ";
+const GUARD: &str = ", guard ";
 const CHARACTERS: &str = " characters";
 const SPEED: &str = " characters/s";
 
@@ -98,7 +100,7 @@ pub fn in_text(c: char) -> char {
     }
 }
 
-/// Sampling settings as a person reads them; what is off is left out.
+/// Sampling settings as a person reads them; what is off, or usual, is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown(pub Settings);
 
@@ -111,6 +113,9 @@ impl fmt::Display for Shown {
         if self.0.top_p < Thousandths::ONE {
             write!(f, "{TOP_P}{}", self.0.top_p)?;
         }
+        if self.0.guard != Guard::Text {
+            write!(f, "{GUARD}{}", self.0.guard)?;
+        }
         Ok(())
     }
 }
@@ -118,12 +123,14 @@ impl fmt::Display for Shown {
 impl Shown {
     fn read(line: &str) -> Option<Shown> {
         let line = line.strip_prefix(TEMPERATURE)?;
+        let (line, guard) = line.split_once(GUARD).unwrap_or((line, "text"));
         let (line, top_p) = line.split_once(TOP_P).unwrap_or((line, "1"));
         let (temperature, top_k) = line.split_once(TOP_K).unwrap_or((line, "0"));
         Some(Shown(Settings {
             temperature: temperature.parse().ok()?,
             top_k: top_k.parse().ok()?,
             top_p: top_p.parse().ok()?,
+            guard: guard.parse().ok()?,
         }))
     }
 }
@@ -463,15 +470,23 @@ mod tests {
                 Said::Settings(Settings {
                     temperature: Thousandths(500),
                     top_k: 3,
-                    top_p: Thousandths::ONE,
+                    ..Settings::default()
                 }),
             ),
             (
                 "settings: temperature 0.5, top-p 0.9, rate max",
                 Said::Settings(Settings {
                     temperature: Thousandths(500),
-                    top_k: 0,
                     top_p: Thousandths(900),
+                    ..Settings::default()
+                }),
+            ),
+            (
+                "settings: temperature 0.5, guard 9, rate 40, until \\n, count 3",
+                Said::Settings(Settings {
+                    temperature: Thousandths(500),
+                    guard: Guard::Most(9),
+                    ..Settings::default()
                 }),
             ),
             ("seed of evil", Said::Other("seed of evil")),
@@ -482,10 +497,17 @@ mod tests {
     }
 
     fn settings() -> impl Strategy<Value = Settings> {
-        (any::<u16>(), any::<u8>(), 0..=1000_u16).prop_map(|(temperature, top_k, top_p)| Settings {
+        let guard = prop_oneof![
+            Just(Guard::Text),
+            Just(Guard::Off),
+            (1..=u8::MAX).prop_map(Guard::Most),
+        ];
+        let all = (any::<u16>(), any::<u8>(), 0..=1000_u16, guard);
+        all.prop_map(|(temperature, top_k, top_p, guard)| Settings {
             temperature: Thousandths(temperature),
             top_k,
             top_p: Thousandths(top_p),
+            guard,
         })
     }
 

@@ -1,14 +1,15 @@
 //! From logits to one symbol: temperature, top-k, top-p and a seeded draw, in integers.
 //!
 //! A symbol's weight is `2^15 * exp(-(max - logit) / T)`, by a table of powers of two: no division and
-//! no floating point per symbol. Temperature 0 is greedy; of equal logits the lowest index wins. One
-//! symbol may be left out of all of this, as if it were not there.
+//! no floating point per symbol. Temperature 0 is greedy; of equal logits the lowest index wins. Two
+//! symbols may be left out of all of this, as if they were not there.
 
 use core::fmt;
 use core::str::FromStr;
 
 use crate::alphabet::Symbol;
 use crate::fixed::LOGIT_FRACTION_BITS;
+use crate::guard::Guard;
 use crate::surprisal::Surprisal;
 
 /// A decimal number from 0 to 65.535 in steps of 0.001, as typed at a console.
@@ -81,15 +82,19 @@ pub struct Settings {
     /// Draw among the fewest most probable symbols that together reach this probability; 1 or more
     /// for all.
     pub top_p: Thousandths,
+    /// How often one symbol may come in a row.
+    pub guard: Guard,
 }
 
 impl Default for Settings {
-    /// Temperature 0.8, as in the tutorial this project started from; all symbols.
+    /// Temperature 0.8, as in the tutorial this project started from; all symbols, with the model's own
+    /// guard.
     fn default() -> Self {
         Self {
             temperature: Thousandths(800),
             top_k: 0,
             top_p: Thousandths::ONE,
+            guard: Guard::Text,
         }
     }
 }
@@ -151,9 +156,6 @@ const fn powers_of_two() -> [u16; 1 << EXPONENT_BITS] {
     table
 }
 
-/// An index that no symbol has.
-const NO_SYMBOL: u16 = u16::MAX;
-
 /// Draws symbols.
 #[derive(Clone, Debug)]
 pub struct Sampler {
@@ -164,8 +166,8 @@ pub struct Sampler {
     reach: u32,
     rng: Rng,
     surprisal: Surprisal,
-    /// The index of the symbol that is never chosen.
-    never: u16,
+    /// The symbol that is never chosen.
+    never: Option<Symbol>,
 }
 
 impl Sampler {
@@ -178,7 +180,7 @@ impl Sampler {
             reach: 0,
             rng: Rng::new(seed),
             surprisal: Surprisal::new(),
-            never: NO_SYMBOL,
+            never: None,
         };
         sampler.set_settings(settings);
         sampler
@@ -187,7 +189,7 @@ impl Sampler {
     /// The same, but it never chooses `symbol`, unless there is no other.
     #[must_use]
     pub fn without(mut self, symbol: Option<Symbol>) -> Self {
-        self.never = symbol.map_or(NO_SYMBOL, u16::from);
+        self.never = symbol;
         self
     }
 
@@ -225,22 +227,18 @@ impl Sampler {
 
     /// Chooses a symbol by its logit (Q5.10). Greedy choices take no random number; others take one.
     pub fn sample(&mut self, logits: &[i16]) -> Symbol {
-        let never = match logits {
-            [_] => NO_SYMBOL.into(),
-            _ => usize::from(self.never),
-        };
-        let mut best = usize::from(never == 0);
-        let mut max = i16::MIN;
-        for (index, &logit) in logits.iter().enumerate() {
-            if logit > max && index != never {
-                (best, max) = (index, logit);
-            }
-        }
+        self.sample_but(None, logits)
+    }
+
+    /// The same, but `barred` is left out as well, unless there is no other.
+    pub fn sample_but(&mut self, barred: Option<Symbol>, logits: &[i16]) -> Symbol {
+        let left_out = LeftOut::of([self.never, barred], logits.len());
+        let (best, max) = left_out.best_of_others(logits);
         if self.reach == 0 {
             return best as Symbol;
         }
         let random = self.rng.next_u32();
-        let mut kept = Kept::below(max, self.reach, never);
+        let mut kept = Kept::below(max, self.reach, left_out);
         if self.settings.top_k > 0 {
             kept = kept.first(logits, self.settings.top_k.into(), |_| 1);
         }
@@ -299,23 +297,64 @@ impl Sampler {
     }
 }
 
+/// An index that no symbol has.
+const NO_SYMBOL: u16 = u16::MAX;
+
+/// The indices of the symbols that are not chosen in any case.
+#[derive(Clone, Copy)]
+struct LeftOut([u16; 2]);
+
+impl LeftOut {
+    /// These; the second only if there is a choice without it, and the first only if there is one.
+    fn of([never, barred]: [Option<Symbol>; 2], symbols: usize) -> Self {
+        let index = |symbol: Option<Symbol>| symbol.map_or(NO_SYMBOL, u16::from);
+        let never = if symbols > 1 { index(never) } else { NO_SYMBOL };
+        let is_there = |index: u16| usize::from(index) < symbols;
+        let choices = symbols - usize::from(is_there(never));
+        let barred = match index(barred) {
+            barred if choices > 1 && barred != never => barred,
+            _ => NO_SYMBOL,
+        };
+        Self([never, barred])
+    }
+
+    #[inline(always)]
+    fn holds(self, index: usize) -> bool {
+        let [never, barred] = self.0;
+        index == usize::from(never) || index == usize::from(barred)
+    }
+
+    /// The first of the others whose logit is the highest, and that logit.
+    #[inline(never)]
+    fn best_of_others(self, logits: &[i16]) -> (usize, i16) {
+        let mut best = (0..2).find(|&index| !self.holds(index)).unwrap_or(2);
+        let mut max = i16::MIN;
+        for (index, &logit) in logits.iter().enumerate() {
+            if logit > max && !self.holds(index) {
+                (best, max) = (index, logit);
+            }
+        }
+        (best, max)
+    }
+}
+
 /// The symbols to draw from: the first ones in the order of falling logits, of equal ones the lower
-/// index first. Told by the last one.
+/// index first. This is the last one.
 #[derive(Clone, Copy)]
 struct Kept {
     logit: i32,
     index: usize,
-    /// The symbol that is not among them in any case.
-    never: usize,
+    /// What is not among them in any case.
+    left_out: LeftOut,
 }
 
 impl Kept {
     /// Every symbol whose logit is less than `reach` below the highest one; the others weigh nothing.
-    fn below(max: i16, reach: u32, never: usize) -> Self {
+    fn below(max: i16, reach: u32, left_out: LeftOut) -> Self {
         Self {
             logit: i32::from(max).saturating_sub_unsigned(reach.saturating_sub(1)),
             index: usize::MAX,
-            never,
+            left_out,
         }
     }
 
@@ -324,7 +363,7 @@ impl Kept {
     fn holds(self, index: usize, logit: i16) -> bool {
         let logit = i32::from(logit);
         let is_kept = logit > self.logit || (logit == self.logit && index <= self.index);
-        is_kept && index != self.never
+        is_kept && !self.left_out.holds(index)
     }
 
     /// What the kept symbols measure together.
@@ -339,20 +378,23 @@ impl Kept {
         sum
     }
 
+    /// What those of them measure whose logits are not below a threshold.
+    #[inline(never)]
+    fn above(self, threshold: i32, logits: &[i16], measure: &impl Fn(i16) -> u32) -> u32 {
+        self.sum(logits, |logit| match i32::from(logit) >= threshold {
+            true => measure(logit),
+            false => 0,
+        })
+    }
+
     /// The first of these that together measure so much, or all of them.
     #[inline(never)]
     fn first(self, logits: &[i16], target: u32, measure: impl Fn(i16) -> u32) -> Self {
-        let above = |threshold: i32| {
-            self.sum(logits, |logit| match i32::from(logit) >= threshold {
-                true => measure(logit),
-                false => 0,
-            })
-        };
         // The highest threshold that still reaches the target, by bisection over 16 bits.
         let (mut low, mut high) = (i32::from(i16::MIN), i32::from(i16::MAX) + 1);
         while high - low > 1 {
             let middle = (low + high) >> 1;
-            if above(middle) >= target {
+            if self.above(middle, logits, &measure) >= target {
                 low = middle;
             } else {
                 high = middle;
@@ -361,7 +403,7 @@ impl Kept {
         if low < self.logit {
             return self;
         }
-        let mut sum = above(high);
+        let mut sum = self.above(high, logits, &measure);
         let mut last = 0;
         for (index, &logit) in logits.iter().enumerate() {
             if i32::from(logit) == low && self.holds(index, logit) && sum < target {
@@ -372,7 +414,7 @@ impl Kept {
         Self {
             logit: low,
             index: last,
-            never: self.never,
+            left_out: self.left_out,
         }
     }
 }
@@ -387,6 +429,7 @@ mod tests {
             temperature: Thousandths(temperature),
             top_k,
             top_p: Thousandths(top_p),
+            guard: Guard::Off,
         }
     }
 

@@ -7,10 +7,7 @@
 //! passage is exactly what stands between the line `# start: …` and the line end before `# end: …`.
 //! [`crate::protocol`] has the words.
 
-use core::fmt::{self, Write as _};
-
-use embedded_hal::digital::{OutputPin, PinState};
-use embedded_io::{Read, ReadReady, Write as _};
+use embedded_io::Write as _;
 use heapless::String;
 
 use crate::board::Board;
@@ -21,11 +18,12 @@ use crate::image::{Choice, ImageError};
 use crate::log::{info, warning};
 use crate::lstm::MAX_MEMORY_WORDS;
 use crate::protocol::{
-    self, BREAK, CHECKSUM, DONE_TEXT, End, GREETING, MEMORY, MODEL, NO_MODEL, OWN, PASSAGE, PAUSED,
-    RATE, RESET, RESUMED, SEED, SETTINGS, SKIPPED, Shown, Start,
+    CHECKSUM, DONE_TEXT, End, GREETING, MEMORY, MODEL, NO_MODEL, PASSAGE, PAUSED, RATE, RESET,
+    RESUMED, SEED, SETTINGS, SKIPPED, Shown, Start,
 };
 use crate::sampler::Settings;
-use crate::serial::write_text;
+use crate::talk::{Ends, OrWord, Port};
+use crate::until::{Ending, Until};
 
 /// How many input bytes one [`Session::poll`] takes at most, so that a flood cannot stop the text.
 const BYTES_PER_POLL: usize = 32;
@@ -140,6 +138,8 @@ struct Passage<'m> {
     elapsed: u64,
     /// Whether its start has been announced.
     started: bool,
+    /// Whether it may end by now.
+    ending: Ending,
 }
 
 impl<'m> Passage<'m> {
@@ -152,6 +152,7 @@ impl<'m> Passage<'m> {
             generated: 0,
             elapsed: 0,
             started: false,
+            ending: Ending::default(),
         }
     }
 
@@ -165,7 +166,19 @@ impl<'m> Passage<'m> {
         self.generated = 0;
         self.elapsed = 0;
         self.started = false;
+        self.ending = Ending::default();
     }
+}
+
+/// Why no text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    /// It is.
+    Off,
+    /// Somebody said so.
+    Asked,
+    /// As many passages as were wanted are there: the next prompt is reason enough to go on.
+    Counted,
 }
 
 /// The talking and writing half of a session; the line editor is the listening half.
@@ -177,7 +190,12 @@ struct Player<'m, B: Board> {
     settings: Settings,
     length: u32,
     rate: u32,
-    paused: bool,
+    pause: Pause,
+    /// What ends a passage before its length is reached.
+    until: Until,
+    /// After how many passages the text pauses, 0 for never, and how many of them are left.
+    batch: u32,
+    left: u32,
     passage: Passage<'m>,
     clock: Clock,
     /// When the next character may be written.
@@ -200,10 +218,7 @@ impl<'m, B: Board> Player<'m, B> {
         let seed = board.entropy().unwrap_or(DEFAULT_SEED);
         let clock = Clock::new(board.ticks());
         let mut player = Player {
-            port: Port {
-                board,
-                mid_line: false,
-            },
+            port: Port::new(board),
             engine: models
                 .model
                 .and_then(|model| Generator::with_memory(model, settings, seed, memory)),
@@ -211,7 +226,10 @@ impl<'m, B: Board> Player<'m, B> {
             settings,
             length: DEFAULT_LENGTH,
             rate: READABLE_RATE,
-            paused: false,
+            pause: Pause::Off,
+            until: Until::OFF,
+            batch: 0,
+            left: 0,
             passage: Passage::new(prompt),
             clock,
             due: 0,
@@ -303,8 +321,23 @@ impl<'m, B: Board> Player<'m, B> {
                 self.settings.top_p = probability;
                 self.apply_settings();
             }
+            Command::Guard(guard) => {
+                self.settings.guard = guard;
+                self.apply_settings();
+            }
+            Command::Until(until) => {
+                self.until = until;
+                self.port.say(format_args!("until {until}"));
+            }
+            Command::Count(count) => {
+                self.batch = count;
+                self.left = count;
+                self.port
+                    .say(format_args!("count {}", OrWord(count, "endless")));
+            }
             Command::Seed(seed) => {
                 self.passage.prompt.clear();
+                self.start_batch();
                 self.begin(seed);
                 self.port.say(format_args!("{SEED}{seed}"));
             }
@@ -319,15 +352,16 @@ impl<'m, B: Board> Player<'m, B> {
                 self.port.say(format_args!("rate {}", OrWord(rate, "max")));
             }
             Command::Pause => {
-                self.paused = true;
+                self.pause = Pause::Asked;
                 self.port.say(format_args!("{PAUSED}"));
             }
             Command::Resume => {
-                self.paused = false;
+                self.pause = Pause::Off;
                 self.port.say(format_args!("{RESUMED}"));
             }
             Command::Reset => {
                 let seed = self.passage.seed;
+                self.start_batch();
                 self.begin(seed);
                 self.port.say(format_args!("{RESET}{SEED}{seed}"));
             }
@@ -366,12 +400,17 @@ impl<'m, B: Board> Player<'m, B> {
         self.port.say(format_args!(
             "{PASSAGE}{SEED}{seed}, {generated} of {} characters, {speed} characters/s{}",
             OrWord(self.length, "endless"),
-            if self.paused { ", paused" } else { "" },
+            if self.pause == Pause::Off {
+                ""
+            } else {
+                ", paused"
+            },
         ));
         self.port.say(format_args!(
-            "{SETTINGS}{}{RATE}{}",
+            "{SETTINGS}{}{RATE}{}{}",
             Shown(self.settings),
-            OrWord(self.rate, "max")
+            OrWord(self.rate, "max"),
+            Ends(self.until, self.batch),
         ));
         let computed = self.computed;
         let microseconds = self.busy.saturating_mul(1_000_000)
@@ -420,9 +459,18 @@ impl<'m, B: Board> Player<'m, B> {
             let more = if unknown > SHOWN_UNKNOWN { "…" } else { "" };
             self.port.say(format_args!("{SKIPPED}{shown}{more}"));
         }
+        self.start_batch();
         self.begin(seed);
-        if self.paused {
+        if self.pause == Pause::Asked {
             self.port.say(format_args!("{PAUSED}"));
+        }
+    }
+
+    /// Counts passages from here on, and ends the pause behind the last ones.
+    fn start_batch(&mut self) {
+        self.left = self.batch;
+        if self.pause == Pause::Counted {
+            self.pause = Pause::Off;
         }
     }
 
@@ -442,7 +490,7 @@ impl<'m, B: Board> Player<'m, B> {
     fn play(&mut self) {
         let before = self.clock.now();
         let now = self.clock.update(self.port.board.ticks());
-        if self.paused || self.engine.is_err() {
+        if self.pause != Pause::Off || self.engine.is_err() {
             return;
         }
         if self.passage.started {
@@ -458,8 +506,8 @@ impl<'m, B: Board> Player<'m, B> {
         if !self.passage.started {
             self.announce();
         }
-        self.write_next();
-        if self.length != 0 && self.passage.generated >= self.length {
+        let ends = self.write_next();
+        if ends || (self.length != 0 && self.passage.generated >= self.length) {
             self.finish();
         }
     }
@@ -474,20 +522,23 @@ impl<'m, B: Board> Player<'m, B> {
         self.port.say(format_args!("{start}"));
     }
 
-    fn write_next(&mut self) {
+    /// Writes a character; says whether it is one that ends the passage.
+    fn write_next(&mut self) -> bool {
         let Ok(generator) = &mut self.engine else {
-            return;
+            return false;
         };
         let rest = self.passage.prompt.get(self.passage.prompted..);
-        let c = match rest.and_then(|rest| rest.chars().next()) {
+        let (c, ends) = match rest.and_then(|rest| rest.chars().next()) {
             Some(c) => {
                 generator.prompt_char(c);
                 self.passage.prompted += c.len_utf8();
-                c
+                self.passage.ending.read();
+                (c, false)
             }
             None => {
                 self.passage.generated = self.passage.generated.saturating_add(1);
-                generator.next_char()
+                let c = generator.next_char();
+                (c, self.passage.ending.ends_with(self.until.holds(c)))
             }
         };
         let start = self.clock.now();
@@ -497,6 +548,7 @@ impl<'m, B: Board> Player<'m, B> {
         self.computed = self.computed.saturating_add(1);
         self.port.write_char(c);
         self.port.show_activity(self.computed);
+        ends
     }
 
     #[inline(never)]
@@ -511,8 +563,16 @@ impl<'m, B: Board> Player<'m, B> {
         };
         self.port.break_row();
         self.port.say(format_args!("{end}"));
-        self.passage.prompt.clear();
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
+            self.passage.prompt.clear();
+        }
         self.begin(seed.wrapping_add(1));
+        if self.batch != 0 && self.left == 0 {
+            self.left = self.batch;
+            self.pause = Pause::Counted;
+            self.port.say(format_args!("{PAUSED}"));
+        }
     }
 
     /// Characters per second of the current passage so far.
@@ -545,81 +605,5 @@ impl Clock {
     /// The time of the last update.
     fn now(&self) -> u64 {
         self.total
-    }
-}
-
-/// The board's serial port and light; remembers whether the text stands in mid-line.
-///
-/// Failures are dropped: a port that is unplugged or unread must not stop the board.
-struct Port<B> {
-    board: B,
-    mid_line: bool,
-}
-
-impl<B: Board> Port<B> {
-    /// A byte if one has arrived.
-    fn read_byte(&mut self) -> Option<u8> {
-        let serial = self.board.serial();
-        let mut byte = [0];
-        let ready = matches!(serial.read_ready(), Ok(true));
-        (ready && matches!(serial.read(&mut byte), Ok(1))).then_some(byte[0])
-    }
-
-    /// Writes a character of the text.
-    fn write_char(&mut self, c: char) {
-        self.write(protocol::in_text(c).encode_utf8(&mut [0; 4]));
-        self.mid_line = c != '\n';
-    }
-
-    /// Ends the row of the text with a line end that is not part of it.
-    fn break_row(&mut self) {
-        self.write(BREAK);
-        self.mid_line = false;
-    }
-
-    #[inline(never)]
-    fn write(&mut self, text: &str) {
-        write_text(self.board.serial(), text);
-    }
-
-    /// Writes one line of talk.
-    #[inline(never)]
-    fn say(&mut self, message: fmt::Arguments<'_>) {
-        if self.mid_line {
-            self.break_row();
-        }
-        self.write(OWN);
-        // Fails only if a Display implementation does, and then the line is short.
-        let _ = OneLine(self).write_fmt(message);
-        self.write("\n");
-    }
-
-    fn show_activity(&mut self, count: u32) {
-        let _ = self.board.led().set_state(PinState::from(count & 8 != 0));
-    }
-}
-
-/// Writes to the port, with anything that could break a line of talk replaced.
-struct OneLine<'p, B>(&'p mut Port<B>);
-
-impl<B: Board> fmt::Write for OneLine<'_, B> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for c in text.chars() {
-            let c = if c.is_control() { '?' } else { c };
-            self.0.write(c.encode_utf8(&mut [0; 4]));
-        }
-        Ok(())
-    }
-}
-
-/// A number, or the word that stands for 0.
-struct OrWord(u32, &'static str);
-
-impl fmt::Display for OrWord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str(self.1),
-            number => write!(f, "{number}"),
-        }
     }
 }

@@ -5,12 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use firmware::format::{Dimensions, Planes, Trits};
+use firmware::image::Model;
+use firmware::sampler::{Settings, Thousandths};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::corpus::{Source, Validation, in_words};
+use crate::engine::generator;
 use crate::evaluate::{bits, engine_loss};
+use crate::figures;
+use crate::health::{AT_END_KEY, AtEnd};
 use crate::image::{AlignedImage, InputParts, ModelParts};
 use crate::name::Name;
 use crate::quantize::float::LoadError;
@@ -61,6 +66,73 @@ pub struct Exported {
     pub image_bytes: usize,
     /// How its weights are kept, for people.
     pub weights: String,
+    /// What the model writes.
+    #[serde(skip)]
+    pub samples: Vec<Sample>,
+}
+
+/// Something that an exported model wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// At this temperature.
+    pub temperature: f64,
+    /// A beginning that is from the text; empty where none was at hand.
+    pub prompt: String,
+    /// What it wrote behind that.
+    pub text: String,
+}
+
+/// The temperatures of samples, in thousandths: careful, usual, as in the text.
+const SAMPLE_TEMPERATURES: [u16; 3] = [500, 800, 1_000];
+
+/// Characters of a sample.
+const SAMPLE_CHARACTERS: usize = 400;
+
+/// The most and the fewest characters of a prompt from the text.
+const PROMPT_CHARACTERS: std::ops::RangeInclusive<usize> = 8..=40;
+
+/// Where in the text one is looked for.
+const PROMPT_SEARCH: usize = 4_000;
+
+/// The beginning of a line of the text, for a model to go on with; empty where no line is long enough.
+fn prompt_of(text: &[u8], alphabet: &[char]) -> String {
+    let text = text.iter().take(PROMPT_SEARCH);
+    let characters = text.map(|&symbol| alphabet.get(usize::from(symbol)));
+    let text: String = characters.flatten().collect();
+    // The first line may be the end of one.
+    let mut lines = text.lines().skip(1);
+    let line = lines.find(|line| line.trim().chars().count() >= *PROMPT_CHARACTERS.start());
+    let line = line.unwrap_or_default();
+    let beginning: String = line.chars().take(*PROMPT_CHARACTERS.end()).collect();
+    match beginning.rsplit_once(' ') {
+        // Not in the middle of a word.
+        Some((words, _)) if beginning.len() < line.len() && !words.trim().is_empty() => {
+            words.to_owned()
+        }
+        _ => beginning,
+    }
+}
+
+/// What a model writes at each of [`SAMPLE_TEMPERATURES`].
+fn samples(model: Model<'_>, prompt: &str) -> Vec<Sample> {
+    let sample = |thousandths| {
+        let settings = Settings {
+            temperature: Thousandths(thousandths),
+            ..Settings::default()
+        };
+        let mut generator = generator(model, settings, 1);
+        Sample {
+            temperature: f64::from(thousandths) / 1_000.0,
+            prompt: prompt
+                .chars()
+                .filter(|&c| generator.prompt_char(c))
+                .collect(),
+            text: (0..SAMPLE_CHARACTERS)
+                .map(|_| generator.next_char())
+                .collect(),
+        }
+    };
+    SAMPLE_TEMPERATURES.map(sample).into()
 }
 
 /// Losses of one model over one text, in nats per character.
@@ -167,6 +239,8 @@ pub fn export(
     let image = parts.to_image()?;
     let losses = validation.and_then(|part| Losses::measure(&image, float, part, progress));
 
+    let prompt = validation.map(|part| prompt_of(&part.own(), &float.alphabet));
+    let prompt = prompt.unwrap_or_default();
     let file = |extension: &str| folder.join(format!("{name}.{extension}"));
     let exported = Exported {
         image: file("img"),
@@ -175,6 +249,7 @@ pub fn export(
         losses,
         image_bytes: image.bytes().len(),
         weights: weights_in_words(&parts.dimensions()),
+        samples: samples(image.model()?, &prompt),
     };
     let write = |path: &PathBuf, bytes: &[u8]| {
         paths::write_atomic(path, bytes).map_err(|source| ExportError::Write {
@@ -182,7 +257,14 @@ pub fn export(
             source,
         })
     };
-    write(&exported.tensors, &quantized(&parts, float, losses)?)?;
+    let at_end = match validation {
+        Some(part) => Some(AtEnd::measure(image.model()?, part.as_read())),
+        None => None,
+    };
+    write(
+        &exported.tensors,
+        &quantized(&parts, float, losses, at_end)?,
+    )?;
     write(&exported.card, card(&parts, float, &exported).as_bytes())?;
     write(&exported.image, image.bytes())?;
     Ok(exported)
@@ -254,6 +336,7 @@ fn quantized(
     parts: &ModelParts,
     float: &FloatModel,
     losses: Option<Losses>,
+    at_end: Option<AtEnd>,
 ) -> Result<Vec<u8>, ExportError> {
     let mut all = Tensors::default();
     let (hidden, symbols) = (parts.hidden, parts.alphabet.len());
@@ -299,7 +382,10 @@ fn quantized(
         &[symbols, hidden],
         &output.weights.values,
     )?;
-    let metadata = metadata(parts, float, losses);
+    let mut metadata = metadata(parts, float, losses);
+    if let Some(at_end) = at_end.and_then(|at_end| serde_json::to_string(&at_end).ok()) {
+        metadata.insert(AT_END_KEY.to_owned(), at_end);
+    }
     Ok(tensors::serialize(all.0, metadata)?)
 }
 
@@ -319,7 +405,14 @@ fn metadata(
         ("output_planes", dimensions.planes.output.to_string()),
         ("gate_shift", parts.gate_shift.to_string()),
     ];
-    for key in ["recipe", "corpus", "unicode", "steps"] {
+    for key in [
+        "recipe",
+        "corpus",
+        "unicode",
+        "steps",
+        figures::KEY,
+        figures::TRAINING_LOSS_KEY,
+    ] {
         entries.extend(float.metadata.get(key).map(|value| (key, value.clone())));
     }
     // Whoever gets the file need not know where its maker keeps texts.
@@ -431,6 +524,51 @@ fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
 mod tests {
     use super::*;
     use crate::synthetic::float_model;
+
+    #[test]
+    fn a_prompt_is_the_beginning_of_a_line_and_ends_with_a_word() {
+        let alphabet: Vec<char> = ('a'..='z').chain(" \n.".chars()).collect();
+        let symbols = |text: &str| -> Vec<u8> {
+            let places = text.chars().map(|c| alphabet.iter().position(|&a| a == c));
+            places.map(|place| place.unwrap() as u8).collect()
+        };
+        for (text, prompt) in [
+            (
+                "of a line\n\nshort\nonce upon a time\nthere",
+                "once upon a time",
+            ),
+            (
+                "x\nit was a dark and stormy night and the rain fell in torrents\n",
+                "it was a dark and stormy night and the",
+            ),
+            (
+                "x\nabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+                "abcdefghijklmnopqrstuvwxyzabcdefghijklmn",
+            ),
+            ("one line only and no other", ""),
+            ("", ""),
+        ] {
+            assert_eq!(prompt_of(&symbols(text), &alphabet), prompt);
+        }
+    }
+
+    #[test]
+    fn samples_are_what_the_exported_model_writes_at_three_temperatures() {
+        let float = float_model(30, 12, 1, 3);
+        let name = Name::like("sampled");
+        let folder = tempfile::tempdir().unwrap();
+        let text: Vec<u8> = (0..300_usize).map(|n| (n % 25) as u8).collect();
+        let kept = (Planes::uniform(3), InputForm::Folded);
+        let exported = export(&float, &name, kept, folder.path(), Some(&text), |_| ()).unwrap();
+        let image = AlignedImage::open(&exported.image).unwrap();
+        let temperatures: Vec<f64> = exported.samples.iter().map(|s| s.temperature).collect();
+        assert_eq!(temperatures, [0.5, 0.8, 1.0]);
+        let usual = &exported.samples[1];
+        assert!(!usual.prompt.is_empty());
+        let mut generator = generator(image.model().unwrap(), Settings::default(), 1);
+        assert!(usual.prompt.chars().all(|c| generator.prompt_char(c)));
+        assert!(usual.text.chars().all(|c| c == generator.next_char()));
+    }
 
     #[test]
     fn an_image_comes_from_the_weights_that_it_was_made_of_only() {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use firmware::format::{
     ALIGNMENT, BLOCK_GROUPS, Dimensions, EMBEDDING_OFFSET, GROUP, HEADER_BYTES, MAGIC, NAME_BYTES,
-    NAME_OFFSET, OutputRows, Planes, TILE_ROWS, Unit, VERSION, pack,
+    NAME_OFFSET, OLDEST_VERSION, OutputRows, Planes, STREAK_LEVELS, STREAK_SHIFT, STREAKS_OFFSET,
+    TILE_ROWS, Unit, VERSION, pack,
 };
 use firmware::image::{ImageError, Model, checksum};
 
@@ -123,6 +124,30 @@ impl OutputParts {
     }
 }
 
+/// What a model is to know of the streaks of its text, see [`firmware::guard`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreakParts {
+    /// `[V]`: the longest streak of each symbol; 0 for any length.
+    pub longest: Vec<u8>,
+    /// The largest density, in 256ths, at least 1.
+    pub density: u8,
+    /// The code of the mean distance of streaks of each level; 0 for any.
+    pub distances: [u8; STREAK_LEVELS.len()],
+}
+
+impl StreakParts {
+    /// The words of an alphabet: code points with the longest streaks above them.
+    #[must_use]
+    pub fn words(&self, alphabet: &[char]) -> Vec<u32> {
+        let longest = self
+            .longest
+            .iter()
+            .map(|&longest| u32::from(longest) << STREAK_SHIFT);
+        let words = alphabet.iter().zip(longest);
+        words.map(|(&c, longest)| c as u32 | longest).collect()
+    }
+}
+
 /// A quantized model: all that an image holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelParts {
@@ -130,6 +155,8 @@ pub struct ModelParts {
     pub name: Name,
     /// Symbols in index order.
     pub alphabet: Vec<char>,
+    /// What it knows of the streaks of its text.
+    pub streaks: Option<StreakParts>,
     /// Hidden size H.
     pub hidden: usize,
     /// Trits per weight.
@@ -170,8 +197,11 @@ impl ModelParts {
             return Err(ImageError::Dimensions);
         }
         let mut bytes = self.header(&dimensions);
-        let code_points: Vec<u32> = self.alphabet.iter().map(|&c| c as u32).collect();
-        append(&mut bytes, bytemuck::cast_slice(&code_points));
+        let words = match &self.streaks {
+            Some(streaks) => streaks.words(&self.alphabet),
+            None => self.alphabet.iter().map(|&c| c as u32).collect(),
+        };
+        append(&mut bytes, bytemuck::cast_slice(&words));
         match &self.inputs {
             InputParts::Folded(inputs) => append(&mut bytes, bytemuck::cast_slice(inputs)),
             InputParts::Embedded {
@@ -218,7 +248,11 @@ impl ModelParts {
         name[..text.len()].copy_from_slice(text); // a name is never longer
         let mut bytes = Vec::with_capacity(dimensions.image_bytes());
         bytes.extend(MAGIC);
-        bytes.extend(VERSION.to_le_bytes());
+        let version = match self.streaks {
+            Some(_) => VERSION,
+            None => OLDEST_VERSION,
+        };
+        bytes.extend(version.to_le_bytes());
         bytes.extend([0; 10]); // zero, length, checksum: filled in at the end
         bytes.extend((dimensions.hidden as u16).to_le_bytes());
         bytes.extend((dimensions.symbols as u16).to_le_bytes());
@@ -237,6 +271,11 @@ impl ModelParts {
         bytes.resize(EMBEDDING_OFFSET, 0);
         bytes.extend((dimensions.embedding as u16).to_le_bytes());
         bytes.push(self.gate_shift as u8);
+        if let Some(streaks) = &self.streaks {
+            bytes.resize(STREAKS_OFFSET, 0);
+            bytes.push(streaks.density);
+            bytes.extend(streaks.distances);
+        }
         bytes.resize(HEADER_BYTES, 0);
         bytes
     }

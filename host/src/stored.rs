@@ -8,6 +8,7 @@ use firmware::format::{Planes, TILE_ROWS, Unit};
 use safetensors::SafeTensors;
 
 use crate::export::FORMAT;
+use crate::figures::Figures;
 use crate::image::{InputParts, LayerParts, ModelParts, OutputParts, Weights};
 use crate::quantize::float::LoadError;
 use crate::tensors::metadata_of;
@@ -102,6 +103,7 @@ fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
         name: text("name")?
             .parse()
             .map_err(|_| "its name cannot be used")?,
+        streaks: Figures::in_metadata(&metadata, symbols).map(|figures| figures.streak_parts()),
         alphabet,
         hidden,
         planes,

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 
 use firmware::format::Planes;
 use firmware::generator::Generator;
+use firmware::guard::Guard;
 use firmware::protocol::{BREAK, DONE, OWN};
 use firmware::sampler::{Settings, Thousandths};
 use host::device::build::MODEL_ROOM;
 use host::device::{BOARDS, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
-use host::image::AlignedImage;
+use host::image::{AlignedImage, StreakParts};
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 
@@ -61,6 +62,7 @@ fn settings(temperature: u16, top_k: u8, top_p: u16) -> Settings {
         temperature: Thousandths(temperature),
         top_k,
         top_p: Thousandths(top_p),
+        ..Settings::default()
     }
 }
 
@@ -123,6 +125,48 @@ fn a_board_never_writes_what_stands_for_rare_characters() {
         let request = request(seed, "abc", 500, settings);
         assert!(!on_the_pc(&image, &request).contains(char::REPLACEMENT_CHARACTER));
         assert_same_text(&mut emulator, &image, &request);
+    }
+}
+
+#[test]
+fn every_emulated_core_guards_against_the_same_deserts() {
+    let mut model = float_model(65, 64, 1, 7);
+    // It would write next to nothing else.
+    const LIKELY: usize = 20;
+    model.output_bias[LIKELY] = 12.0;
+    let mut parts = quantize(&model, Planes::uniform(3), InputForm::Folded).unwrap();
+    parts.streaks = Some(StreakParts {
+        longest: (0..65)
+            .map(|symbol| if symbol == LIKELY { 30 } else { 2 })
+            .collect(),
+        density: 150,
+        // One of five symbols in about 20, of ten in 64, of twenty in 2,048.
+        distances: [35, 48, 88, 0],
+    });
+    let image = parts.to_image().unwrap();
+    let longest = |text: &str| {
+        let characters: Vec<char> = text.chars().collect();
+        let streaks = characters.chunk_by(|a, b| a == b);
+        streaks.map(<[char]>::len).max().unwrap()
+    };
+    for board in BOARDS.iter().filter(|board| board.emulator.is_some()) {
+        let length = if board.name == "pico" { 400 } else { 3_000 };
+        let mut emulator = boot(board.name, image.bytes());
+        for (guard, most) in [
+            (Guard::Text, 30),
+            (Guard::Most(4), 4),
+            (Guard::Off, usize::MAX),
+        ] {
+            let settings = Settings {
+                guard,
+                ..settings(700, 0, 1_000)
+            };
+            let request = request(5, "abc", length, settings);
+            assert_same_text(&mut emulator, &image, &request);
+            let found = longest(&on_the_pc(&image, &request));
+            assert!(found <= most, "{guard}: {found}");
+            assert!(guard != Guard::Off || found > 100, "{found}");
+        }
     }
 }
 
@@ -231,6 +275,14 @@ fn converse(board: &str, options: Options) {
         b"/topp 1.1",
         "# /topp takes a number from 0 to 1, not '1.1'\n",
     );
+    ask(
+        b"/guard 9",
+        "# temperature 0.5, top-k 5, top-p 0.9, guard 9\n",
+    );
+    ask(b"/guard text", "# temperature 0.5, top-k 5, top-p 0.9\n");
+    ask(b"/until .!\\n", "# until .!\\n\n");
+    ask(b"/until off", "# until off\n");
+    ask(b"/count 0", "# count endless\n");
     ask(b"/len 30", "# length 30\n");
     ask(b"/rate max", "# rate max\n");
     ask(b"/rate 200\r", "# rate 200\n");

@@ -7,7 +7,8 @@ use firmware::lstm::Lstm;
 use firmware::sampler::{Settings, Thousandths};
 use host::corpus::Validation;
 use host::evaluate::{Saturation, engine_block_loss, engine_loss};
-use host::health::{WINDOW, examine, recorded_loss};
+use host::figures::WINDOW;
+use host::health::{Known, examine};
 use host::image::AlignedImage;
 use host::paths;
 use host::quantize::{InputForm, quantize};
@@ -19,11 +20,12 @@ fn image(hidden: usize, layers: usize, form: InputForm) -> AlignedImage {
     parts.to_image().unwrap()
 }
 
-/// A model that ships.
-fn shipped() -> (AlignedImage, f64) {
+/// A model that ships, and what is on record of it.
+fn shipped() -> (AlignedImage, Known) {
     let path = paths::weights_dir().join("shakespeare-64k.img");
-    let loss = recorded_loss(&path).expect("its loss is on record");
-    (AlignedImage::open(&path).unwrap(), loss)
+    let image = AlignedImage::open(&path).unwrap();
+    let known = Known::on_record(&path, image.model().unwrap().symbols());
+    (image, known)
 }
 
 fn at_temperature(thousandths: u16) -> Settings {
@@ -105,16 +107,10 @@ fn a_block_as_long_as_the_text_is_the_stream_and_each_block_starts_afresh() {
 
 #[test]
 fn the_shipped_model_stays_sound_over_a_million_characters() {
-    let (image, loss) = shipped();
+    let (image, known) = shipped();
+    let loss = known.loss.expect("its loss is on record");
     let model = image.model().unwrap();
-    let health = examine(
-        model,
-        at_temperature(1_000),
-        1,
-        1_000_000,
-        Some(loss),
-        |_| (),
-    );
+    let health = examine(model, at_temperature(1_000), 1, 1_000_000, &known, |_| ());
     assert!(health.healthy, "{health}");
     assert_eq!(health.characters, 1_000_000);
     assert!(
@@ -132,7 +128,7 @@ fn a_model_that_runs_in_a_circle_is_found_out() {
         at_temperature(0),
         1,
         WINDOW,
-        None,
+        &Known::default(),
         |_| (),
     );
     assert!(!health.healthy, "{health}");

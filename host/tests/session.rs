@@ -313,6 +313,75 @@ fn every_passage_takes_the_next_seed_and_reset_repeats_one() {
 }
 
 #[test]
+fn a_passage_ends_at_the_characters_that_were_asked_for() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        for line in ["/pause", "/rate max", "/until aeio", "/seed 9", "x"] {
+            desk.type_line(line);
+        }
+        assert!(desk.printed().contains("# until aeio\n"));
+        desk.type_line("/resume");
+        desk.poll(200);
+        let printed = desk.printed();
+        let whole = on_the_pc(9, "x", 200);
+        let end = whole.find(|c| "aeio".contains(c)).expect("it has a vowel");
+        assert_eq!(passage(&printed), &whole[..=end]);
+        desk.type_line("/stats");
+        assert!(desk.printed().contains(", rate max, until aeio\n"));
+        desk.type_line("/until off");
+        desk.printed();
+        desk.poll(1_500);
+        let printed = desk.printed();
+        assert!(printed.contains(", 1000 characters, "), "{printed}");
+    });
+}
+
+#[test]
+fn the_text_pauses_behind_so_many_passages_and_the_next_prompt_goes_on() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        for line in [
+            "/pause",
+            "/rate max",
+            "/len 5",
+            "/count 2",
+            "/seed 9",
+            "ab",
+            "/resume",
+        ] {
+            desk.type_line(line);
+        }
+        desk.poll(50);
+        let printed = desk.printed();
+        for seed in [9, 10] {
+            let text = on_the_pc(seed, "ab", 5);
+            let said =
+                format!("# start: seed {seed}, temperature 0.8\n{text}\n# end: seed {seed}, ");
+            assert!(printed.contains(&said), "{printed}");
+        }
+        assert!(printed.ends_with("\n# paused\n"), "{printed}");
+        desk.poll(50);
+        assert_eq!(desk.printed(), "");
+
+        // Whoever asks for more gets as many again, without having to lift the pause.
+        desk.type_line("c");
+        desk.poll(50);
+        let printed = desk.printed();
+        assert_eq!(printed.matches("# end: ").count(), 2, "{printed}");
+        assert!(printed.contains(&on_the_pc(11, "c", 5)), "{printed}");
+        desk.type_line("/resume");
+        desk.poll(50);
+        assert_eq!(desk.printed().matches("# end: ").count(), 2);
+
+        // A pause that was asked for stays.
+        for line in ["/count 0", "/pause", "d"] {
+            desk.type_line(line);
+        }
+        desk.printed();
+        desk.poll(50);
+        assert_eq!(desk.printed(), "");
+    });
+}
+
+#[test]
 fn a_prompt_may_start_with_a_slash() {
     at_a_desk(FakeBoard::default(), |desk| {
         for line in ["/pause", "/rate max", "/len 5"] {

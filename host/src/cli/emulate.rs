@@ -91,6 +91,7 @@ impl Passage {
                 temperature: self.temperature,
                 top_k: self.top_k,
                 top_p: self.top_p,
+                ..Settings::default()
             },
         }
     }

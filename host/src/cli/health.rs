@@ -4,28 +4,54 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use firmware::guard::Guard;
+use firmware::image::Model;
 use firmware::sampler::{Settings, Thousandths};
 
+use super::known::symbols_of_files;
 use super::model::{bar, image_path};
-use crate::health::{WINDOW, examine, recorded_loss};
+use crate::corpus::{Validation, training_part};
+use crate::evaluate::engine_loss;
+use crate::figures::{Figures, WINDOW};
+use crate::health::{AtEnd, Health, Known, examine};
 use crate::image::AlignedImage;
 use crate::output;
+
+/// Where nothing else is asked for: at 1 the text should be as surprising as that of people, and the
+/// others are where models begin to repeat themselves.
+const TEMPERATURES: [Thousandths; 3] = [Thousandths::ONE, Thousandths(700), Thousandths(500)];
+
+/// Enough characters to know a loss.
+const LOSS_CHARACTERS: usize = 100_000;
 
 /// Options of `health`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The model: an image file, or the name of one in weights/
     model: PathBuf,
-    /// Characters to write
+    /// Characters to write, at each temperature
     #[arg(long, default_value_t = 1_000_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(WINDOW as u64..))]
     length: u64,
-    /// The board's is 0.8; at 1 the text should be as surprising as that of people
-    #[arg(long, default_value = "1")]
-    temperature: Thousandths,
+    /// The board's is 0.8; at 1 the text should be as surprising as that of people [default: 1,0.7,0.5]
+    #[arg(long, value_delimiter = ',')]
+    temperature: Vec<Thousandths>,
     /// Same seed, same text
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// At most N of one character in a row; `text` for as many and as often as in the model's text,
+    /// where the model knows that; or `off`
+    #[arg(
+        long,
+        default_value = "text",
+        value_name = "N",
+        allow_hyphen_values = true
+    )]
+    guard: Guard,
+    /// Compare with this text, a file or a folder [default: what is on record of the text the model was
+    /// trained on]
+    #[arg(long, value_name = "FILE")]
+    text: Vec<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -35,25 +61,69 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let path = image_path(&args.model)?;
     let image = AlignedImage::open(&path)?;
-    let settings = Settings {
-        temperature: args.temperature,
-        ..Settings::default()
+    let model = image.model()?;
+    let known = match args.text[..] {
+        [] => Known::on_record(&path, model.symbols()),
+        _ => known_of_text(args, model)?,
     };
-    let loss = recorded_loss(&path).filter(|_| args.temperature == Thousandths(1_000));
+    let temperatures = match args.temperature[..] {
+        [] => &TEMPERATURES,
+        _ => &args.temperature[..],
+    };
     let length = args.length as usize;
-    let progress = bar(length, "writing");
-    let health = examine(image.model()?, settings, args.seed, length, loss, |done| {
-        progress.set_position(done);
-    });
+    let progress = bar(length * temperatures.len(), "writing");
+    let mut found = Vec::new();
+    for (index, &temperature) in temperatures.iter().enumerate() {
+        let settings = Settings {
+            temperature,
+            guard: args.guard,
+            ..Settings::default()
+        };
+        let health = examine(model, settings, args.seed, length, &known, |done| {
+            progress.set_position((index * length) as u64 + done);
+        });
+        found.push(health);
+    }
     progress.finish_and_clear();
     let mut out = output::stdout();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string(&health)?)?;
+        writeln!(out, "{}", json(&found)?)?;
     } else {
-        writeln!(out, "{health}")?;
+        let shown: Vec<String> = found.iter().map(Health::to_string).collect();
+        writeln!(out, "{}", shown.join("\n\n"))?;
     }
-    if !health.healthy {
+    if !found.iter().all(|health| health.healthy) {
         bail!("the model is not healthy");
     }
     Ok(())
+}
+
+/// What was found at the first temperature, with the verdict on all, and all of them one by one.
+fn json(found: &[Health]) -> Result<serde_json::Value> {
+    let mut all = serde_json::to_value(found.first())?;
+    all["healthy"] = found.iter().all(|health| health.healthy).into();
+    let findings = found.iter().flat_map(|health| {
+        let at = |finding| format!("at temperature {}: {finding}", health.temperature);
+        health.findings.iter().map(at)
+    });
+    all["findings"] = findings.collect();
+    all["temperatures"] = serde_json::to_value(found)?;
+    Ok(all)
+}
+
+/// The figures of a text that was named, and the model's losses on its two parts.
+fn known_of_text(args: &Args, model: Model<'_>) -> Result<Known> {
+    let alphabet: String = model.alphabet().chars().collect();
+    let symbols = symbols_of_files(&args.text, &alphabet)?;
+    let (training, rest) = symbols.split_at(training_part(symbols.len()));
+    let loss = |text: &[u8]| {
+        let text = &text[..text.len().min(LOSS_CHARACTERS)];
+        (text.len() > 1).then(|| engine_loss(model, &Validation::stream(text), |_| ()))
+    };
+    Ok(Known {
+        loss: loss(rest),
+        training_loss: loss(training),
+        figures: Some(Figures::of(training, model.symbols())),
+        at_end: Some(AtEnd::measure(model, training)),
+    })
 }

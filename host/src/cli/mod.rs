@@ -21,6 +21,7 @@ mod flash;
 mod health;
 mod inspect;
 pub mod interrupt;
+mod known;
 pub mod model;
 mod monitor;
 pub mod reading;

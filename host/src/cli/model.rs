@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
-use firmware::format::VERSION;
 use firmware::image::Model;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -163,7 +162,7 @@ impl Shape {
             hidden: dimensions.hidden,
             layers: dimensions.layers,
             symbols: dimensions.symbols,
-            format: VERSION,
+            format: model.version(),
             planes: dimensions.planes.recurrent,
             input_planes: (!dimensions.is_folded()).then_some(dimensions.planes.input),
             output_planes: dimensions.planes.output,

@@ -1,21 +1,29 @@
-//! `sample`: the exact text a board would print.
+//! `sample`: the exact text a board would print, or the best, the new and the short of it.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::Context;
-use firmware::alphabet::Symbol;
-use firmware::fixed::LOGIT_FRACTION_BITS;
-use firmware::sampler::{Sampler, Settings, Thousandths};
+use anyhow::bail;
+use comfy_table::{ContentArrangement, Table, presets};
+use firmware::guard::Guard;
+use firmware::sampler::{Settings, Thousandths};
+use firmware::until::Until;
 
+use super::known::{self, KnownArgs};
 use super::model::image_path;
-use crate::corpus::{REPLACEMENT, prompt};
-use crate::engine::generator;
+use crate::corpus::prompt;
 use crate::image::AlignedImage;
-use crate::quantize::float::FloatState;
+use crate::output::Output;
+use crate::quantize::FloatModel;
 use crate::runs;
+use crate::wrap::Wrapped;
+use crate::writing::{Author, EngineAuthor, FloatAuthor, Piece, Pieces, Wanted};
 use crate::{note, output};
+
+/// The width of a window that does not tell its own.
+const USUAL_COLUMNS: usize = 80;
 
 /// Options of `sample`.
 #[derive(Debug, clap::Args)]
@@ -26,15 +34,30 @@ pub struct Args {
     /// transliterated, or else left out
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     prompt: String,
-    /// 0 always takes the most probable symbol, 1 is the model's own distribution, more is wilder
-    #[arg(long, default_value = "0.8", allow_hyphen_values = true)]
-    temperature: Thousandths,
+    /// 0 always takes the most probable symbol, 1 is the model's own distribution, more is wilder;
+    /// several, as in 0.5,0.8,1, are shown side by side
+    #[arg(
+        long,
+        default_value = "0.8",
+        allow_hyphen_values = true,
+        value_delimiter = ','
+    )]
+    temperature: Vec<Thousandths>,
     /// Choose among this many of the most probable symbols only; 0 for all
     #[arg(long, default_value_t = 0, value_name = "K")]
     top_k: u8,
     /// Choose among the most probable symbols that together reach this probability
     #[arg(long, default_value = "1", value_name = "P")]
     top_p: Thousandths,
+    /// At most N of one character in a row; `text` for as many and as often as in the model's text,
+    /// where the model knows that; or `off`
+    #[arg(
+        long,
+        default_value = "text",
+        value_name = "N",
+        allow_hyphen_values = true
+    )]
+    guard: Guard,
     /// Same seed, same text; `random` takes another one each time and says which
     #[arg(
         long,
@@ -43,9 +66,29 @@ pub struct Args {
         allow_hyphen_values = true
     )]
     seed: Seed,
-    /// Characters to generate behind the prompt
+    /// Characters to generate behind the prompt, at most
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     length: usize,
+    /// End a text at any of these characters, such as '.!?' or '\n'; it may be given several times
+    #[arg(long, value_name = "CHARACTERS", allow_hyphen_values = true)]
+    until: Vec<Until>,
+    /// Write so many texts, each on lines of its own, with one seed after the other
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    count: Option<u32>,
+    /// For each text write N and keep the one that the model itself finds most likely
+    #[arg(long, default_value_t = 1, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    best_of: u32,
+    /// Write nothing that the model's text has, nor anything twice: names that are new
+    /// [default of --until: '\n']
+    #[arg(long)]
+    unseen: bool,
+    #[command(flatten)]
+    known: KnownArgs,
+    /// Break lines between words at so many columns, or `off` [default: a terminal's width; elsewhere
+    /// off]
+    #[arg(long, value_name = "COLUMNS", num_args = 0..=1, default_missing_value = "window")]
+    wrap: Option<Wrap>,
     /// Use the float weights of a run instead of an image: not what a board would print
     #[arg(long)]
     float: bool,
@@ -88,77 +131,219 @@ impl Seed {
     }
 }
 
+/// Where lines break.
+#[derive(Debug, Clone, Copy)]
+enum Wrap {
+    /// Nowhere.
+    Off,
+    /// At the width of the window.
+    Window,
+    /// At so many columns.
+    At(usize),
+}
+
+impl FromStr for Wrap {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "window" => Ok(Self::Window),
+            number => match number.parse() {
+                Ok(0) | Err(_) => Err("it must be a number of columns, or `off`".to_owned()),
+                Ok(columns) => Ok(Self::At(columns)),
+            },
+        }
+    }
+}
+
+impl Wrap {
+    fn columns(self) -> Option<usize> {
+        match self {
+            Self::Off => None,
+            Self::At(columns) => Some(columns),
+            Self::Window => Some(window_columns()),
+        }
+    }
+}
+
+fn window_columns() -> usize {
+    let size = crossterm::terminal::size();
+    size.map_or(USUAL_COLUMNS, |(columns, _)| columns.max(1).into())
+}
+
 /// Runs `sample`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut output = output::stdout();
     let result = if args.float {
-        sample_float(args, &mut output)
+        let (_, model) = runs::load_weights(&args.model)?;
+        let knows = |c| model.alphabet.contains(&c);
+        let known = match args.unseen {
+            true => Some(args.known.items_of_run(&args.model, &until(args))?),
+            false => None,
+        };
+        let model: &FloatModel = &model.as_trained();
+        sample(args, known, knows, &mut output, |settings| {
+            FloatAuthor::new(model, settings)
+        })
     } else {
-        sample_engine(args, &mut output)
+        let path = image_path(&args.model)?;
+        let image = AlignedImage::open(&path)?;
+        let model = image.model()?;
+        let knows = |c| model.alphabet().index_of(c).is_some();
+        let known = match args.unseen {
+            true => Some(args.known.items_of_image(&path, &image, &until(args))?),
+            false => None,
+        };
+        sample(args, known, knows, &mut output, |settings| {
+            EngineAuthor::new(model, settings)
+        })
     };
-    if output.is_terminal() {
+    if output.is_terminal() && args.count.is_none() {
         writeln!(output)?;
     }
+    output.flush()?;
     result
 }
 
-fn sample_engine(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
-    let image = AlignedImage::open(&image_path(&args.model)?)?;
-    let model = image.model()?;
-    let mut generator = generator(model, settings(args), args.seed.number());
-    for character in prompt_for(args, |c| model.alphabet().index_of(c).is_some()).chars() {
-        if generator.prompt_char(character) {
-            write!(output, "{character}")?;
-        }
+/// The characters that end a text.
+fn until(args: &Args) -> Vec<char> {
+    let named: Vec<char> = args.until.iter().flat_map(|until| until.chars()).collect();
+    match args.unseen && args.until.is_empty() {
+        true => known::LINE_ENDS.to_vec(),
+        false => named,
     }
-    for _ in 0..args.length {
-        write!(output, "{}", generator.next_char())?;
-    }
-    output.flush()?;
-    Ok(())
 }
 
-fn sample_float(args: &Args, output: &mut impl Write) -> anyhow::Result<()> {
-    let (_, model) = runs::load_weights(&args.model)?;
-    let index_of = |character| model.alphabet.iter().position(|&c| c == character);
-    let unwritten = index_of(REPLACEMENT).and_then(|index| Symbol::try_from(index).ok());
-    let model = model.as_trained();
-    let mut state = FloatState::new(&model);
-    let mut sampler = Sampler::new(settings(args), args.seed.number()).without(unwritten);
-    let mut last = index_of('\n').unwrap_or(0);
-    for character in prompt_for(args, |c| index_of(c).is_some()).chars() {
-        if let Some(symbol) = index_of(character) {
-            state.step(last);
-            last = symbol;
-            write!(output, "{character}")?;
-        }
-    }
-    let unit = f32::from(1_u16 << LOGIT_FRACTION_BITS);
-    for _ in 0..args.length {
-        state.step(last);
-        // Float-to-integer conversion saturates, as the engine's logits do.
-        let logits: Vec<i16> = state.logits().iter().map(|l| (l * unit) as i16).collect();
-        last = sampler.sample(&logits).into();
-        let character = model.alphabet.get(last).context("the alphabet is empty")?;
-        write!(output, "{character}")?;
-    }
-    output.flush()?;
-    Ok(())
-}
-
-/// The prompt in the model's characters; says what it does not know.
-fn prompt_for(args: &Args, knows: impl Fn(char) -> bool) -> String {
+fn sample<A: Author>(
+    args: &Args,
+    known: Option<HashSet<String>>,
+    knows: impl Fn(char) -> bool,
+    output: &mut Output,
+    author: impl Fn(Settings) -> A,
+) -> anyhow::Result<()> {
     let prompt = prompt::read(&args.prompt, knows);
     if let Some(note) = prompt.note() {
         note!("{note}");
     }
-    prompt.text
+    let wanted = Wanted {
+        prompt: prompt.text,
+        length: args.length,
+        until: until(args),
+        best_of: args.best_of as usize,
+        known,
+    };
+    let seed = args.seed.number();
+    let pieces = |temperature| {
+        let settings = Settings {
+            temperature,
+            top_k: args.top_k,
+            top_p: args.top_p,
+            guard: args.guard,
+        };
+        Pieces::new(author(settings), wanted.clone(), seed)
+    };
+    let columns = match args.wrap {
+        Some(wrap) => wrap.columns(),
+        None => output.is_terminal().then(window_columns),
+    };
+    match args.temperature[..] {
+        [temperature] => one_by_one(args, pieces(temperature), output, columns),
+        _ => side_by_side(args, pieces, output, columns),
+    }
 }
 
-fn settings(args: &Args) -> Settings {
-    Settings {
-        temperature: args.temperature,
-        top_k: args.top_k,
-        top_p: args.top_p,
+/// Writes the texts of one temperature as they come.
+fn one_by_one<A: Author>(
+    args: &Args,
+    mut pieces: Pieces<A>,
+    output: &mut Output,
+    columns: Option<usize>,
+) -> anyhow::Result<()> {
+    let mut wrapped = Wrapped::new(output, columns);
+    let is_plain = args.count.is_none() && args.best_of == 1 && !args.unseen;
+    if is_plain {
+        pieces.write(|character| wrapped.push(character))?;
+        wrapped.end_line()?;
+        return Ok(());
+    }
+    let count = args.count.unwrap_or(1);
+    for number in 0..count {
+        let Some(piece) = pieces.next_piece() else {
+            bail!(nothing_new(number, count));
+        };
+        let text = shown(args, &piece, number);
+        wrapped.push_str(&text)?;
+        wrapped.end_line()?;
+    }
+    Ok(())
+}
+
+/// A text as it stands among others: on lines of its own, without blanks around it; those that may
+/// have several lines apart.
+fn shown(args: &Args, piece: &Piece, number: u32) -> String {
+    if args.count.is_none() {
+        return piece.text.clone();
+    }
+    let is_a_line = until(args).contains(&'\n');
+    let gap = if is_a_line || number == 0 { "" } else { "\n" };
+    format!("{gap}{}\n", piece.text.trim())
+}
+
+fn nothing_new(found: u32, wanted: u32) -> String {
+    format!(
+        "found {found} of {wanted} texts that are new: what came after them is all in the text that the \
+         model was trained on; a higher --temperature, or a --prompt, leads elsewhere"
+    )
+}
+
+/// Writes the texts of several temperatures: in columns where there is a width, else one below the other.
+fn side_by_side<A: Author>(
+    args: &Args,
+    pieces: impl Fn(Thousandths) -> Pieces<A>,
+    output: &mut Output,
+    columns: Option<usize>,
+) -> anyhow::Result<()> {
+    let mut texts = Vec::new();
+    let mut missing = None;
+    let count = args.count.unwrap_or(1);
+    for &temperature in &args.temperature {
+        let mut pieces = pieces(temperature);
+        let mut text = String::new();
+        for number in 0..count {
+            match pieces.next_piece() {
+                Some(piece) => text += &shown(args, &piece, number),
+                None => {
+                    missing = Some(nothing_new(number, count));
+                    break;
+                }
+            }
+        }
+        texts.push((format!("temperature {temperature}"), text));
+    }
+    match columns {
+        None => {
+            for (index, (title, text)) in texts.iter().enumerate() {
+                let gap = if index > 0 { "\n" } else { "" };
+                writeln!(output, "{gap}# {title}\n{}", text.trim_end_matches('\n'))?;
+            }
+        }
+        Some(columns) => {
+            let texts = texts.into_iter();
+            let texts = texts.map(|(title, text)| (title, text.trim_end().to_owned()));
+            let (titles, texts): (Vec<_>, Vec<_>) = texts.unzip();
+            let mut table = Table::new();
+            table
+                .load_style(presets::NOTHING)
+                .set_content_arrangement(ContentArrangement::DynamicFullWidth)
+                .set_width(u16::try_from(columns).unwrap_or(u16::MAX))
+                .set_header(titles)
+                .add_row(texts);
+            writeln!(output, "{table}")?;
+        }
+    }
+    match missing {
+        Some(missing) => bail!(missing),
+        None => Ok(()),
     }
 }

@@ -52,6 +52,7 @@ impl Request {
             Command::Temperature(settings.temperature),
             Command::TopK(settings.top_k),
             Command::TopP(settings.top_p),
+            Command::Guard(settings.guard),
             Command::Seed(self.seed),
         ];
         if !self.prompt.is_empty() {

@@ -12,6 +12,7 @@ use firmware::fixed::{
 use firmware::format::{Dimensions, Planes, TILE_ROWS, Unit};
 use serde::Serialize;
 
+use crate::figures::Figures;
 use crate::image::{InputParts, LayerParts, ModelParts, OutputParts, Weights};
 use crate::name::Name;
 
@@ -170,6 +171,8 @@ pub fn quantize(
     Ok(ModelParts {
         name: model.name.clone().unwrap_or_else(|| Name::like("model")),
         alphabet: model.alphabet.clone(),
+        streaks: Figures::in_metadata(&model.metadata, model.alphabet.len())
+            .map(|figures| figures.streak_parts()),
         hidden: model.hidden,
         planes,
         gate_shift,

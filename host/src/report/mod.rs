@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Comparison;
 use crate::corpus::Corpus;
-use crate::export::Exported;
+use crate::export::{self, Exported};
 use crate::paths;
 
 pub mod chart;
@@ -135,6 +135,9 @@ pub struct Export {
     pub engine_loss_nats: Option<f64>,
     /// With the run's floats, on the same text.
     pub float_loss_nats: Option<f64>,
+    /// What it writes.
+    #[serde(default)]
+    pub samples: Vec<export::Sample>,
 }
 
 impl TextStatistics {
@@ -180,6 +183,7 @@ impl Export {
             image_bytes: exported.image_bytes,
             engine_loss_nats: exported.losses.map(|losses| losses.engine_loss_nats),
             float_loss_nats: exported.losses.map(|losses| losses.float_loss_nats),
+            samples: exported.samples.clone(),
         }
     }
 }

@@ -45,6 +45,7 @@ pub fn render(report: &Report) -> Result<String, ReportError> {
                 (losses(report))
                 @if let Some(comparison) = &report.comparison { (beside(comparison)) }
                 h2 { "What it writes" }
+                @for export in &report.exports { (written(export)) }
                 (samples(&report.samples))
                 h2 { "Text" }
                 (text(report))
@@ -157,6 +158,20 @@ fn exported(export: &Export) -> Markup {
 /// Two cells: bits per character and perplexity.
 fn in_other_units(nats: f64) -> Markup {
     html! { td.n { (format!("{:.4}", bits(nats))) } td.n { (format!("{:.3}", nats.exp())) } }
+}
+
+/// What an exported model writes.
+fn written(export: &Export) -> Markup {
+    html! {
+        @for sample in &export.samples {
+            p {
+                (export.name) " at temperature " (sample.temperature)
+                @if !sample.prompt.is_empty() { ", behind a beginning from the text" }
+                ":"
+            }
+            pre { b { (sample.prompt) } (sample.text) }
+        }
+    }
 }
 
 fn samples(samples: &[Sample]) -> Markup {

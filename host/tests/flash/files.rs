@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use firmware::format::VERSION;
+use firmware::format::{OLDEST_VERSION, VERSION};
 use host::device::find;
 use host::device::flash::{Order, prepare};
 
@@ -236,7 +236,7 @@ fn what_does_not_fit_or_is_broken_never_reaches_the_board() {
         &newer_model,
         "pico",
         &format!(
-            "has format version {}, this program reads {VERSION}",
+            "has format version {}, this program reads {OLDEST_VERSION} and {VERSION}",
             VERSION + 1
         ),
     );
@@ -268,7 +268,7 @@ fn what_does_not_fit_or_is_broken_never_reaches_the_board() {
     together(
         &newer_firmware,
         &format!(
-            "reads model images of format version {}, this one has version {VERSION}",
+            "reads model images of format version {}, this one has version {OLDEST_VERSION}",
             VERSION + 1
         ),
     );

@@ -11,6 +11,7 @@ use crate::store::Archive;
 use crate::trainer::Trainer;
 use crate::verdict::{verdict, worse_in_a_row};
 use crate::{TrainError, checkpoint};
+use host::figures::{self, Figures};
 use host::quantize::float::FORMAT;
 use host::recipe::Length;
 use host::report::{Point, Report, Sample, State, TextStatistics};
@@ -431,6 +432,13 @@ impl Run<'_> {
         archive.text("alphabet", &corpus.alphabet);
         let counts: Vec<String> = corpus.counts().iter().map(u64::to_string).collect();
         archive.text("counts", counts.join(" "));
+        let figures = Figures::of(corpus.training(), corpus.alphabet.len());
+        archive.text(figures::KEY, figures.to_json());
+        let losses = trainer.progress.curve.iter().rev();
+        let mut losses = losses.filter_map(|point| point.loss_nats);
+        if let Some(loss) = losses.next() {
+            archive.text(figures::TRAINING_LOSS_KEY, loss);
+        }
         archive.text("recipe", trainer.job.recipe.to_toml());
         archive.text(
             "corpus",

@@ -6,6 +6,8 @@
 use std::path::Path;
 
 use host::corpus::{Corpus, Split};
+use host::export::Sample;
+use host::figures::{Figures, TRAINING_LOSS_KEY};
 use host::quantize::float::FloatModel;
 use host::recipe::{Length, Order, Recipe};
 use host::report::{Export, Point, Report, State};
@@ -128,6 +130,11 @@ fn the_report_shows_all_of_a_resumed_run_and_nothing_from_elsewhere() {
         image_bytes: 12_345,
         engine_loss_nats: Some(1.25),
         float_loss_nats: Some(1.24),
+        samples: vec![Sample {
+            temperature: 0.5,
+            prompt: "<b>once".into(),
+            text: " upon".into(),
+        }],
     };
     let page = Report::add_export(dir.path(), export).unwrap().unwrap();
     let page = std::fs::read_to_string(page).unwrap();
@@ -138,6 +145,7 @@ fn the_report_shows_all_of_a_resumed_run_and_nothing_from_elsewhere() {
         "+0.0100",
         "1.8034",
         "3.490",
+        "<b>&lt;b&gt;once</b> upon",
         "hidden = 12",
         "&lt;script&gt;",
     ] {
@@ -735,4 +743,21 @@ mod command_line {
             .stdout(contains("engine loss"));
         assert!(folder.path().join("weights/owls.img").exists());
     }
+}
+
+#[test]
+fn weights_know_the_figures_of_the_text_that_they_learned_from() {
+    let _alone = alone();
+    let text = "def run(self):\n        return    self.run\n".repeat(200);
+    let folder = tempfile::tempdir().unwrap();
+    let mut trainer = trainer(&text, small(12));
+    train(&mut trainer, folder.path(), None).unwrap();
+    let model = FloatModel::load(&folder.path().join("weights.safetensors")).unwrap();
+    let symbols = model.alphabet.len();
+    let figures = Figures::in_metadata(&model.metadata, symbols).expect("they are there");
+    assert_eq!(figures, Figures::of(trainer.corpus().training(), symbols));
+    let blank = model.alphabet.iter().position(|&c| c == ' ').unwrap();
+    assert_eq!(figures.longest[blank], 8);
+    let loss: f64 = model.metadata[TRAINING_LOSS_KEY].parse().unwrap();
+    assert!((0.5..6.0).contains(&loss), "{loss}");
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::FlashError;
-use firmware::format::VERSION;
+use firmware::format::{OLDEST_VERSION, VERSION};
 pub use load::{Load, LoadError};
 
 use super::board::{BOARDS, Board, Flasher, Region};
@@ -342,15 +342,17 @@ fn region_for(board: &'static Board, image: &[u8]) -> Result<Region, FlashError>
     Ok(region)
 }
 
-/// The model that a firmware is linked with tells which format it reads.
+/// The model that a firmware is linked with tells which formats it reads.
 fn check_versions(program: Option<&Package>, image: &[u8]) -> Result<(), FlashError> {
     let version = |image: &[u8]| Some(u16::from_le_bytes(*image.get(4..)?.first_chunk()?));
     let linked = program.and_then(|package| version(package.load.image()?));
     match linked {
-        Some(firmware) if firmware != VERSION => Err(FlashError::Versions {
-            firmware,
-            image: version(image).unwrap_or(VERSION),
-        }),
+        Some(firmware) if !(OLDEST_VERSION..=VERSION).contains(&firmware) => {
+            Err(FlashError::Versions {
+                firmware,
+                image: version(image).unwrap_or(OLDEST_VERSION),
+            })
+        }
         _ => Ok(()),
     }
 }

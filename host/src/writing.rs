@@ -1,0 +1,308 @@
+//! Passages of a model, one by one: where they end, which of several is the best, and which are new.
+//!
+//! An [`Author`] writes characters, on a board's integers or in floats; [`Pieces`] makes pieces of what
+//! it writes, each with a seed of its own.
+
+use std::collections::HashSet;
+
+use firmware::alphabet::Symbol;
+use firmware::fixed::LOGIT_FRACTION_BITS;
+use firmware::format::STREAK_LEVELS;
+use firmware::generator::Generator;
+use firmware::guard::{Streaks, Watch};
+use firmware::image::Model;
+use firmware::lstm::AnyMemory;
+use firmware::sampler::{Sampler, Settings};
+use firmware::until::Ending;
+
+use crate::corpus::REPLACEMENT;
+use crate::engine::{Wide, generator};
+use crate::evaluate::surprise;
+use crate::figures::Figures;
+use crate::quantize::FloatModel;
+use crate::quantize::float::FloatState;
+
+/// As many pieces in a row may be known before it is given up to look for a new one.
+const MOST_TRIES: u64 = 1_000;
+
+/// Something that writes.
+pub trait Author {
+    /// Starts a passage.
+    fn restart(&mut self, seed: u64);
+    /// Reads a character of a prompt, and says whether it knows it.
+    fn read(&mut self, character: char) -> bool;
+    /// Writes the next character.
+    fn write(&mut self) -> char;
+    /// How surprising that was by the model's own distribution, in nats.
+    fn surprise(&self) -> f64;
+}
+
+/// One that writes as a board does.
+pub struct EngineAuthor<'m> {
+    generator: Generator<'m, AnyMemory, Wide>,
+    last: Symbol,
+}
+
+impl<'m> EngineAuthor<'m> {
+    /// With a model and how it is to choose.
+    #[must_use]
+    pub fn new(model: Model<'m>, settings: Settings) -> Self {
+        Self {
+            generator: generator(model, settings, 0),
+            last: 0,
+        }
+    }
+}
+
+impl Author for EngineAuthor<'_> {
+    fn restart(&mut self, seed: u64) {
+        self.generator.restart(seed);
+    }
+
+    fn read(&mut self, character: char) -> bool {
+        self.generator.prompt_char(character)
+    }
+
+    fn write(&mut self) -> char {
+        let character = self.generator.next_char();
+        let alphabet = self.generator.model().alphabet();
+        self.last = alphabet.index_of(character).unwrap_or_default();
+        character
+    }
+
+    fn surprise(&self) -> f64 {
+        surprise(self.generator.lstm().logits(), self.last)
+    }
+}
+
+/// One that writes with the float weights of a run.
+pub struct FloatAuthor<'m> {
+    model: &'m FloatModel,
+    state: FloatState<'m>,
+    sampler: Sampler,
+    watch: Watch,
+    known: Known,
+    logits: Vec<i16>,
+    last: Symbol,
+}
+
+/// What a run knows of the streaks of its text, as an image would hold it.
+#[derive(Default)]
+struct Known {
+    words: Vec<u32>,
+    density: u8,
+    distances: [u8; STREAK_LEVELS.len()],
+}
+
+impl Known {
+    fn of(model: &FloatModel) -> Self {
+        let figures = Figures::in_metadata(&model.metadata, model.alphabet.len());
+        figures.map_or_else(Self::default, |figures| {
+            let parts = figures.streak_parts();
+            Self {
+                words: parts.words(&model.alphabet),
+                density: parts.density,
+                distances: parts.distances,
+            }
+        })
+    }
+
+    fn streaks(&self) -> Streaks<'_> {
+        Streaks {
+            words: &self.words,
+            density: self.density,
+            distances: self.distances,
+        }
+    }
+}
+
+impl<'m> FloatAuthor<'m> {
+    /// With a model and how it is to choose.
+    #[must_use]
+    pub fn new(model: &'m FloatModel, settings: Settings) -> Self {
+        let unwritten = index_of(model, REPLACEMENT);
+        Self {
+            model,
+            state: FloatState::new(model),
+            sampler: Sampler::new(settings, 0).without(unwritten),
+            watch: Watch::new(),
+            known: Known::of(model),
+            logits: Vec::new(),
+            last: index_of(model, '\n').unwrap_or_default(),
+        }
+    }
+
+    fn see(&mut self, symbol: Symbol) {
+        let is_same = symbol == self.last;
+        self.watch.see(is_same, &self.known.streaks());
+        self.last = symbol;
+    }
+}
+
+fn index_of(model: &FloatModel, character: char) -> Option<Symbol> {
+    let index = model.alphabet.iter().position(|&c| c == character)?;
+    Symbol::try_from(index).ok()
+}
+
+impl Author for FloatAuthor<'_> {
+    fn restart(&mut self, seed: u64) {
+        self.state.reset();
+        self.sampler.reseed(seed);
+        self.watch = Watch::new();
+        self.last = index_of(self.model, '\n').unwrap_or_default();
+    }
+
+    fn read(&mut self, character: char) -> bool {
+        let Some(symbol) = index_of(self.model, character) else {
+            return false;
+        };
+        self.state.step(self.last.into());
+        self.see(symbol);
+        true
+    }
+
+    fn write(&mut self) -> char {
+        self.state.step(self.last.into());
+        let unit = f32::from(1_u16 << LOGIT_FRACTION_BITS);
+        // Float-to-integer conversion saturates, as the engine's logits do.
+        let logits = self.state.logits().iter().map(|l| (l * unit) as i16);
+        self.logits.clear();
+        self.logits.extend(logits);
+        let guard = self.sampler.settings().guard;
+        let is_barred = self.watch.bars(self.last, guard, &self.known.streaks());
+        let barred = is_barred.then_some(self.last);
+        let symbol = self.sampler.sample_but(barred, &self.logits);
+        self.see(symbol);
+        let character = self.model.alphabet.get(usize::from(symbol));
+        character.copied().unwrap_or(REPLACEMENT)
+    }
+
+    fn surprise(&self) -> f64 {
+        surprise(&self.logits, self.last)
+    }
+}
+
+/// A passage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Piece {
+    /// The prompt and what was written behind it.
+    pub text: String,
+    /// What it followed from.
+    pub seed: u64,
+    /// How surprising what was written was by the model's own distribution, on average.
+    pub nats_per_character: f64,
+}
+
+/// Which passages are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// What each begins with, in characters that the model knows.
+    pub prompt: String,
+    /// How many characters are written behind it at most.
+    pub length: usize,
+    /// Characters that end it.
+    pub until: Vec<char>,
+    /// Of so many the one is taken that the model itself finds most likely.
+    pub best_of: usize,
+    /// What a piece must not be, as [`item`] gives it: each that was written is added.
+    pub known: Option<HashSet<String>>,
+}
+
+/// A text as it is compared with others: without line ends, and without the characters that end it.
+#[must_use]
+pub fn item(text: &str, until: &[char]) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let joined = words.join(" ");
+    let bare = joined.trim_matches(|c: char| c.is_whitespace() || until.contains(&c));
+    bare.to_owned()
+}
+
+/// Makes pieces, the next one whenever it is asked.
+pub struct Pieces<A> {
+    author: A,
+    wanted: Wanted,
+    seed: u64,
+}
+
+impl<A: Author> Pieces<A> {
+    /// The first with this seed, the following ones with those behind it.
+    pub fn new(author: A, wanted: Wanted, seed: u64) -> Self {
+        Self {
+            author,
+            wanted,
+            seed,
+        }
+    }
+
+    /// Writes a passage with the next seed; `see` gets its characters as they come.
+    pub fn write(
+        &mut self,
+        mut see: impl FnMut(char) -> std::io::Result<()>,
+    ) -> std::io::Result<Piece> {
+        let seed = self.seed;
+        self.seed = self.seed.wrapping_add(1);
+        self.author.restart(seed);
+        let mut piece = Piece {
+            text: String::new(),
+            seed,
+            nats_per_character: 0.0,
+        };
+        let mut ending = Ending::default();
+        for character in self.wanted.prompt.chars() {
+            if self.author.read(character) {
+                ending.read();
+                piece.text.push(character);
+                see(character)?;
+            }
+        }
+        let is_compared = self.wanted.best_of > 1;
+        let (mut written, mut nats) = (0_u32, 0.0);
+        for _ in 0..self.wanted.length {
+            let character = self.author.write();
+            written = written.saturating_add(1);
+            if is_compared {
+                nats += self.author.surprise();
+            }
+            piece.text.push(character);
+            see(character)?;
+            if ending.ends_with(self.wanted.until.contains(&character)) {
+                break;
+            }
+        }
+        piece.nats_per_character = nats / f64::from(written.max(1));
+        Ok(piece)
+    }
+
+    /// The next piece: the best one of several, if so wanted, and a new one, if so wanted; none where
+    /// only known ones come.
+    pub fn next_piece(&mut self) -> Option<Piece> {
+        let mut best: Option<Piece> = None;
+        for _ in 0..self.wanted.best_of.max(1) {
+            let piece = self.next_new()?;
+            if best
+                .as_ref()
+                .is_none_or(|best| piece.nats_per_character < best.nats_per_character)
+            {
+                best = Some(piece);
+            }
+        }
+        if let (Some(known), Some(best)) = (&mut self.wanted.known, &best) {
+            known.insert(item(&best.text, &self.wanted.until));
+        }
+        best
+    }
+
+    fn next_new(&mut self) -> Option<Piece> {
+        for _ in 0..MOST_TRIES {
+            let piece = self.write(|_| Ok(())).ok()?;
+            let Some(known) = &self.wanted.known else {
+                return Some(piece);
+            };
+            let item = item(&piece.text, &self.wanted.until);
+            if !item.is_empty() && !known.contains(&item) {
+                return Some(piece);
+            }
+        }
+        None
+    }
+}
