@@ -169,7 +169,7 @@ fn written(export: &Export) -> Markup {
                 @if !sample.prompt.is_empty() { ", behind a beginning from the text" }
                 ":"
             }
-            pre { b { (sample.prompt) } (sample.text) }
+            pre { strong { (sample.prompt) } (sample.text) }
         }
     }
 }

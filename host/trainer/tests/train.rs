@@ -145,7 +145,7 @@ fn the_report_shows_all_of_a_resumed_run_and_nothing_from_elsewhere() {
         "+0.0100",
         "1.8034",
         "3.490",
-        "<b>&lt;b&gt;once</b> upon",
+        "<strong>&lt;b&gt;once</strong> upon",
         "hidden = 12",
         "&lt;script&gt;",
     ] {
