@@ -9,6 +9,18 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
+use console::Term;
+
+mod bar;
+pub mod flow;
+
+pub use bar::bar;
+
+use flow::{Flow, Indent};
+
+/// The width of a terminal that does not tell it.
+const USUAL_WIDTH: u16 = 80;
+
 /// What stands for anything that is not to reach the terminal.
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
@@ -45,14 +57,49 @@ impl Error for OutputError {}
 pub struct Output {
     is_terminal: bool,
     decoder: Decoder,
+    /// Breaks lines on a terminal; none where they are left as they are.
+    flow: Option<Flow>,
 }
 
-/// Standard output as all commands write it.
+/// Standard output for what programs read: lines are as long as they are.
 #[must_use]
 pub fn stdout() -> Output {
     Output {
         is_terminal: io::stdout().is_terminal(),
         decoder: Decoder::default(),
+        flow: None,
+    }
+}
+
+/// Standard output for lines that people read: on a terminal they are broken between words, further
+/// rows below what stands behind the first gap.
+#[must_use]
+pub fn prose() -> Output {
+    flowing(Indent::Hanging)
+}
+
+/// Standard output for text that models write: on a terminal it is broken between words, also where it
+/// comes letter by letter.
+#[must_use]
+pub fn passage() -> Output {
+    flowing(Indent::None)
+}
+
+fn flowing(indent: Indent) -> Output {
+    let out = stdout();
+    let flow = out
+        .is_terminal
+        .then(|| Flow::new(width_of(&Term::stdout()), indent));
+    Output { flow, ..out }
+}
+
+/// The columns of a terminal.
+#[must_use]
+pub fn width_of(terminal: &Term) -> usize {
+    let columns = terminal.size_checked().map_or(0, |(_, columns)| columns);
+    match columns {
+        0 => USUAL_WIDTH.into(),
+        columns => columns.into(),
     }
 }
 
@@ -68,6 +115,10 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = if self.is_terminal {
             let text = self.decoder.decode(bytes);
+            let text = match &mut self.flow {
+                Some(flow) => flow.write(&text),
+                None => text,
+            };
             io::stdout().write_all(text.as_bytes())
         } else {
             io::stdout().write_all(bytes)
@@ -100,14 +151,19 @@ pub fn reader_is_gone(error: &(dyn Error + 'static)) -> bool {
     )
 }
 
-/// Writes one line to standard error. A standard error that takes nothing is no reason to stop.
+/// Writes one line to standard error, above the bar if there is one. A standard error that takes
+/// nothing is no reason to stop.
 pub fn note(line: &str) {
-    let mut stderr = io::stderr().lock();
-    let _ = if stderr.is_terminal() {
-        writeln!(stderr, "{}", clean(line))
-    } else {
-        writeln!(stderr, "{line}")
-    };
+    bar::above(|| {
+        let mut stderr = io::stderr().lock();
+        let _ = if stderr.is_terminal() {
+            let width = width_of(&Term::stderr());
+            let mut flow = Flow::new(width, Indent::Hanging);
+            writeln!(stderr, "{}", flow.write(&clean(line)))
+        } else {
+            writeln!(stderr, "{line}")
+        };
+    });
 }
 
 /// `text` as no terminal stumbles over it.

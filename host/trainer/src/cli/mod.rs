@@ -79,7 +79,7 @@ fn announce_interrupt() {
             thread::sleep(LOOK);
         }
         note!(
-            "\nsaving a checkpoint; Ctrl-C again stops at once and leaves the run as it was last saved"
+            "saving a checkpoint; Ctrl-C again stops at once and leaves the run as it was last saved"
         );
     });
 }
@@ -110,13 +110,12 @@ fn export_run(args: &Args, trainer: &Trainer, weights: &Path) -> Result<()> {
     bar.finish_and_clear();
     let run_dir = weights.parent().unwrap_or(Path::new("."));
     Report::add_export(run_dir, report::Export::of(&exported))?;
-    let mut out = output::stdout();
     if args.json {
         let mut line = serde_json::to_value(&exported)?;
         line["event"] = "export".into();
-        writeln!(out, "{line}")?;
+        writeln!(output::stdout(), "{line}")?;
     } else {
-        print_export(&mut out, &exported)?;
+        print_export(&mut output::prose(), &exported)?;
     }
     Ok(())
 }
