@@ -13,8 +13,10 @@ use console::Term;
 
 mod bar;
 pub mod flow;
+mod table;
 
 pub use bar::bar;
+pub use table::{name_cell, table};
 
 use flow::{Flow, Indent};
 
@@ -71,8 +73,8 @@ pub fn stdout() -> Output {
     }
 }
 
-/// Standard output for lines that people read: on a terminal they are broken between words, further
-/// rows below what stands behind the first gap.
+/// Standard output for lines that people read: on a terminal they are broken between words, as
+/// [`Indent::Hanging`] says.
 #[must_use]
 pub fn prose() -> Output {
     flowing(Indent::Hanging)

@@ -46,11 +46,10 @@ pub fn run(args: &Args) -> Result<()> {
         progress.set_position(done);
     });
     progress.finish_and_clear();
-    let mut out = output::stdout();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string(&health)?)?;
+        writeln!(output::stdout(), "{}", serde_json::to_string(&health)?)?;
     } else {
-        writeln!(out, "{health}")?;
+        writeln!(output::prose(), "{health}")?;
     }
     if !health.healthy {
         bail!("the model is not healthy");

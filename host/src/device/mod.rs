@@ -19,6 +19,7 @@ pub mod flash;
 pub mod line;
 pub mod log;
 pub mod passage;
+pub mod speed;
 pub mod usb;
 
 pub use board::{BOARDS, Board, DEFAULT_BOARD, find};

@@ -15,8 +15,8 @@ const TAB: usize = 8;
 pub enum Indent {
     /// At the left.
     None,
-    /// Below what stands behind the first gap of the line, as in a list of names and values; without a
-    /// gap, where the line begins.
+    /// Below what stands behind the last gap of two blanks in the left half, as in a list of names and
+    /// values; without a gap, where the line begins.
     Hanging,
 }
 
@@ -165,20 +165,21 @@ fn last_break(row: &str, next: char) -> Option<usize> {
     None
 }
 
-/// The column of what stands behind the first gap of two blanks, if that is in the left half; else that
-/// of the first character, likewise.
+/// The column of what stands behind the last gap of two blanks in the left half of a row; without one,
+/// that of the first character, likewise.
 fn hanging(row: &str, width: usize) -> usize {
     let text = row.trim_start_matches(' ');
-    let start = row.len() - text.len();
-    let behind_gap = text.find("  ").map(|at| {
-        let behind = text[at..].trim_start_matches(' ');
-        start + text[..text.len() - behind.len()].width()
-    });
-    let is_left = |&column: &usize| column <= width / 2;
-    behind_gap
-        .filter(is_left)
-        .or(Some(start).filter(is_left))
-        .unwrap_or(0)
+    let mut columns = row.len() - text.len();
+    let mut hanging = columns;
+    let mut blanks = 0;
+    for c in text.chars() {
+        if c != ' ' && blanks > 1 && columns <= width / 2 {
+            hanging = columns;
+        }
+        blanks = if c == ' ' { blanks + 1 } else { 0 };
+        columns += c.width().unwrap_or(0);
+    }
+    if hanging > width / 2 { 0 } else { hanging }
 }
 
 #[cfg(test)]
