@@ -106,9 +106,10 @@ impl Flow {
         out
     }
 
-    /// Takes the last word off the row if it may go on, and answers with it.
+    /// Takes the last word off the row, which may go on, and answers with it.
     pub fn take_word(&mut self) -> String {
-        let at = self.row.rfind(' ').map_or(0, |blank| blank + 1);
+        // A letter that would follow.
+        let at = last_break(&self.row, 'x').unwrap_or(0);
         let word = self.row.split_off(at);
         self.columns = self.row.width();
         word
