@@ -10,6 +10,7 @@ use safetensors::{Dtype, SafeTensorError};
 use serde::Serialize;
 
 use crate::corpus::Source;
+use crate::device::{BOARDS, Prospect};
 use crate::evaluate::{bits, engine_loss};
 use crate::image::{AlignedImage, InputParts, ModelParts};
 use crate::name::Name;
@@ -61,6 +62,9 @@ pub struct Exported {
     pub image_bytes: usize,
     /// How its weights are kept, for people.
     pub weights: String,
+    /// What boards it fits and how fast it is there.
+    #[serde(skip)]
+    pub boards: Vec<Prospect>,
 }
 
 /// Losses of one model over one text, in nats per character.
@@ -172,6 +176,10 @@ pub fn export(
         losses,
         image_bytes: image.bytes().len(),
         weights: weights_in_words(&parts.dimensions()),
+        boards: BOARDS
+            .iter()
+            .map(|board| Prospect::of(board, &parts.dimensions()))
+            .collect(),
     };
     let write = |path: &PathBuf, bytes: &[u8]| {
         paths::write_atomic(path, bytes).map_err(|source| ExportError::Write {

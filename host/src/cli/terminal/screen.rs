@@ -6,6 +6,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::status::SEPARATOR;
 use crate::output::flow::{Flow, Indent};
 
 const STATUS_STYLE: &str = "\x1b[7m";
@@ -154,7 +155,7 @@ impl Screen {
     fn append_footer(&mut self, out: &mut String, footer: Footer<'_>) {
         // One column stays free: terminals differ in what they do after the last one.
         let room = self.text.width() - 1;
-        let status = cut(footer.status, room - 2);
+        let status = whole_parts(footer.status, room - 2);
         *out += self.text.row();
         *out += &format!("{ROW_END}{STATUS_STYLE} {status} {PLAIN}{ROW_END}");
         let (input, cursor) = window(footer, room - PROMPT.width());
@@ -165,6 +166,18 @@ impl Screen {
             input: cursor,
         });
     }
+}
+
+/// As many parts of the status as fit.
+fn whole_parts(status: &str, room: usize) -> &str {
+    let mut fitting = status;
+    while fitting.width() > room {
+        match fitting.rsplit_once(SEPARATOR) {
+            Some((parts, _)) => fitting = parts,
+            None => return cut(fitting, room),
+        }
+    }
+    fitting
 }
 
 /// As much of the beginning as fits.
@@ -356,7 +369,7 @@ mod tests {
     #[test]
     fn a_terminal_that_is_made_narrower_or_wider_keeps_no_remains() {
         let footer = Footer {
-            status: "pico, 16 characters/s, temperature 0.8",
+            status: "pico · 16 characters/s · temperature 0.8",
             ..FOOTER
         };
         let (mut screen, mut shown) = (Screen::new(50), Shown::new(10, 50));
@@ -368,7 +381,7 @@ mod tests {
             "First.",
             "To be or not to be,",
             "that is the question",
-            " pico, 16 characte",
+            " pico",
             "> typed",
         ];
         assert_eq!(narrow.rows()[..5], expected);
@@ -379,7 +392,7 @@ mod tests {
         wide.draw(&screen.draw(":", footer));
         let rows = wide.rows();
         assert_eq!(rows[2], "that is the question:");
-        assert_eq!(rows[3], " pico, 16 characters/s, temperature 0.8");
+        assert_eq!(rows[3], " pico · 16 characters/s · temperature 0.8");
         assert!(rows[5..].iter().all(String::is_empty));
     }
 

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use firmware::protocol::{PASSAGE, PAUSED, Said, Start};
 
+/// Stands between the parts of the line.
+pub const SEPARATOR: &str = " · ";
+
 /// What the speed is measured over.
 const WINDOW: Duration = Duration::from_secs(3);
 
@@ -116,7 +119,11 @@ impl Status {
             self.seed.as_ref().map(|value| format!("seed {value}")),
             self.model.clone(),
         ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+        parts
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(SEPARATOR)
     }
 }
 
