@@ -12,7 +12,7 @@ use super::{Point, ReportError};
 const MOST_POINTS: usize = 500;
 
 /// The first losses are so high that the rest would be a flat line: this part of a run may be left out.
-const STEEP_PART: f64 = 0.04;
+pub const STEEP_PART: f64 = 0.04;
 
 /// It is left out where the losses would take so many times the height with it.
 const STEEP: f64 = 1.5;

@@ -252,7 +252,7 @@ mod tests {
             step: u64::from(100 * n),
             seconds: 1.0,
             loss_nats: Some(1.5 + 1.0 / f64::from(n)),
-            validation_loss_nats: (n % 10 == 0).then_some(1.6),
+            validation_loss_nats: n.is_multiple_of(10).then_some(1.6),
         };
         Report {
             name: "<owls>".to_owned(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::evaluate::bits;
 use crate::name::Name;
 use crate::output::{self, name_cell, table};
-use crate::report::chart::{self, Paper, Series};
+use crate::report::chart::{self, Paper, STEEP_PART, Series};
 use crate::report::{Point, Report};
 use crate::runs::RunError;
 use crate::{note, paths};
@@ -20,7 +20,7 @@ use crate::{note, paths};
 const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// The columns of such a curve.
-const CURVE_COLUMNS: usize = 40;
+const CURVE_COLUMNS: usize = 30;
 
 /// Options of `runs compare`.
 #[derive(Debug, clap::Args)]
@@ -190,7 +190,7 @@ fn in_words(
         lines.push(format!("  {name:<32}  {values}"));
     }
     lines.push(String::new());
-    lines.push("validation losses over the steps, all on the same scale:".to_owned());
+    lines.push("validation losses, each over its own steps, in nats/char:".to_owned());
     let curves: Vec<_> = reports
         .iter()
         .map(|report| Series::validation("", &report.curve).points)
@@ -201,34 +201,35 @@ fn in_words(
     lines
 }
 
-/// Curves as rows of text, all on the same scale.
+/// Curves as rows of text, each over its own steps, all on the same scale of losses. Their beginnings are
+/// left out: they would flatten the rest.
 fn in_rows(curves: &[Vec<(f64, f64)>]) -> Vec<String> {
-    let points = curves.iter().flatten();
-    let last = points
-        .clone()
-        .fold(1.0, |last: f64, point| last.max(point.0));
-    let losses = points.map(|point| point.1);
-    let low = losses.clone().fold(f64::INFINITY, f64::min);
-    let high = losses.fold(f64::NEG_INFINITY, f64::max);
+    let end = |curve: &[(f64, f64)]| curve.last().map_or(0.0, |&(step, _)| step);
+    let late = |curve: &[(f64, f64)]| {
+        let start = STEEP_PART * end(curve);
+        let late = curve.iter().filter(|point| point.0 >= start);
+        late.map(|point| point.1).collect::<Vec<_>>()
+    };
+    let losses: Vec<f64> = curves.iter().flat_map(|curve| late(curve)).collect();
+    let low = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = losses.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let height = |loss: f64| {
         let part = (loss - low) / (high - low).max(f64::MIN_POSITIVE);
-        HEIGHTS[((part * 7.0).round() as usize).min(HEIGHTS.len() - 1)]
+        let top = HEIGHTS.len() - 1;
+        HEIGHTS[((part * top as f64).round() as usize).min(top)]
     };
     let row = |curve: &Vec<(f64, f64)>| {
-        let mut row = String::new();
-        for column in 0..CURVE_COLUMNS {
-            let step = last * (column + 1) as f64 / CURVE_COLUMNS as f64;
+        let ends = curve.first().zip(curve.last());
+        let Some((&(_, first), &(last_step, last))) = ends else {
+            return "nothing measured yet".to_owned();
+        };
+        let columns = (1..=CURVE_COLUMNS).filter_map(|column| {
+            let step = last_step * column as f64 / CURVE_COLUMNS as f64;
             let before = curve.iter().rev().find(|point| point.0 <= step);
-            let is_over = curve
-                .last()
-                .is_none_or(|end| end.0 < step - last / CURVE_COLUMNS as f64);
-            row.push(
-                before
-                    .filter(|_| !is_over)
-                    .map_or(' ', |&(_, loss)| height(loss)),
-            );
-        }
-        row.trim_end().to_owned()
+            before.map(|&(_, loss)| height(loss))
+        });
+        let columns: String = columns.collect();
+        format!("{columns}  {first:.3} to {last:.3}")
     };
     curves.iter().map(row).collect()
 }
@@ -254,16 +255,16 @@ mod tests {
     }
 
     #[test]
-    fn curves_are_drawn_on_one_scale_and_end_where_they_end() {
-        let falling = (1..=40).map(|n| (f64::from(n), 4.0 - f64::from(n) / 20.0));
-        let short = vec![(1.0, 4.0), (20.0, 4.0)];
-        let rows = in_rows(&[falling.collect(), short]);
-        assert!(
-            rows[0].starts_with('█') && rows[0].ends_with('▁'),
-            "{rows:?}"
-        );
-        assert_eq!(rows[0].chars().count(), CURVE_COLUMNS);
-        assert_eq!(rows[1], "█".repeat(20) + "█", "{rows:?}");
-        assert_eq!(in_rows(&[vec![], vec![(5.0, 1.0)]])[0], "");
+    fn curves_are_drawn_on_one_scale_without_their_steep_beginnings() {
+        let falling = (1..=30).map(|n| (f64::from(n), 4.0 - f64::from(n) / 10.0));
+        let steep = [(1.0, 90.0), (60.0, 3.8), (100.0, 1.0)];
+        let rows = in_rows(&[falling.collect(), steep.into(), vec![]]);
+        assert!(rows[0].starts_with('█'), "{rows:?}");
+        assert!(rows[0].ends_with("▁  3.900 to 1.000"), "{rows:?}");
+        assert!(rows[1].ends_with("█▁  90.000 to 1.000"), "{rows:?}");
+        let columns = CURVE_COLUMNS + "  3.900 to 1.000".len();
+        assert_eq!(rows[0].chars().count(), columns);
+        assert_eq!(rows[2], "nothing measured yet");
+        assert_eq!(in_rows(&[vec![(5.0, 1.0)]]), ["▁  1.000 to 1.000"]);
     }
 }
