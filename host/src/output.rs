@@ -20,6 +20,13 @@ pub use table::{name_cell, table};
 
 use flow::{Flow, Indent};
 
+/// From here on a terminal cuts what is wider than it, until [`BREAK`]: while it is being resized, it may
+/// be narrower than it says.
+pub const CUT: &str = "\x1b[?7l";
+
+/// From here on it breaks what is wider than it, as usual.
+pub const BREAK: &str = "\x1b[?7h";
+
 /// The width of a terminal that does not tell it.
 const USUAL_WIDTH: u16 = 80;
 

@@ -2,6 +2,7 @@
 
 use firmware::format::Dimensions;
 use firmware::lstm::memory_words;
+use indicatif::HumanCount;
 use serde::{Deserialize, Serialize};
 
 use super::board::Board;
@@ -41,13 +42,16 @@ impl Prospect {
     /// What is left of the flash, or what is lacking, in words.
     #[must_use]
     pub fn room(&self) -> String {
-        let lacking = |bytes: i64| bytes.unsigned_abs().div_ceil(1024);
+        let lacking = |bytes: i64| HumanCount(bytes.unsigned_abs().div_ceil(1024));
         if self.flash_left_bytes < 0 {
             format!("{} KiB of flash too little", lacking(self.flash_left_bytes))
         } else if self.ram_left_bytes < 0 {
             format!("{} KiB of RAM too little", lacking(self.ram_left_bytes))
         } else {
-            format!("{} KiB", self.flash_left_bytes / 1024)
+            format!(
+                "{} KiB",
+                HumanCount(self.flash_left_bytes.unsigned_abs() / 1024)
+            )
         }
     }
 

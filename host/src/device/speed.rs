@@ -5,6 +5,7 @@
 //! the speeds are good for telling a fast one from a slow one, and are shown with two digits.
 
 use firmware::format::{Dimensions, Section};
+use indicatif::HumanCount;
 
 use super::board::Board;
 
@@ -141,9 +142,11 @@ pub fn characters_per_second(board: &Board, dimensions: &Dimensions) -> Option<f
 pub fn in_words(characters_per_second: f64) -> String {
     let magnitude = characters_per_second.max(0.1).log10().floor() as i32;
     let unit = 10_f64.powi(magnitude - 1);
-    let decimals = usize::from(magnitude < 1);
     let rounded = (characters_per_second / unit).round() * unit;
-    format!("{rounded:.decimals$}")
+    match magnitude {
+        ..1 => format!("{rounded:.1}"),
+        _ => HumanCount(rounded as u64).to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -221,6 +224,6 @@ mod tests {
     #[test]
     fn an_estimate_has_two_digits() {
         let words = [0.04, 0.42, 7.63, 48.4, 247.0, 1_234.0].map(in_words);
-        assert_eq!(words, ["0.0", "0.4", "7.6", "48", "250", "1200"]);
+        assert_eq!(words, ["0.0", "0.4", "7.6", "48", "250", "1,200"]);
     }
 }

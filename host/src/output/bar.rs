@@ -10,7 +10,7 @@ use std::time::Duration;
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, TermLike, WeakProgressBar};
 
-use super::width_of;
+use super::{BREAK, CUT, width_of};
 
 /// How often a bar is drawn anew although nothing has happened.
 const TICK: Duration = Duration::from_millis(200);
@@ -87,7 +87,11 @@ impl TermLike for Row {
 
     fn write_str(&self, text: &str) -> io::Result<()> {
         // What is left of the row is cleared already.
-        self.0.write_str(text.trim_end_matches(' '))
+        let text = text.trim_end_matches(' ');
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.0.write_str(&format!("{CUT}{text}{BREAK}"))
     }
 
     fn clear_line(&self) -> io::Result<()> {

@@ -18,20 +18,19 @@ h1 { margin-bottom: 0; overflow-wrap: anywhere; } h2 { margin-top: 2.2rem; }
 figure { margin: 0; } figure.phone { display: none; }
 svg { width: 100%; height: auto; } svg text { fill: CanvasText; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem .9rem .3rem 0;
-border-bottom: 1px solid var(--faint); vertical-align: top; overflow-wrap: anywhere; }
-th { overflow-wrap: normal; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums;
-white-space: nowrap; }
+border-bottom: 1px solid var(--faint); vertical-align: top; overflow-wrap: break-word; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } td.n { white-space: nowrap; }
 pre { background: var(--faint); padding: .8rem 1rem; border-radius: .4rem; white-space: pre-wrap;
 overflow-wrap: anywhere; } summary { cursor: pointer; padding: .2rem 0; }
 code { overflow-wrap: anywhere; }
-@media (max-width: 50rem) {
+@media (max-width: 58rem) {
 figure.wide { display: none; } figure.phone { display: block; max-width: 30rem; }
 table.cards thead { display: none; } table.cards, table.cards tbody { display: block; }
 table.cards tr { display: block; padding: .6rem 0; border-bottom: 2px solid var(--faint); }
 table.cards td, table.cards td.n { display: flex; justify-content: space-between; gap: 1rem;
 text-align: right; white-space: normal; padding: .1rem 0; border: 0; }
-table.cards td::before { content: attr(data-title); text-align: left; opacity: .7; }
-table.cards td:first-child { font-weight: bold; }
+table.cards td::before { content: attr(data-title); text-align: left; opacity: .7; flex: none; }
+table.cards td:first-child { font-weight: bold; overflow-wrap: anywhere; }
 table.pairs th, table.pairs td { display: block; padding: 0; border: 0; }
 table.pairs td { padding-bottom: .6rem; }
 }

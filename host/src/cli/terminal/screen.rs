@@ -8,6 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::status::SEPARATOR;
 use crate::output::flow::{Flow, Indent};
+use crate::output::{BREAK, CUT};
 
 const STATUS_STYLE: &str = "\x1b[7m";
 const NOTICE_STYLE: &str = "\x1b[36m";
@@ -156,11 +157,12 @@ impl Screen {
         // One column stays free: terminals differ in what they do after the last one.
         let room = self.text.width() - 1;
         let status = whole_parts(footer.status, room - 2);
+        *out += CUT;
         *out += self.text.row();
         *out += &format!("{ROW_END}{STATUS_STYLE} {status} {PLAIN}{ROW_END}");
         let (input, cursor) = window(footer, room - PROMPT.width());
         let cursor = PROMPT.width() + cursor;
-        *out += &format!("{PROMPT}{input}\r\x1b[{cursor}C");
+        *out += &format!("{PROMPT}{input}{BREAK}\r\x1b[{cursor}C");
         self.footer = Some(Drawn {
             status: status.width() + 2,
             input: cursor,
