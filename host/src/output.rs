@@ -68,38 +68,28 @@ pub struct Output {
     decoder: Decoder,
     /// Breaks lines on a terminal; none where they are left as they are.
     flow: Option<Flow>,
+    /// The beginning of a line that is to be broken as a whole.
+    begun: Option<String>,
 }
 
 /// Standard output for what programs read: lines are as long as they are.
 #[must_use]
 pub fn stdout() -> Output {
-    Output {
-        is_terminal: io::stdout().is_terminal(),
-        decoder: Decoder::default(),
-        flow: None,
-    }
+    Output::new(None)
 }
 
 /// Standard output for lines that people read: on a terminal they are broken between words, as
 /// [`Indent::Hanging`] says.
 #[must_use]
 pub fn prose() -> Output {
-    flowing(Indent::Hanging)
+    Output::new(Some(Indent::Hanging))
 }
 
 /// Standard output for text that models write: on a terminal it is broken between words, also where it
 /// comes letter by letter.
 #[must_use]
 pub fn passage() -> Output {
-    flowing(Indent::None)
-}
-
-fn flowing(indent: Indent) -> Output {
-    let out = stdout();
-    let flow = out
-        .is_terminal
-        .then(|| Flow::new(width_of(&Term::stdout()), indent));
-    Output { flow, ..out }
+    Output::new(Some(Indent::None))
 }
 
 /// The columns of a terminal.
@@ -113,10 +103,43 @@ pub fn width_of(terminal: &Term) -> usize {
 }
 
 impl Output {
+    fn new(indent: Option<Indent>) -> Output {
+        let is_terminal = io::stdout().is_terminal();
+        let flow = |indent| Flow::new(width_of(&Term::stdout()), indent);
+        Output {
+            is_terminal,
+            decoder: Decoder::default(),
+            flow: indent.filter(|_| is_terminal).map(flow),
+            begun: (indent == Some(Indent::Hanging)).then(String::new),
+        }
+    }
+
     /// Whether people look at it.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         self.is_terminal
+    }
+
+    /// What is to be written for some more text.
+    fn broken(&mut self, text: String) -> String {
+        let Some(flow) = &mut self.flow else {
+            return text;
+        };
+        let Some(begun) = &mut self.begun else {
+            return flow.write(&text);
+        };
+        *begun += &text;
+        let end = begun.rfind('\n').map_or(0, |at| at + 1);
+        let lines: String = begun.drain(..end).collect();
+        flow.write(&lines)
+    }
+
+    /// What is to be written of a line whose end has not come.
+    fn rest(&mut self) -> String {
+        match (&mut self.flow, &mut self.begun) {
+            (Some(flow), Some(begun)) => flow.write(&std::mem::take(begun)),
+            _ => String::new(),
+        }
     }
 }
 
@@ -124,10 +147,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = if self.is_terminal {
             let text = self.decoder.decode(bytes);
-            let text = match &mut self.flow {
-                Some(flow) => flow.write(&text),
-                None => text,
-            };
+            let text = self.broken(text);
             io::stdout().write_all(text.as_bytes())
         } else {
             io::stdout().write_all(bytes)
@@ -136,7 +156,18 @@ impl Write for Output {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush().map_err(explained)
+        let rest = self.rest();
+        let mut out = io::stdout();
+        let written = out.write_all(rest.as_bytes()).and_then(|()| out.flush());
+        written.map_err(explained)
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        let rest = self.rest();
+        // Whoever wants to know whether it was written flushes.
+        let _ = io::stdout().write_all(rest.as_bytes());
     }
 }
 

@@ -560,7 +560,7 @@ fn on_a_terminal(fixture: &Fixture, arguments: &[std::ffi::OsString]) -> String 
     shown.wait_for("<end>");
     let text = String::from_utf8(shown.text).unwrap();
     // Progress bars erase lines, go up, and hide nothing.
-    let own = ["\x1b[2K", "\x1b[1A", "\x1b[K", "\x1b[0m", "\x1b[J"];
+    let own = ["\x1b[0J", "\x1b[K", "\x1b[0m", "\x1b[?7l", "\x1b[?7h"];
     own.iter().fold(text, |text, own| text.replace(own, ""))
 }
 

@@ -142,6 +142,7 @@ fn draw_on<'a>(
         first => format!("steps, without the first {}", HumanCount(first as u64)),
     };
     let ticks = if paper == Paper::Phone { 4 } else { 10 };
+    let decimals = if view.top - view.bottom < 0.1 { 3 } else { 2 };
     let mut chart = ChartBuilder::on(&plot)
         .margin(4)
         .margin_right(28)
@@ -160,7 +161,7 @@ fn draw_on<'a>(
         .x_desc(steps)
         .y_desc("loss in nats per character")
         .x_label_formatter(&|step| HumanCount(step.round() as u64).to_string())
-        .y_label_formatter(&|loss| format!("{loss:.2}"))
+        .y_label_formatter(&|loss| format!("{loss:.decimals$}"))
         .draw()?;
     for (series, colour) in series.iter().zip(COLOURS.iter().cycle()) {
         let shown: Vec<_> = view.shown(&series.points).collect();

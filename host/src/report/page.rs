@@ -20,11 +20,14 @@ svg { width: 100%; height: auto; } svg text { fill: CanvasText; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem .9rem .3rem 0;
 border-bottom: 1px solid var(--faint); vertical-align: top; overflow-wrap: break-word; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } td.n { white-space: nowrap; }
+table.boards td.n { white-space: normal; }
 pre { background: var(--faint); padding: .8rem 1rem; border-radius: .4rem; white-space: pre-wrap;
 overflow-wrap: anywhere; } summary { cursor: pointer; padding: .2rem 0; }
 code { overflow-wrap: anywhere; }
-@media (max-width: 58rem) {
+@media (max-width: 38rem) {
 figure.wide { display: none; } figure.phone { display: block; max-width: 30rem; }
+}
+@media (max-width: 56rem) {
 table.cards thead { display: none; } table.cards, table.cards tbody { display: block; }
 table.cards tr { display: block; padding: .6rem 0; border-bottom: 2px solid var(--faint); }
 table.cards td, table.cards td.n { display: flex; justify-content: space-between; gap: 1rem;
@@ -165,12 +168,12 @@ fn boards(exports: &[Export]) -> Markup {
             h2 { "On boards" }
             @for export in exports {
                 @if exports.len() > 1 { h3 { (export.name) } }
-                table.cards {
+                table.boards {
                     thead { tr {
                         th { "board" } th.n { "flash left" } th.n { "characters a second" }
                     } }
                     tbody { @for board in owned(export) { tr {
-                        td data-title="board" { (board.board) }
+                        td { (board.board) }
                         (figure("flash left", Some(board.room())))
                         (figure("characters a second", Some(board.speed())))
                     } } }
@@ -310,7 +313,7 @@ mod tests {
         let page = render(&report()).expect("a page");
         assert!(page.contains("409,600 characters a second"), "{page}");
         for board in BOARDS {
-            let cell = format!("<td data-title=\"board\">{}</td>", board.name);
+            let cell = format!("<td>{}</td>", board.name);
             assert_eq!(
                 page.contains(&cell),
                 board.flasher.is_some(),
