@@ -12,6 +12,7 @@ use safetensors::{Dtype, SafeTensorError};
 use serde::{Deserialize, Serialize};
 
 use crate::corpus::{Source, Validation, in_words};
+use crate::device::{BOARDS, Prospect};
 use crate::engine::generator;
 use crate::evaluate::{bits, engine_loss};
 use crate::figures;
@@ -69,6 +70,9 @@ pub struct Exported {
     /// What the model writes.
     #[serde(skip)]
     pub samples: Vec<Sample>,
+    /// What boards it fits and how fast it is there.
+    #[serde(skip)]
+    pub boards: Vec<Prospect>,
 }
 
 /// Something that an exported model wrote.
@@ -250,6 +254,10 @@ pub fn export(
         image_bytes: image.bytes().len(),
         weights: weights_in_words(&parts.dimensions()),
         samples: samples(image.model()?, &prompt),
+        boards: BOARDS
+            .iter()
+            .map(|board| Prospect::of(board, &parts.dimensions()))
+            .collect(),
     };
     let write = |path: &PathBuf, bytes: &[u8]| {
         paths::write_atomic(path, bytes).map_err(|source| ExportError::Write {
@@ -558,6 +566,7 @@ mod tests {
         let name = Name::like("sampled");
         let folder = tempfile::tempdir().unwrap();
         let text: Vec<u8> = (0..300_usize).map(|n| (n % 25) as u8).collect();
+        let text = Validation::stream(text);
         let kept = (Planes::uniform(3), InputForm::Folded);
         let exported = export(&float, &name, kept, folder.path(), Some(&text), |_| ()).unwrap();
         let image = AlignedImage::open(&exported.image).unwrap();

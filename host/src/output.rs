@@ -9,6 +9,27 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
+use console::Term;
+
+mod bar;
+pub mod flow;
+mod table;
+
+pub use bar::bar;
+pub use table::{name_cell, table};
+
+use flow::{Flow, Indent};
+
+/// From here on a terminal cuts what is wider than it, until [`BREAK`]: while it is being resized, it may
+/// be narrower than it says.
+pub const CUT: &str = "\x1b[?7l";
+
+/// From here on it breaks what is wider than it, as usual.
+pub const BREAK: &str = "\x1b[?7h";
+
+/// The width of a terminal that does not tell it.
+const USUAL_WIDTH: u16 = 80;
+
 /// What stands for anything that is not to reach the terminal.
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
@@ -45,22 +66,80 @@ impl Error for OutputError {}
 pub struct Output {
     is_terminal: bool,
     decoder: Decoder,
+    /// Breaks lines on a terminal; none where they are left as they are.
+    flow: Option<Flow>,
+    /// The beginning of a line that is to be broken as a whole.
+    begun: Option<String>,
 }
 
-/// Standard output as all commands write it.
+/// Standard output for what programs read: lines are as long as they are.
 #[must_use]
 pub fn stdout() -> Output {
-    Output {
-        is_terminal: io::stdout().is_terminal(),
-        decoder: Decoder::default(),
+    Output::new(None)
+}
+
+/// Standard output for lines that people read: on a terminal they are broken between words, as
+/// [`Indent::Hanging`] says.
+#[must_use]
+pub fn prose() -> Output {
+    Output::new(Some(Indent::Hanging))
+}
+
+/// Standard output for text that models write: on a terminal it is broken between words, also where it
+/// comes letter by letter.
+#[must_use]
+pub fn passage() -> Output {
+    Output::new(Some(Indent::None))
+}
+
+/// The columns of a terminal.
+#[must_use]
+pub fn width_of(terminal: &Term) -> usize {
+    let columns = terminal.size_checked().map_or(0, |(_, columns)| columns);
+    match columns {
+        0 => USUAL_WIDTH.into(),
+        columns => columns.into(),
     }
 }
 
 impl Output {
+    fn new(indent: Option<Indent>) -> Output {
+        let is_terminal = io::stdout().is_terminal();
+        let flow = |indent| Flow::new(width_of(&Term::stdout()), indent);
+        Output {
+            is_terminal,
+            decoder: Decoder::default(),
+            flow: indent.filter(|_| is_terminal).map(flow),
+            begun: (indent == Some(Indent::Hanging)).then(String::new),
+        }
+    }
+
     /// Whether people look at it.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         self.is_terminal
+    }
+
+    /// What is to be written for some more text.
+    fn broken(&mut self, text: String) -> String {
+        let Some(flow) = &mut self.flow else {
+            return text;
+        };
+        let Some(begun) = &mut self.begun else {
+            return flow.write(&text);
+        };
+        *begun += &text;
+        let end = begun.rfind('\n').map_or(0, |at| at + 1);
+        let lines: String = begun.drain(..end).collect();
+        flow.write(&lines)
+    }
+
+    /// What is to be written of a line whose end has not come.
+    fn rest(&mut self) -> String {
+        match (&mut self.flow, &mut self.begun) {
+            (Some(flow), Some(begun)) => flow.write(&std::mem::take(begun)),
+            _ => String::new(),
+        }
     }
 }
 
@@ -68,6 +147,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = if self.is_terminal {
             let text = self.decoder.decode(bytes);
+            let text = self.broken(text);
             io::stdout().write_all(text.as_bytes())
         } else {
             io::stdout().write_all(bytes)
@@ -76,7 +156,18 @@ impl Write for Output {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush().map_err(explained)
+        let rest = self.rest();
+        let mut out = io::stdout();
+        let written = out.write_all(rest.as_bytes()).and_then(|()| out.flush());
+        written.map_err(explained)
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        let rest = self.rest();
+        // Whoever wants to know whether it was written flushes.
+        let _ = io::stdout().write_all(rest.as_bytes());
     }
 }
 
@@ -100,14 +191,19 @@ pub fn reader_is_gone(error: &(dyn Error + 'static)) -> bool {
     )
 }
 
-/// Writes one line to standard error. A standard error that takes nothing is no reason to stop.
+/// Writes one line to standard error, above the bar if there is one. A standard error that takes
+/// nothing is no reason to stop.
 pub fn note(line: &str) {
-    let mut stderr = io::stderr().lock();
-    let _ = if stderr.is_terminal() {
-        writeln!(stderr, "{}", clean(line))
-    } else {
-        writeln!(stderr, "{line}")
-    };
+    bar::above(|| {
+        let mut stderr = io::stderr().lock();
+        let _ = if stderr.is_terminal() {
+            let width = width_of(&Term::stderr());
+            let mut flow = Flow::new(width, Indent::Hanging);
+            writeln!(stderr, "{}", flow.write(&clean(line)))
+        } else {
+            writeln!(stderr, "{line}")
+        };
+    });
 }
 
 /// `text` as no terminal stumbles over it.

@@ -15,7 +15,12 @@ use crate::name::Name;
 use crate::paths;
 use crate::quantize::FloatModel;
 use crate::quantize::float::LoadError;
+use crate::report::ReportError;
 use crate::tensors;
+
+mod shelf;
+
+pub use shelf::{Run, RunState, list, remove_all, rename};
 
 /// The file with a run's identity.
 const IDENTITY: &str = "run.json";
@@ -74,6 +79,17 @@ pub enum RunError {
         .0.display()
     )]
     Taken(PathBuf),
+    /// A run or a model has the name.
+    #[error("there is a run or another model '{0}' already; take another name")]
+    NotFree(Name),
+    /// The report of a renamed run still tells the old name.
+    #[error("the run is called '{name}' now, but its report is not: {reason}")]
+    Report {
+        /// The new name.
+        name: Name,
+        /// Why it could not be written.
+        reason: ReportError,
+    },
     /// The weights cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -156,13 +172,19 @@ pub fn replace(name: Name) -> Result<Claimed, RunError> {
     let _claims = claims()?;
     let folder = paths::run_dir(&name);
     if fs::symlink_metadata(&folder).is_ok() {
-        // Nobody takes it over meanwhile: that needs the claims.
-        drop(lock(&name, &folder)?);
-        let away = paths::runs_dir().join(format!("{REPLACED}{:016x}", rand::random::<u64>()));
-        fs::rename(&folder, &away).map_err(unwritable(&folder))?;
-        remove(&away);
+        take_away(&name, &folder)?;
     }
     make(name)
+}
+
+/// Removes the folder of a run that nobody trains. The claims must be held: without them nobody takes
+/// it over meanwhile.
+fn take_away(name: &Name, folder: &Path) -> Result<(), RunError> {
+    drop(lock(name, folder)?);
+    let away = paths::runs_dir().join(format!("{REPLACED}{:016x}", rand::random::<u64>()));
+    fs::rename(folder, &away).map_err(unwritable(folder))?;
+    remove(&away);
+    Ok(())
 }
 
 /// Takes over the folder of a run to go on with it.
@@ -217,17 +239,21 @@ fn identify(folder: &Path, id: &RunId) -> Result<(), RunError> {
     paths::write_atomic(&path, &text).map_err(unwritable(&path))
 }
 
-/// The float weights of a finished run: `run` is its name, its folder, or the file itself.
+/// The float weights of a finished run: `run` is its name, its folder, or the file itself. They have the
+/// name of the run now, whatever it was when it was trained.
 ///
 /// # Errors
 /// When there are none, or they do not belong to the run in whose folder they are.
 pub fn load_weights(run: &Path) -> Result<(PathBuf, FloatModel), RunError> {
     let path = weights_path(run)?;
-    let model = FloatModel::load(&path)?;
+    let mut model = FloatModel::load(&path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let is_runs = folder.join(IDENTITY).is_file();
-    if is_runs && model.run != RunId::of_folder(folder) {
-        return Err(RunError::Stranger(path));
+    if folder.join(IDENTITY).is_file() {
+        if model.run != RunId::of_folder(folder) {
+            return Err(RunError::Stranger(path));
+        }
+        let name = folder.file_name().and_then(|name| name.to_str());
+        model.name = name.and_then(|name| name.parse().ok()).or(model.name);
     }
     Ok((path, model))
 }

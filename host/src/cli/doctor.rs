@@ -10,13 +10,17 @@ use crate::toolchain::{self, Finding};
 /// Options of `doctor`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Print the findings as JSON
+    /// Look also for what only those need who change Inkling itself
+    #[arg(long)]
+    all: bool,
+    /// Print the findings as JSON, all of them
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Serialize)]
 struct Report<'a> {
+    /// Whether all is there that was asked for.
     ready: bool,
     findings: &'a [Finding],
 }
@@ -27,16 +31,22 @@ struct Report<'a> {
 /// When something is missing.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let findings = toolchain::check();
-    let missing = findings.iter().filter(|finding| !finding.ready).count();
-    let mut out = output::stdout();
+    let needed = |finding: &&Finding| args.all || !finding.for_developers;
+    let missing = findings
+        .iter()
+        .filter(needed)
+        .filter(|finding| !finding.ready);
+    let missing = missing.count();
     if args.json {
         let report = Report {
             ready: missing == 0,
             findings: &findings,
         };
-        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        let json = serde_json::to_string_pretty(&report)?;
+        writeln!(output::stdout(), "{json}")?;
     } else {
-        writeln!(out, "{}", toolchain::table(&findings))?;
+        let table = toolchain::table(findings.iter().filter(needed));
+        writeln!(output::prose(), "{table}")?;
     }
     match missing {
         0 => Ok(()),

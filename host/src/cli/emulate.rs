@@ -198,7 +198,7 @@ fn read_prompt(request: &mut Request, known: &Known) -> Result<()> {
 }
 
 fn print_passage(emulator: &mut Emulator, request: &Request) -> Result<()> {
-    let mut out = output::stdout();
+    let mut out = output::passage();
     let mut written = Ok(());
     let skipped = emulator.stream_passage(request, |text| {
         written = out.write_all(text).and_then(|()| out.flush());

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 use serde::Serialize;
 
 use super::model::{Shape, TextArgs, bar, folder_of, image_path};
@@ -16,7 +16,7 @@ use crate::evaluate::{Saturation, bits, engine_block_loss, engine_loss};
 use crate::export::comes_from;
 use crate::image::AlignedImage;
 use crate::name::Name;
-use crate::output::{self, Output};
+use crate::output::{self, Output, table};
 use crate::quantize::FloatModel;
 use crate::runs;
 use crate::words::count;
@@ -43,6 +43,9 @@ pub struct Args {
     compare: bool,
     #[command(flatten)]
     text: TextArgs,
+    /// Print everything about each of several models
+    #[arg(long, short)]
+    verbose: bool,
     /// Print one line of JSON per model
     #[arg(long)]
     json: bool,
@@ -89,7 +92,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         args.float.is_none() || args.models.len() == 1,
         "--float names the run of one model: evaluate the others without it"
     );
-    let mut out = output::stdout();
     let mut reports = Vec::new();
     for model in &args.models {
         let report = match measure(args, model) {
@@ -102,18 +104,22 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             }
         };
         if args.json {
-            writeln!(out, "{}", serde_json::to_string(&report)?)?;
+            writeln!(output::stdout(), "{}", serde_json::to_string(&report)?)?;
         }
         reports.push(report);
     }
+    let mut out = output::prose();
     match &reports[..] {
         _ if args.json => {}
         [] => {}
         [report] => print(&mut out, report)?,
         reports => {
-            writeln!(out, "{}", table(reports))?;
+            writeln!(out, "{}", compared(reports).trim_fmt())?;
             for report in reports {
-                if let Some(comparison) = &report.comparison {
+                if args.verbose {
+                    writeln!(out)?;
+                    print(&mut out, report)?;
+                } else if let Some(comparison) = &report.comparison {
                     writeln!(out, "\n{}\n{comparison}", output::one_line(&report.model))?;
                 }
             }
@@ -259,69 +265,30 @@ fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {
 }
 
 /// One row per model.
-fn table(reports: &[Report]) -> Table {
-    let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
-    let mut header = vec![
-        "model".to_owned(),
-        "hidden".to_owned(),
-        "weights".to_owned(),
-        "image bytes".to_owned(),
-        "engine loss".to_owned(),
-        "float loss".to_owned(),
-        "gap".to_owned(),
-        "bits/char".to_owned(),
-        "perplexity".to_owned(),
-    ];
-    let blocks = reports.first().and_then(|report| report.blocks.as_ref());
-    header.extend(blocks.map(|blocks| format!("blocks of {}", blocks.block_characters)));
-    header.extend(["i", "f", "g", "o", "cells"].map(|part| format!("{part} at end")));
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(header);
+fn compared(reports: &[Report]) -> Table {
+    let has_gap = reports.iter().any(|report| report.gap_nats.is_some());
+    let has_blocks = reports.iter().any(|report| report.blocks.is_some());
+    let mut titles = vec!["model", "bytes", "bits/char", "nats/char"];
+    titles.extend(has_gap.then_some("gap"));
+    titles.extend(has_blocks.then_some("in blocks"));
+    let mut rows = table(&titles, 1..titles.len());
     for report in reports {
-        let saturation = &report.saturation;
+        let or_none = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
         let mut row = vec![
-            output::one_line(&report.model),
-            report.shape.hidden.to_string(),
-            trits(&report.shape),
+            output::name_cell(&report.model),
             report.shape.image_bytes.to_string(),
-            number(Some(report.engine_loss_nats)),
-            number(report.float_loss_nats),
-            number(report.gap_nats),
-            number(Some(report.bits_per_char)),
-            format!("{:.3}", report.perplexity),
+            format!("{:.4}", report.bits_per_char),
+            format!("{:.4}", report.engine_loss_nats),
         ];
-        row.extend(
-            report
-                .blocks
-                .as_ref()
-                .map(|blocks| number(blocks.block_loss_nats)),
-        );
-        row.extend(
-            [
-                saturation.input_gate,
-                saturation.forget_gate,
-                saturation.candidate,
-                saturation.output_gate,
-                saturation.cells,
-            ]
-            .map(percent),
-        );
-        table.add_row(row);
+        row.extend(has_gap.then(|| or_none(report.gap_nats.map(|gap| format!("{gap:+.4}")))));
+        let blocks = report.blocks.as_ref();
+        let loss = blocks.and_then(|blocks| blocks.block_loss_nats);
+        row.extend(has_blocks.then(|| or_none(loss.map(|loss| format!("{loss:.4}")))));
+        rows.add_row(row);
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
+    rows
 }
 
 fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
-}
-
-/// Trits per weight: recurrent, input, output.
-fn trits(shape: &Shape) -> String {
-    let input = shape.input_planes;
-    let input = input.map_or("bytes".to_owned(), |planes| planes.to_string());
-    format!("{}/{input}/{}", shape.planes, shape.output_planes)
 }

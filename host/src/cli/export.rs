@@ -112,10 +112,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(run_dir) = weights.parent() {
         Report::add_export(run_dir, Export::of(&exported))?;
     }
-    let mut out = output::stdout();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string(&exported)?)?;
+        writeln!(output::stdout(), "{}", serde_json::to_string(&exported)?)?;
     } else {
+        let mut out = output::prose();
         print_export(&mut out, &exported)?;
         if let Some(start) = start {
             writeln!(out, "{} (to start from)", start.display())?;
@@ -138,12 +138,11 @@ fn export_again(args: &Args) -> anyhow::Result<()> {
     };
     let image = export_stored(&args.run, args.name.as_ref(), &folder)?;
     let bytes = AlignedImage::open(&image)?.bytes().len();
-    let mut out = output::stdout();
     if args.json {
         let report = serde_json::json!({ "image": image, "image_bytes": bytes });
-        writeln!(out, "{report}")?;
+        writeln!(output::stdout(), "{report}")?;
     } else {
-        writeln!(out, "{} ({bytes} bytes)", image.display())?;
+        writeln!(output::prose(), "{} ({bytes} bytes)", image.display())?;
     }
     Ok(())
 }

@@ -24,7 +24,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let fetched = corpus::fetch(args.corpus, &|line| note!("{line}"))?;
     let bytes = std::fs::metadata(&fetched.path)?.len();
-    let mut out = output::stdout();
     if args.json {
         let line = json!({
             "corpus": fetched.standard,
@@ -32,10 +31,10 @@ pub fn run(args: &Args) -> Result<()> {
             "bytes": bytes,
             "sha256": fetched.standard.sha256(),
         });
-        writeln!(out, "{line}")?;
+        writeln!(output::stdout(), "{line}")?;
     } else {
         writeln!(
-            out,
+            output::prose(),
             "{}: {} ({bytes} bytes)",
             fetched.standard,
             fetched.path.display()

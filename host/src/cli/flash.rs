@@ -170,18 +170,17 @@ fn write(package: &Package, args: &Args) -> Result<()> {
         port: args.port.as_deref(),
         patience: Duration::from_secs(args.wait),
     };
-    let spinner = ProgressBar::new_spinner();
-    if by_drive && (args.drive.is_none() || target.is_coming) {
-        let hint = drive::hint(board);
-        let message = format!("waiting for the drive of {}: {hint}", board.name);
-        if spinner.is_hidden() {
-            note!("{message}");
-        }
-        spinner.set_message(message);
-        spinner.enable_steady_tick(Duration::from_millis(100));
-    }
+    let is_waiting = by_drive && (args.drive.is_none() || target.is_coming);
+    let spinner = is_waiting.then(|| {
+        note!(
+            "waiting for the drive of {}: {}",
+            board.name,
+            drive::hint(board)
+        );
+        output::bar(ProgressBar::new_spinner().with_message("waiting"))
+    });
     let written = package.write(&target, || !interrupt::happened());
-    spinner.finish_and_clear();
+    drop(spinner);
     let bytes = package.load.bytes();
     match written? {
         Written::ByTool => note!("{bytes} bytes written; {} starts", board.name),

@@ -85,12 +85,11 @@ pub fn run(args: &Args) -> Result<()> {
         found.push(health);
     }
     progress.finish_and_clear();
-    let mut out = output::stdout();
     if args.json {
-        writeln!(out, "{}", json(&found)?)?;
+        writeln!(output::stdout(), "{}", json(&found)?)?;
     } else {
         let shown: Vec<String> = found.iter().map(Health::to_string).collect();
-        writeln!(out, "{}", shown.join("\n\n"))?;
+        writeln!(output::prose(), "{}", shown.join("\n\n"))?;
     }
     if !found.iter().all(|health| health.healthy) {
         bail!("the model is not healthy");

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::model::{Shape, image_path};
-use crate::device::BOARDS;
+use crate::device::{BOARDS, Prospect};
 use crate::image::AlignedImage;
-use crate::output::{self, Output};
+use crate::output::{self, Output, table};
+use crate::words::count;
 
 /// Options of `inspect`.
 #[derive(Debug, clap::Args)]
@@ -29,20 +30,13 @@ struct Report {
     shape: Shape,
     alphabet: String,
     sections: Vec<Section>,
-    boards: Vec<Fit>,
+    boards: Vec<Prospect>,
 }
 
 #[derive(Debug, Serialize)]
 struct Section {
     name: &'static str,
     bytes: usize,
-}
-
-/// Whether a board holds the model and, by a generous estimate, the program.
-#[derive(Debug, Serialize)]
-struct Fit {
-    board: &'static str,
-    fits: bool,
 }
 
 /// Runs `inspect`.
@@ -64,17 +58,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .collect(),
         boards: BOARDS
             .iter()
-            .map(|board| Fit {
-                board: board.name,
-                fits: board.holds(&model.dimensions()),
-            })
+            .map(|board| Prospect::of(board, &model.dimensions()))
             .collect(),
     };
-    let mut out = output::stdout();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+        writeln!(output::stdout(), "{}", serde_json::to_string(&report)?)?;
     } else {
-        print(&mut out, &report)?;
+        print(&mut output::prose(), &report)?;
     }
     Ok(())
 }
@@ -92,10 +82,20 @@ fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {
     for section in &report.sections {
         writeln!(out, "  {:<18} {:>7} bytes", section.name, section.bytes)?;
     }
-    writeln!(out, "boards")?;
-    for fit in &report.boards {
-        let verdict = if fit.fits { "fits" } else { "too large" };
-        writeln!(out, "  {:<18} {verdict}", fit.board)?;
+    let (owned, emulated): (Vec<_>, Vec<_>) = report
+        .boards
+        .iter()
+        .partition(|board| board.characters_per_second.is_some());
+    let titles = ["board", "flash left", "characters/s, about"];
+    let mut rows = table(&titles, 1..3);
+    for board in owned {
+        rows.add_row([board.board.clone(), board.room(), board.speed()]);
     }
-    Ok(())
+    writeln!(out, "\n{}", rows.trim_fmt())?;
+    let fitting = emulated.iter().filter(|board| board.fits).count();
+    writeln!(
+        out,
+        "Of {} that exist in emulators only, {fitting} hold it.",
+        count(emulated.len(), "board")
+    )
 }

@@ -26,6 +26,7 @@ pub mod model;
 mod monitor;
 pub mod reading;
 mod run;
+mod runs;
 mod sample;
 mod terminal;
 pub mod train;
@@ -49,6 +50,8 @@ enum Command {
     Export(export::Args),
     /// Measure how well models predict a text, with the board's own arithmetic
     Eval(eval::Args),
+    /// List, compare, rename and remove trainings
+    Runs(runs::Args),
     /// Let a model write a million characters and say whether it stays sound
     Health(health::Args),
     /// Print the exact text that a board would print
@@ -117,6 +120,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Train(args) => train::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Health(args) => health::run(&args),
         Command::Sample(args) => sample::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -3,7 +3,6 @@
 use std::cell::OnceCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::bail;
 use firmware::image::Model;
@@ -15,6 +14,7 @@ use crate::corpus::{
 };
 use crate::export::weights_in_words;
 use crate::note;
+use crate::output;
 use crate::paths;
 use crate::quantize::FloatModel;
 use crate::words::{count, share};
@@ -225,10 +225,8 @@ fn names(folder: &Path) -> Vec<String> {
 
 /// A bar for `length` characters; invisible when standard error is not a terminal.
 pub fn bar(length: usize, what: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new(length as u64).with_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %, {eta} left") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %, {eta} left");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(length as u64);
+    output::bar(bar.with_style(style).with_message(what))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CorpusError;
+use crate::output;
 
 /// Where the tutorial gets its text.
 pub const TINYSHAKESPEARE_URL: &str =
@@ -38,9 +39,10 @@ pub fn get(url: &str) -> Result<Vec<u8>, CorpusError> {
     let bar = body
         .content_length()
         .map_or_else(ProgressBar::no_length, ProgressBar::new);
-    if let Ok(style) = ProgressStyle::with_template(
-        "{msg} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
-    ) {
+    let bar = output::bar(bar);
+    if let Ok(style) =
+        ProgressStyle::with_template("{msg} {wide_bar} {bytes} of {total_bytes}, {eta} left")
+    {
         bar.set_style(style);
     }
     bar.set_message("downloading");

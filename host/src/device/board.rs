@@ -327,7 +327,7 @@ pub const BOARDS: &[Board] = &[
             noted("nucleo", LED_IS_BUTTON),
             alias("stm32f411"),
         ],
-        description: "WeAct Black Pill or Nucleo (STM32F411CE, RE)",
+        description: "Black Pill, Nucleo (STM32F411)",
         core: "Cortex-M4F",
         target: "thumbv7em-none-eabihf",
         flash_bytes: 512 * KIB,

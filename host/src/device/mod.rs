@@ -2,7 +2,7 @@
 //!
 //! [`board`] lists what there is, [`build`] makes a firmware of a model, [`emulate`] boots it, and
 //! [`passage`] has it write; [`mod@bench`] counts what that costs, [`budget`] what it may cost, and [`fit`]
-//! whether the board has room for it.
+//! whether the board has room for it. [`prospect`] and [`speed`] say before what to expect.
 //! [`flash`] writes it to a real board and [`mod@line`] talks to that.
 //! Nothing here needs libtorch.
 
@@ -19,6 +19,8 @@ pub mod flash;
 pub mod line;
 pub mod log;
 pub mod passage;
+pub mod prospect;
+pub mod speed;
 pub mod usb;
 
 pub use board::{BOARDS, Board, DEFAULT_BOARD, find};
@@ -28,3 +30,4 @@ pub use emulate::{Emulator, Options};
 pub use error::DeviceError;
 pub use fit::Fit;
 pub use passage::Request;
+pub use prospect::Prospect;

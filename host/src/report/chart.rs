@@ -1,26 +1,36 @@
-//! The learning curve as SVG: training and validation loss over the steps.
+//! Learning curves as SVG: losses over the steps, of one run or of several.
 
 use std::error::Error;
 
+use indicatif::HumanCount;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::{Point, ReportError};
 
-/// Width and height in pixels.
-const SIZE: (u32, u32) = (860, 420);
-
 /// More points than this say no more about the training loss.
 const MOST_POINTS: usize = 500;
 
-/// The first losses are so high that the rest would be a flat line: this part of a run may leave the
-/// chart at its top.
-const STEEP_PART: f64 = 0.04;
+/// The first losses are so high that the rest would be a flat line: this part of a run may be left out.
+pub const STEEP_PART: f64 = 0.04;
 
-const TRAINING: RGBColor = RGBColor(64, 132, 208);
-const VALIDATION: RGBColor = RGBColor(222, 110, 32);
-/// Legible on white and on black.
+/// It is left out where the losses would take so many times the height with it.
+const STEEP: f64 = 1.5;
+
+/// Colours that are told apart by people who see few, and legible on white and on black.
+const COLOURS: [RGBColor; 6] = [
+    RGBColor(64, 132, 208),
+    RGBColor(222, 110, 32),
+    RGBColor(40, 150, 100),
+    RGBColor(190, 80, 150),
+    RGBColor(150, 130, 30),
+    RGBColor(120, 120, 120),
+];
 const INK: RGBColor = RGBColor(118, 118, 118);
+
+/// Height of a row of the legend, and the width of a letter of it, both in pixels.
+const LEGEND_ROW: u32 = 24;
+const LETTER: u32 = 8;
 
 /// What the chart is drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,46 +39,116 @@ pub enum Paper {
     White,
     /// What lies below, for a picture on a page.
     Clear,
+    /// The same for the page on a phone.
+    Phone,
 }
 
-/// Draws the curve.
+impl Paper {
+    /// Width and height in pixels.
+    fn size(self) -> (u32, u32) {
+        match self {
+            Self::White | Self::Clear => (860, 440),
+            Self::Phone => (360, 320),
+        }
+    }
+}
+
+/// A line of the chart.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// What it is.
+    pub label: String,
+    /// Steps and losses.
+    pub points: Vec<(f64, f64)>,
+    /// Whether each point is marked: they are few.
+    pub is_marked: bool,
+}
+
+impl Series {
+    /// The training losses of a curve.
+    #[must_use]
+    pub fn training(label: &str, curve: &[Point]) -> Self {
+        Self {
+            label: label.to_owned(),
+            points: thinned(&points(curve, |point| point.loss_nats)),
+            is_marked: false,
+        }
+    }
+
+    /// Its validation losses.
+    #[must_use]
+    pub fn validation(label: &str, curve: &[Point]) -> Self {
+        Self {
+            label: label.to_owned(),
+            points: points(curve, |point| point.validation_loss_nats),
+            is_marked: true,
+        }
+    }
+}
+
+/// What is known of the losses, as far as they are numbers.
+fn points(curve: &[Point], of: fn(&Point) -> Option<f64>) -> Vec<(f64, f64)> {
+    let finite = |point: &Point| Some((point.step as f64, of(point)?)).filter(|p| p.1.is_finite());
+    curve.iter().filter_map(finite).collect()
+}
+
+/// Draws the curve of a run.
 ///
 /// # Errors
 /// When the drawing library refuses.
 pub fn draw(curve: &[Point], paper: Paper) -> Result<String, ReportError> {
+    let series = [
+        Series::training("training, with parts dropped", curve),
+        Series::validation("validation, averaged weights", curve),
+    ];
+    draw_series(&series, paper)
+}
+
+/// Draws some curves.
+///
+/// # Errors
+/// When the drawing library refuses.
+pub fn draw_series(series: &[Series], paper: Paper) -> Result<String, ReportError> {
     let mut svg = String::new();
     {
-        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        draw_on(&area, curve, paper).map_err(|error| ReportError::Draw(error.to_string()))?;
+        let area = SVGBackend::with_string(&mut svg, paper.size()).into_drawing_area();
+        draw_on(&area, series, paper).map_err(|error| ReportError::Draw(error.to_string()))?;
     }
     Ok(svg)
 }
 
 fn draw_on<'a>(
     area: &DrawingArea<SVGBackend<'a>, Shift>,
-    curve: &[Point],
+    series: &[Series],
     paper: Paper,
 ) -> Result<(), Box<dyn Error + 'a>> {
     if paper == Paper::White {
         area.fill(&WHITE)?;
     }
-    let series = |of: fn(&Point) -> Option<f64>| -> Vec<(f64, f64)> {
-        let finite =
-            |point: &Point| Some((point.step as f64, of(point)?)).filter(|p| p.1.is_finite());
-        curve.iter().filter_map(finite).collect()
-    };
-    let training = thinned(&series(|point| point.loss_nats));
-    let validation = series(|point| point.validation_loss_nats);
-    let last = curve.last().map_or(1.0, |point| point.step as f64);
-    let (bottom, top) = range(training.iter().chain(&validation), last);
-
     let label = || ("sans-serif", 14).into_font().color(&INK);
-    let mut chart = ChartBuilder::on(area)
-        .margin(12)
+    let places = legend(series, paper.size().0);
+    let legend_height = places.last().map_or(0, |&(_, y)| y + LEGEND_ROW) + 4;
+    let (top, plot) = area.split_vertically(legend_height);
+    for ((series, colour), (x, y)) in series.iter().zip(COLOURS.iter().cycle()).zip(places) {
+        let (x, y) = (i32::try_from(x)?, i32::try_from(y + LEGEND_ROW / 2)?);
+        let line = [(x, y), (x + 24, y)];
+        top.draw(&PathElement::new(line, colour.stroke_width(2)))?;
+        top.draw(&Text::new(series.label.clone(), (x + 30, y - 6), label()))?;
+    }
+
+    let view = View::of(series);
+    let steps = match view.first {
+        0.0 => "steps".to_owned(),
+        first => format!("steps, without the first {}", HumanCount(first as u64)),
+    };
+    let ticks = if paper == Paper::Phone { 4 } else { 10 };
+    let decimals = if view.top - view.bottom < 0.1 { 3 } else { 2 };
+    let mut chart = ChartBuilder::on(&plot)
+        .margin(4)
         .margin_right(28)
         .x_label_area_size(44)
         .y_label_area_size(58)
-        .build_cartesian_2d(0.0..last.max(1.0), bottom..top)?;
+        .build_cartesian_2d(view.first..view.last, view.bottom..view.top)?;
     chart
         .configure_mesh()
         .axis_style(INK)
@@ -76,41 +156,38 @@ fn draw_on<'a>(
         .light_line_style(TRANSPARENT)
         .label_style(label())
         .axis_desc_style(label())
-        .x_desc("steps")
+        .x_labels(ticks)
+        .y_labels(ticks)
+        .x_desc(steps)
         .y_desc("loss in nats per character")
-        .x_label_formatter(&|step| format!("{step:.0}"))
-        .y_label_formatter(&|loss| format!("{loss:.2}"))
+        .x_label_formatter(&|step| HumanCount(step.round() as u64).to_string())
+        .y_label_formatter(&|loss| format!("{loss:.decimals$}"))
         .draw()?;
-    let inside = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
-        points.iter().map(|&(x, y)| (x, y.min(top))).collect()
-    };
-    let legend = |color: RGBColor| {
-        move |(x, y)| PathElement::new([(x, y), (x + 24, y)], color.stroke_width(2))
-    };
-    chart
-        .draw_series(LineSeries::new(inside(&training), TRAINING.stroke_width(2)))?
-        .label("training, with parts dropped")
-        .legend(legend(TRAINING));
-    let validation = inside(&validation);
-    chart
-        .draw_series(LineSeries::new(
-            validation.clone(),
-            VALIDATION.stroke_width(2),
-        ))?
-        .label("validation, averaged weights")
-        .legend(legend(VALIDATION));
-    chart.draw_series(
-        validation
-            .iter()
-            .map(|&at| Circle::new(at, 3, VALIDATION.filled())),
-    )?;
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .label_font(label())
-        .draw()?;
+    for (series, colour) in series.iter().zip(COLOURS.iter().cycle()) {
+        let shown: Vec<_> = view.shown(&series.points).collect();
+        if series.is_marked {
+            chart.draw_series(shown.iter().map(|&at| Circle::new(at, 3, colour.filled())))?;
+        }
+        chart.draw_series(LineSeries::new(shown, colour.stroke_width(2)))?;
+    }
     area.present()?;
     Ok(())
+}
+
+/// Where the entries of the legend are, above the plot: beside each other as far as they fit.
+fn legend(series: &[Series], width: u32) -> Vec<(u32, u32)> {
+    let (left, mut x, mut y) = (12, 12, 4);
+    let place = |series: &Series| {
+        let letters = u32::try_from(series.label.chars().count()).unwrap_or(0);
+        let columns = 30 + LETTER * letters;
+        if x > left && x + columns > width {
+            (x, y) = (left, y + LEGEND_ROW);
+        }
+        let place = (x, y);
+        x += columns + 16;
+        place
+    };
+    series.iter().map(place).collect()
 }
 
 /// As many means of neighbours as a chart can show.
@@ -123,20 +200,49 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points.chunks(size).filter_map(mean).collect()
 }
 
-/// The lowest and highest loss to show, with some air.
-fn range<'a>(points: impl Iterator<Item = &'a (f64, f64)> + Clone, last: f64) -> (f64, f64) {
-    let ends = |points: &mut dyn Iterator<Item = f64>| {
-        points.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| {
-            (low.min(y), high.max(y))
-        })
-    };
-    let late = points.clone().filter(|point| point.0 > STEEP_PART * last);
-    let (low, high) = ends(&mut late.map(|point| point.1));
-    if low > high {
-        return (0.0, 1.0);
+/// The part of the plane that is shown; no point between its first and last step is outside.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct View {
+    first: f64,
+    last: f64,
+    bottom: f64,
+    top: f64,
+}
+
+impl View {
+    fn of(series: &[Series]) -> Self {
+        let points = series.iter().flat_map(|series| &series.points);
+        let last = points
+            .clone()
+            .fold(0.0, |last: f64, point| last.max(point.0));
+        let ends = |first: f64| {
+            let shown = points.clone().filter(|point| point.0 >= first);
+            shown.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), point| {
+                (low.min(point.1), high.max(point.1))
+            })
+        };
+        let height = |(low, high): (f64, f64)| high - low;
+        let late = (STEEP_PART * last).round();
+        let first =
+            match height(ends(0.0)) > STEEP * height(ends(late)) && ends(late).0 < ends(late).1 {
+                true => late,
+                false => 0.0,
+            };
+        let (low, high) = ends(first);
+        let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
+        let air = (0.06 * (high - low)).max(0.01);
+        Self {
+            first,
+            last: last.max(first + 1.0),
+            bottom: (low - air).max(0.0),
+            top: high + air,
+        }
     }
-    let air = (0.06 * (high - low)).max(0.01);
-    ((low - air).max(0.0), high + air)
+
+    fn shown<'a>(&self, points: &'a [(f64, f64)]) -> impl Iterator<Item = (f64, f64)> + use<'a> {
+        let first = self.first;
+        points.iter().copied().filter(move |point| point.0 >= first)
+    }
 }
 
 #[cfg(test)]
@@ -187,15 +293,55 @@ mod tests {
     }
 
     #[test]
-    fn the_steep_beginning_does_not_flatten_the_rest() {
+    fn the_steep_beginning_is_left_out_and_nothing_of_the_rest_is_clipped() {
         let mut points = vec![(20, Some(40.0), None)];
         points.extend((1..100).map(|n| (100 * n, Some(2.0 - 0.005 * n as f64), None)));
-        let points: Vec<_> = points
-            .iter()
-            .map(|&(x, y, _): &(u64, Option<f64>, Option<f64>)| (x as f64, y.unwrap_or(0.0)))
-            .collect();
-        let (low, high) = range(points.iter(), 9_900.0);
-        assert!(low > 1.4 && high < 2.1, "{low} {high}");
+        let points = curve(&points);
+        let view = View::of(&[Series::training("", &points)]);
+        assert_eq!((view.first, view.last), (396.0, 9_900.0));
+        assert!(view.bottom > 1.4 && view.top < 2.1, "{view:?}");
+        let svg = draw(&points, Paper::Clear).expect("a drawing");
+        assert!(svg.contains("steps, without the first 396"), "{svg}");
+        assert!(svg.contains("9,000"), "{svg}");
+    }
+
+    #[test]
+    fn whatever_the_losses_all_that_are_shown_are_inside() {
+        for losses in [
+            vec![4.0, 3.0, 2.0, 1.9, 1.8],
+            vec![2.0, 9.0, 1.0, 30.0],
+            vec![1.5; 4],
+            vec![3.0],
+        ] {
+            let steps = (1..).map(|n| f64::from(n) * 50.0);
+            let series = Series {
+                label: String::new(),
+                points: steps.zip(losses).collect(),
+                is_marked: true,
+            };
+            let view = View::of(std::slice::from_ref(&series));
+            assert!(view.first < view.last && view.bottom < view.top);
+            for (x, y) in view.shown(&series.points) {
+                assert!((view.first..=view.last).contains(&x), "{view:?}");
+                assert!((view.bottom..=view.top).contains(&y), "{view:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_legend_is_above_the_plot_and_inside_the_picture() {
+        let series = |label: &str| Series {
+            label: label.to_owned(),
+            points: vec![(1.0, 2.0), (2.0, 1.0)],
+            is_marked: false,
+        };
+        let labels = [
+            "training, with parts dropped",
+            "validation, averaged weights",
+        ];
+        let both = labels.map(series);
+        assert_eq!(legend(&both, 860), [(12, 4), (282, 4)]);
+        assert_eq!(legend(&both, 360), [(12, 4), (12, 28)]);
     }
 
     #[test]

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Comparison;
 use crate::corpus::Corpus;
+use crate::device::Prospect;
 use crate::export::{self, Exported};
 use crate::paths;
+use crate::recipe::Recipe;
 
 pub mod chart;
 mod page;
@@ -138,6 +140,9 @@ pub struct Export {
     /// What it writes.
     #[serde(default)]
     pub samples: Vec<export::Sample>,
+    /// What boards it fits and how fast it is there; none in reports of versions that did not know.
+    #[serde(default)]
+    pub boards: Vec<Prospect>,
 }
 
 impl TextStatistics {
@@ -184,11 +189,30 @@ impl Export {
             engine_loss_nats: exported.losses.map(|losses| losses.engine_loss_nats),
             float_loss_nats: exported.losses.map(|losses| losses.float_loss_nats),
             samples: exported.samples.clone(),
+            boards: exported.boards.clone(),
         }
     }
 }
 
 impl Report {
+    /// The loss on text that was never trained on, in nats per character: that of all of it where it is
+    /// known, else the latest.
+    #[must_use]
+    pub fn loss_nats(&self) -> Option<f64> {
+        let latest = self.curve.iter().rev();
+        let mut latest = latest.filter_map(|point| point.validation_loss_nats);
+        self.float_loss_nats.or_else(|| latest.next())
+    }
+
+    /// Characters learned from in a second, measuring included; none before the first.
+    #[must_use]
+    pub fn characters_per_second(&self) -> Option<f64> {
+        let data = Recipe::from_toml(&self.recipe).ok()?.data;
+        let characters = self.step as f64 * (data.batch * data.seq_len) as f64;
+        let speed = characters / self.seconds;
+        (speed.is_finite() && speed > 0.0).then_some(speed)
+    }
+
     /// Where a run's report lies, for people to open.
     #[must_use]
     pub fn path(run_dir: &Path) -> PathBuf {

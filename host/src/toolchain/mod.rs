@@ -57,6 +57,8 @@ pub struct Finding {
     pub detail: String,
     /// The one command or action that mends it; none when it is there.
     pub mend: Option<String>,
+    /// Whether only those need it who change Inkling itself.
+    pub for_developers: bool,
 }
 
 impl Finding {
@@ -66,6 +68,7 @@ impl Finding {
             ready: true,
             detail: detail.into(),
             mend: None,
+            for_developers: false,
         }
     }
 
@@ -75,6 +78,14 @@ impl Finding {
             ready: false,
             detail: detail.into(),
             mend: Some(mend.into()),
+            for_developers: false,
+        }
+    }
+
+    fn for_developers(self) -> Self {
+        Self {
+            for_developers: true,
+            ..self
         }
     }
 }
@@ -82,23 +93,19 @@ impl Finding {
 /// Looks at everything, in the order in which set-up mends it.
 #[must_use]
 pub fn check() -> Vec<Finding> {
-    let mut findings = vec![
-        project_folder(),
-        disk_space(),
-        compiler(),
-        emulator(),
-        rust(),
-    ];
+    let mut findings = vec![project_folder(), disk_space(), compiler(), emulator()];
+    findings.extend(rust());
     findings.push(rp2040js::check());
     findings.push(libtorch::check());
-    findings.extend(tools::TOOLS.iter().map(tools::Tool::check));
     findings.push(corpus());
+    let tools = tools::TOOLS.iter().map(tools::Tool::check);
+    findings.extend(tools.map(Finding::for_developers));
     findings
 }
 
 /// The findings as people read them, with the commands that mend what is missing.
 #[must_use]
-pub fn table(findings: &[Finding]) -> String {
+pub fn table<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     for finding in findings {
@@ -175,30 +182,31 @@ fn sysroot() -> std::io::Result<PathBuf> {
     ))
 }
 
-fn rust() -> Finding {
-    const NAME: &str = "Rust parts";
+/// What firmware is built with, and what Inkling itself is checked with.
+fn rust() -> Vec<Finding> {
+    const NAME: &str = "Rust targets";
     match missing_rust_parts() {
-        Err(error) => Finding::missing(
+        Err(error) => vec![Finding::missing(
             NAME,
             format!("rustc does not run: {error}"),
             "install Rust from https://rustup.rs",
-        ),
-        Ok((targets, components)) if targets.is_empty() && components.is_empty() => {
-            Finding::ready(NAME, format!("clippy, rustfmt, {} targets", TARGETS.len()))
-        }
+        )],
         Ok((targets, components)) => {
-            let targets = match targets.as_slice() {
-                [] => None,
-                [target] => Some((*target).to_owned()),
-                targets => Some(format!("{} targets", targets.len())),
-            };
-            let missing: Vec<String> = components
-                .into_iter()
-                .map(str::to_owned)
-                .chain(targets)
-                .collect();
-            Finding::missing(NAME, format!("no {}", missing.join(", ")), SETUP)
+            let all = format!("{} for the firmware", TARGETS.len());
+            let checks = COMPONENTS.map(|(component, _)| component).join(", ");
+            vec![
+                rust_parts(NAME, all, &targets),
+                rust_parts("Rust tools", checks, &components).for_developers(),
+            ]
         }
+    }
+}
+
+fn rust_parts(name: &'static str, all: String, missing: &[&str]) -> Finding {
+    if missing.is_empty() {
+        Finding::ready(name, all)
+    } else {
+        Finding::missing(name, format!("no {}", missing.join(", ")), SETUP)
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use assert_cmd::prelude::*;
+use host::image::AlignedImage;
 use host::quantize::FloatModel;
 use host::runs::RunId;
 use predicates::prelude::PredicateBooleanExt;
@@ -417,6 +418,46 @@ fn renamed(bytes: &[u8], name: &str) -> Vec<u8> {
     strings.insert("name".into(), name.into());
     let tensors: Vec<_> = file.tensors();
     safetensors::serialize(tensors, Some(strings)).unwrap()
+}
+
+#[test]
+fn a_renamed_run_is_exported_and_resumed_by_its_new_name() {
+    let desk = desk();
+    finish(
+        desk.path(),
+        &["--text", "a.txt", "--name", "old", "--no-export"],
+    );
+    let before = id(&desk.path().join("runs/old"));
+    host(desk.path(), &["runs", "rename", "old", "new"])
+        .assert()
+        .success();
+    assert_eq!(id(&desk.path().join("runs/new")), before);
+    let export = ["export", "new"];
+    host(desk.path(), &export).assert().success();
+    let new = AlignedImage::open(&desk.path().join("weights/new.img")).unwrap();
+    assert_eq!(new.model().unwrap().name(), "new");
+    assert!(!desk.path().join("weights/old.img").exists());
+
+    let more = ["--resume", "new", "--steps", "5", "--json"];
+    train(desk.path(), &more).assert().success();
+    assert_eq!(
+        weights(&desk.path().join("runs/new")).metadata["steps"],
+        "5"
+    );
+    // It is the same run, so the model is its own and replaced without a question.
+    host(desk.path(), &export).assert().success();
+
+    let mut endless = Endless::start(desk.path(), &["--text", "b.txt", "--name", "busy"]);
+    host(desk.path(), &["runs", "remove", "--yes", "busy"])
+        .assert()
+        .failure()
+        .stderr(contains("the run 'busy' is being trained by process"));
+    endless.child.kill().unwrap();
+    endless.child.wait().unwrap();
+    host(desk.path(), &["runs", "remove", "--yes", "busy"])
+        .assert()
+        .success();
+    assert!(!desk.path().join("runs/busy").exists());
 }
 
 #[test]

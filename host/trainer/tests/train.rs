@@ -135,12 +135,13 @@ fn the_report_shows_all_of_a_resumed_run_and_nothing_from_elsewhere() {
             prompt: "<b>once".into(),
             text: " upon".into(),
         }],
+        boards: Vec::new(),
     };
     let page = Report::add_export(dir.path(), export).unwrap().unwrap();
     let page = std::fs::read_to_string(page).unwrap();
     for shown in [
         "<svg",
-        "12345",
+        "12,345",
         "1.2500",
         "+0.0100",
         "1.8034",

@@ -11,7 +11,7 @@ use crossterm::{execute, terminal};
 use firmware::protocol::{Heard, Parser, Said};
 
 use super::editor::{Action, Editor};
-use super::screen::{Footer, Screen};
+use super::screen::{Aside, Footer, Screen};
 use super::status::Status;
 use super::typist::{Known, Typist};
 use super::{TICK, Transcript};
@@ -93,10 +93,8 @@ fn talk(
                     view.editor.paste(&text);
                     Action::Edit
                 }
-                event::Event::Resize(columns, _) => {
-                    put(&view.screen.resize(columns.into()))?;
-                    Action::Edit
-                }
+                // Drawing looks at the size.
+                event::Event::Resize(..) => Action::Edit,
                 _ => continue,
             };
             match action {
@@ -116,12 +114,12 @@ fn talk(
         }
         match line.next(TICK)? {
             Event::Bytes(bytes) => {
-                let shown = view.hear(&bytes);
-                let text = view.decoder.decode(&shown);
-                if let Some(transcript) = &mut view.transcript {
-                    transcript.add(&text)?;
+                for piece in view.hear(&bytes)? {
+                    match piece {
+                        Piece::Text(text) => view.text(&text)?,
+                        Piece::Line(line, kind) => view.aside(&line, kind)?,
+                    }
                 }
-                view.text(&text)?;
             }
             Event::Lost => {
                 view.status.set_connected(false, Instant::now());
@@ -145,15 +143,27 @@ fn talk(
     Ok(())
 }
 
+/// What a board prints, as it is shown.
+enum Piece {
+    Text(String),
+    /// A line of the board's own.
+    Line(String, Aside),
+}
+
 /// All that is drawn.
 struct View {
     screen: Screen,
+    /// The columns of the terminal when it was drawn.
+    columns: usize,
     editor: Editor,
     status: Status,
     parser: Parser,
+    /// Decodes the text.
     decoder: Decoder,
     typist: Typist,
     transcript: Option<Transcript>,
+    /// Decodes what goes there.
+    transcribed: Decoder,
     /// When to ask the board what it is.
     introduction: Option<Instant>,
     drawn: Instant,
@@ -162,23 +172,26 @@ struct View {
 impl View {
     fn new(transcript: Option<Transcript>, known: Option<Known>) -> View {
         let now = Instant::now();
-        let columns = terminal::size().map_or(80, |(columns, _)| columns);
+        let columns = columns();
         View {
-            screen: Screen::new(columns.into()),
+            screen: Screen::new(columns),
+            columns,
             editor: Editor::new(Editor::history_file()),
             status: Status::new(now),
             parser: Parser::new(),
             decoder: Decoder::default(),
             typist: Typist::new(known),
             transcript,
+            transcribed: Decoder::default(),
             introduction: None,
             drawn: now,
         }
     }
 
     /// Takes note of what the board prints; answers with what of it is to be shown.
-    fn hear(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut shown = Vec::with_capacity(bytes.len());
+    fn hear(&mut self, bytes: &[u8]) -> Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        let (mut text, mut shown) = (Vec::new(), Vec::new());
         let mut characters = 0;
         for &byte in bytes {
             let heard = self.parser.push(byte);
@@ -186,18 +199,30 @@ impl View {
             match heard {
                 // Each character but the line end has one byte that continues no other.
                 Heard::Text(byte) => {
-                    characters += usize::from(byte != b'\n' && byte & 0xC0 != 0x80)
+                    characters += usize::from(byte != b'\n' && byte & 0xC0 != 0x80);
+                    text.push(byte);
                 }
                 Heard::Line(line) => {
                     let said = Said::read(line);
-                    self.status.hear(said);
+                    self.status.hear(line);
                     self.typist.hear(said);
+                    let kind = match said {
+                        Said::Start(_) | Said::End(_) | Said::Greeting(_) => Aside::End,
+                        _ => Aside::Remark,
+                    };
+                    let before = self.decoder.decode(&std::mem::take(&mut text));
+                    pieces.extend([Piece::Text(before), Piece::Line(format!("# {line}"), kind)]);
                 }
-                _ => {}
+                // The line of the board's own that follows gets a row to itself anyway.
+                Heard::Break | Heard::Talk(_) | Heard::Done | Heard::Mark => {}
             }
         }
+        pieces.push(Piece::Text(self.decoder.decode(&text)));
         self.status.count(characters, Instant::now());
-        shown
+        if let Some(transcript) = &mut self.transcript {
+            transcript.add(&self.transcribed.decode(&shown))?;
+        }
+        Ok(pieces)
     }
 
     /// Sends what the user has typed.
@@ -218,6 +243,12 @@ impl View {
 
     fn draw(&mut self, draw: impl FnOnce(&mut Screen, Footer<'_>) -> String) -> Result<()> {
         self.drawn = Instant::now();
+        let columns = columns();
+        let mut out = String::new();
+        if columns != self.columns {
+            self.columns = columns;
+            out = self.screen.resize(columns);
+        }
         // What boards say and users paste may hold anything.
         let status = output::one_line(&self.status.line(self.drawn));
         let (input, cursor) = self.editor.line();
@@ -227,7 +258,8 @@ impl View {
             input: &input,
             cursor,
         };
-        put(&draw(&mut self.screen, footer))
+        out += &draw(&mut self.screen, footer);
+        put(&out)
     }
 
     fn text(&mut self, text: &str) -> Result<()> {
@@ -235,8 +267,12 @@ impl View {
     }
 
     fn notice(&mut self, line: &str) -> Result<()> {
+        self.aside(line, Aside::Notice)
+    }
+
+    fn aside(&mut self, line: &str, kind: Aside) -> Result<()> {
         let line = output::clean(line);
-        self.draw(|screen, footer| screen.notice(&line, footer))
+        self.draw(|screen, footer| screen.aside(&line, kind, footer))
     }
 
     fn refresh(&mut self) -> Result<()> {
@@ -245,6 +281,11 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// The columns of the terminal now.
+fn columns() -> usize {
+    output::width_of(&console::Term::stdout())
 }
 
 /// Whether the terminal has been closed. Not every system sends a signal then, nor to every program.

@@ -1,20 +1,20 @@
 //! Text that streams in above a status line and an input line, for any terminal.
 //!
 //! Answers with what to write to the terminal and touches none itself. The text scrolls away as any
-//! program's does; only the last two rows are drawn anew. Lines are broken here, so that the column
-//! of the text is always known.
+//! program's does; only the row that is being written and the two below it are drawn anew. Lines are
+//! broken here, between words, so that the columns of each row are known.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The narrowest terminal that is drawn for.
-const LEAST_WIDTH: usize = 16;
+use super::status::SEPARATOR;
+use crate::output::flow::{Flow, Indent};
+use crate::output::{BREAK, CUT};
 
-/// Cursor to the first row of the footer and everything from there erased.
-const ERASE_FOOTER: &str = "\r\x1b[1A\x1b[J";
 const STATUS_STYLE: &str = "\x1b[7m";
 const NOTICE_STYLE: &str = "\x1b[36m";
 const PLAIN: &str = "\x1b[0m";
 const PROMPT: &str = "> ";
+const ROW_END: &str = "\r\n";
 
 /// The two rows below the text.
 #[derive(Debug, Clone, Copy)]
@@ -27,39 +27,60 @@ pub struct Footer<'a> {
     pub cursor: usize,
 }
 
+/// A line between the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aside {
+    /// This program's own.
+    Notice,
+    /// The board's, while the text goes on.
+    Remark,
+    /// The board's where a text ends or begins.
+    End,
+}
+
 /// The terminal as far as this module has drawn it.
 #[derive(Debug)]
 pub struct Screen {
-    width: usize,
-    /// How many columns of the text's last row are filled.
-    column: usize,
-    /// Whether a notice has ended the text's row, so that its own line end is not to do so again.
+    /// The row of the text that is being written. Where no footer is drawn, nothing of it is, and the
+    /// cursor is where it starts.
+    text: Flow,
+    /// Whether an aside has ended the text's row, so that its own line end is not to do so again.
     is_broken: bool,
-    has_footer: bool,
+    footer: Option<Drawn>,
+}
+
+/// The columns that a footer fills.
+#[derive(Debug, Clone, Copy)]
+struct Drawn {
+    status: usize,
+    /// In front of the cursor.
+    input: usize,
 }
 
 impl Screen {
     /// An empty terminal of so many columns.
     pub fn new(width: usize) -> Screen {
         Screen {
-            width: width.max(LEAST_WIDTH),
-            column: 0,
+            text: Flow::new(width, Indent::None),
             is_broken: false,
-            has_footer: false,
+            footer: None,
         }
     }
 
-    /// Takes a new width. What stands there was broken for the old one, so a new row begins.
+    /// Takes a new width. The terminal has broken what stands there for it, as nearly all do.
     pub fn resize(&mut self, width: usize) -> String {
-        let out = self.erase_footer() + "\r\n";
-        *self = Screen::new(width);
+        let row = self.text.row().to_owned();
+        let columns = self.text.columns();
+        self.text = Flow::new(width, Indent::None);
+        let mut out = self.erase_from(columns);
+        self.append(&mut out, &row);
         out
     }
 
     /// Adds text, and draws the footer below.
     pub fn draw(&mut self, text: &str, footer: Footer<'_>) -> String {
-        let mut out = self.erase_footer();
-        // Only what comes first can be the line end of a row that a notice has ended.
+        let mut out = self.erase();
+        // Only what comes first can be the line end of a row that an aside has ended.
         let is_broken = self.is_broken;
         self.is_broken = is_broken && text.is_empty();
         let text = match text.strip_prefix('\n') {
@@ -71,85 +92,94 @@ impl Screen {
         out
     }
 
-    /// Adds lines that are not the board's, and draws the footer below.
-    pub fn notice(&mut self, line: &str, footer: Footer<'_>) -> String {
-        let mut out = self.erase_footer();
-        if self.column > 0 {
-            self.append(&mut out, "\n");
-            self.is_broken = true;
+    /// Adds lines that are no text, and draws the footer below. A word that is being written goes on
+    /// below them.
+    pub fn aside(&mut self, lines: &str, kind: Aside, footer: Footer<'_>) -> String {
+        let mut out = self.erase();
+        let was_mid_row = self.text.columns() > 0;
+        let word = match kind {
+            Aside::End => String::new(),
+            _ => self.text.take_word(),
+        };
+        self.is_broken = match kind {
+            Aside::End => false,
+            _ => (was_mid_row || self.is_broken) && word.is_empty(),
+        };
+        self.end_row(&mut out);
+        if kind == Aside::Notice {
+            out += NOTICE_STYLE;
         }
-        out += NOTICE_STYLE;
-        self.append(&mut out, line);
+        self.append(&mut out, &format!("{lines}\n"));
         out += PLAIN;
-        self.append(&mut out, "\n");
+        self.append(&mut out, &word);
         self.append_footer(&mut out, footer);
         out
     }
 
     /// Leaves the terminal as a program that has only printed would.
     pub fn leave(&mut self) -> String {
-        let mut out = self.erase_footer();
-        if self.column > 0 {
-            self.append(&mut out, "\n");
-        }
+        let mut out = self.erase();
+        self.end_row(&mut out);
         out
     }
 
-    /// Takes the footer away and goes to the end of the text.
-    fn erase_footer(&mut self) -> String {
-        if !std::mem::take(&mut self.has_footer) {
+    /// Takes the footer and the row above it away, and goes to where that starts.
+    fn erase(&mut self) -> String {
+        self.erase_from(self.text.columns())
+    }
+
+    /// The same where the row has so many columns.
+    fn erase_from(&mut self, columns: usize) -> String {
+        let Some(footer) = self.footer.take() else {
             return String::new();
-        }
-        let mut out = format!("{ERASE_FOOTER}\x1b[1A");
-        if self.column > 0 {
-            out += &format!("\x1b[{}C", self.column);
-        }
-        out
+        };
+        let rows = |columns: usize| columns.div_ceil(self.text.width()).max(1);
+        let up = footer.input / self.text.width() + rows(footer.status) + rows(columns);
+        format!("\r\x1b[{up}A\x1b[J")
     }
 
+    /// Adds text; draws the rows that are complete by it.
     fn append(&mut self, out: &mut String, text: &str) {
-        for c in text.chars() {
-            match c {
-                '\n' => self.end_row(out),
-                '\t' => {
-                    let spaces = 8 - self.column % 8;
-                    for _ in 0..spaces {
-                        self.put(out, ' ');
-                    }
-                }
-                c => self.put(out, c),
-            }
+        for row in self.text.push(text) {
+            *out += &row;
+            *out += ROW_END;
         }
     }
 
-    fn put(&mut self, out: &mut String, c: char) {
-        let width = c.width().unwrap_or(0);
-        if self.column + width > self.width {
-            self.end_row(out);
-        }
-        out.push(c);
-        self.column += width;
-    }
-
+    /// Ends the row if there is anything in it.
     fn end_row(&mut self, out: &mut String) {
-        *out += "\r\n";
-        self.column = 0;
+        if self.text.columns() > 0 {
+            self.append(out, "\n");
+        }
     }
 
     fn append_footer(&mut self, out: &mut String, footer: Footer<'_>) {
         // One column stays free: terminals differ in what they do after the last one.
-        let room = self.width - 1;
-        let status = cut(footer.status, room - 2);
-        let padding = room - status.width();
-        *out += &format!(
-            "\r\n{STATUS_STYLE} {status}{:1$}{PLAIN}\r\n",
-            "",
-            padding - 1
-        );
+        let room = self.text.width() - 1;
+        let status = whole_parts(footer.status, room - 2);
+        *out += CUT;
+        *out += self.text.row();
+        *out += &format!("{ROW_END}{STATUS_STYLE} {status} {PLAIN}{ROW_END}");
         let (input, cursor) = window(footer, room - PROMPT.width());
-        *out += &format!("{PROMPT}{input}\r\x1b[{}C", PROMPT.width() + cursor);
-        self.has_footer = true;
+        let cursor = PROMPT.width() + cursor;
+        *out += &format!("{PROMPT}{input}{BREAK}\r\x1b[{cursor}C");
+        self.footer = Some(Drawn {
+            status: status.width() + 2,
+            input: cursor,
+        });
     }
+}
+
+/// As many parts of the status as fit.
+fn whole_parts(status: &str, room: usize) -> &str {
+    let mut fitting = status;
+    while fitting.width() > room {
+        match fitting.rsplit_once(SEPARATOR) {
+            Some((parts, _)) => fitting = parts,
+            None => return cut(fitting, room),
+        }
+    }
+    fitting
 }
 
 /// As much of the beginning as fits.
@@ -219,16 +249,16 @@ mod tests {
     }
 
     #[test]
-    fn text_streams_above_the_footer() {
+    fn text_streams_above_the_footer_and_is_broken_between_words() {
         let (mut screen, mut shown) = (Screen::new(20), Shown::new(6, 20));
         shown.draw(&screen.draw("", FOOTER));
-        for piece in ["To b", "e", "\nor not", " to be, that is the"] {
+        for piece in ["To b", "e", "\nor not", " to be, that is", " the"] {
             shown.draw(&screen.draw(piece, FOOTER));
         }
         let expected = [
             "To be",
-            "or not to be, that i",
-            "s the",
+            "or not to be, that",
+            "is the",
             " status",
             "> typed",
             "",
@@ -238,8 +268,8 @@ mod tests {
         shown.draw(&screen.draw(" question\n", FOOTER));
         let expected = [
             "To be",
-            "or not to be, that i",
-            "s the question",
+            "or not to be, that",
+            "is the question",
             "",
             " status",
             "> typed",
@@ -247,8 +277,8 @@ mod tests {
         assert_eq!(shown.rows(), expected);
         shown.draw(&screen.draw("Whether 'tis nobler in", FOOTER));
         let expected = [
-            "or not to be, that i",
-            "s the question",
+            "or not to be, that",
+            "is the question",
             "Whether 'tis nobler",
             "in",
             " status",
@@ -279,25 +309,93 @@ mod tests {
     }
 
     #[test]
-    fn notices_get_rows_of_their_own() {
-        let (mut screen, mut shown) = (Screen::new(20), Shown::new(9, 20));
-        shown.draw(&screen.draw("half a line", FOOTER));
-        shown.draw(&screen.notice("unplugged", FOOTER));
+    fn asides_get_rows_of_their_own_and_cut_no_word() {
+        let (mut screen, mut shown) = (Screen::new(20), Shown::new(10, 20));
+        shown.draw(&screen.draw("half a li", FOOTER));
+        shown.draw(&screen.aside("> /temp 0.5", Aside::Notice, FOOTER));
+        shown.draw(&screen.draw("ne", FOOTER));
+        shown.draw(&screen.aside("# temperature 0.5", Aside::Remark, FOOTER));
         shown.draw(&screen.draw(" and on", FOOTER));
-        shown.draw(&screen.notice("plugged in", FOOTER));
-        shown.draw(&screen.draw("", FOOTER));
-        shown.draw(&screen.draw("\nnext", FOOTER));
+        shown.draw(&screen.aside("# end: seed 1", Aside::End, FOOTER));
+        shown.draw(&screen.draw("next", FOOTER));
         assert_eq!(
-            shown.rows()[..6],
+            shown.rows()[..7],
             [
-                "half a line",
-                "unplugged",
-                " and on",
-                "plugged in",
+                "half a",
+                "> /temp 0.5",
+                "# temperature 0.5",
+                "line and on",
+                "# end: seed 1",
                 "next",
                 " status"
             ]
         );
+    }
+
+    #[test]
+    fn a_row_that_an_aside_has_ended_is_not_ended_again() {
+        let (mut screen, mut shown) = (Screen::new(20), Shown::new(8, 20));
+        shown.draw(&screen.draw("a line. ", FOOTER));
+        shown.draw(&screen.aside("unplugged", Aside::Notice, FOOTER));
+        shown.draw(&screen.aside("plugged in", Aside::Notice, FOOTER));
+        shown.draw(&screen.draw("", FOOTER));
+        shown.draw(&screen.draw("\nnext", FOOTER));
+        assert_eq!(
+            shown.rows()[..5],
+            ["a line.", "unplugged", "plugged in", "next", " status"]
+        );
+    }
+
+    /// The rows of a terminal that was made narrower: it breaks what is longer, and the cursor stays
+    /// with its character.
+    fn reflowed(shown: &Shown, columns: u16) -> Shown {
+        let screen = shown.0.screen();
+        let (cursor_row, cursor_column) = screen.cursor_position();
+        let rows = shown.rows();
+        let mut narrow = Shown::new(40, columns);
+        for (at, row) in rows.iter().enumerate() {
+            if at == usize::from(cursor_row) {
+                narrow.draw(&format!("{}\x1b7", &row[..usize::from(cursor_column)]));
+                narrow.draw(&row[usize::from(cursor_column)..]);
+            } else {
+                narrow.draw(row);
+            }
+            if at + 1 < rows.len() {
+                narrow.draw("\r\n");
+            }
+        }
+        narrow.draw("\x1b8");
+        narrow
+    }
+
+    #[test]
+    fn a_terminal_that_is_made_narrower_or_wider_keeps_no_remains() {
+        let footer = Footer {
+            status: "pico · 16 characters/s · temperature 0.8",
+            ..FOOTER
+        };
+        let (mut screen, mut shown) = (Screen::new(50), Shown::new(10, 50));
+        shown.draw(&screen.draw("First.\nTo be or not to be, that is the que", footer));
+        let mut narrow = reflowed(&shown, 20);
+        narrow.draw(&screen.resize(20));
+        narrow.draw(&screen.draw("stion", footer));
+        let expected = [
+            "First.",
+            "To be or not to be,",
+            "that is the question",
+            " pico",
+            "> typed",
+        ];
+        assert_eq!(narrow.rows()[..5], expected);
+        assert!(narrow.rows()[5..].iter().all(String::is_empty));
+
+        let mut wide = reflowed(&narrow, 60);
+        wide.draw(&screen.resize(60));
+        wide.draw(&screen.draw(":", footer));
+        let rows = wide.rows();
+        assert_eq!(rows[2], "that is the question:");
+        assert_eq!(rows[3], " pico · 16 characters/s · temperature 0.8");
+        assert!(rows[5..].iter().all(String::is_empty));
     }
 
     #[test]

@@ -5,7 +5,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use firmware::protocol::{Said, Start};
+use firmware::protocol::{PASSAGE, PAUSED, Said, Start};
+
+/// Stands between the parts of the line.
+pub const SEPARATOR: &str = " · ";
 
 /// What the speed is measured over.
 const WINDOW: Duration = Duration::from_secs(3);
@@ -18,6 +21,7 @@ pub struct Status {
     seed: Option<String>,
     temperature: Option<String>,
     connected: bool,
+    is_paused: bool,
     /// When characters came and how many.
     arrivals: VecDeque<(Instant, usize)>,
     since: Instant,
@@ -32,6 +36,7 @@ impl Status {
             seed: None,
             temperature: None,
             connected: true,
+            is_paused: false,
             arrivals: VecDeque::new(),
             since: now,
         }
@@ -65,9 +70,17 @@ impl Status {
     }
 
     /// Takes note of a line of the board's own.
-    pub fn hear(&mut self, said: Said<'_>) {
-        match said {
-            Said::Greeting(board) => self.board = Some(board.to_owned()),
+    pub fn hear(&mut self, line: &str) {
+        if let Some(progress) = line.strip_prefix(PASSAGE) {
+            self.is_paused = progress.ends_with(PAUSED);
+        }
+        match Said::read(line) {
+            Said::Greeting(board) => {
+                self.board = Some(board.to_owned());
+                self.is_paused = false;
+            }
+            Said::Paused => self.is_paused = true,
+            Said::Resumed => self.is_paused = false,
             Said::Model { name, .. } => self.model = Some(name.to_owned()),
             Said::NoModel(_) => self.model = Some("no model".into()),
             Said::Start(Start { seed, settings }) => {
@@ -93,17 +106,24 @@ impl Status {
         if !self.connected {
             return "unplugged: waiting for the board".into();
         }
-        let speed = format!("{:.0} characters/s", self.speed(now));
+        let pace = match self.is_paused {
+            true => PAUSED.to_owned(),
+            false => format!("{:.0} characters/s", self.speed(now)),
+        };
         let parts = [
             self.board.clone(),
-            Some(speed),
+            Some(pace),
             self.temperature
                 .as_ref()
                 .map(|value| format!("temperature {value}")),
             self.seed.as_ref().map(|value| format!("seed {value}")),
             self.model.clone(),
         ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+        parts
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(SEPARATOR)
     }
 }
 
@@ -120,7 +140,7 @@ mod tests {
             "model: tiny, 65 symbols, 1 x 88 units",
             "start: seed 7, temperature 0.8",
         ] {
-            status.hear(Said::read(line));
+            status.hear(line);
         }
         let later = start + Duration::from_secs(1);
         status.count(16, later);
@@ -129,16 +149,32 @@ mod tests {
             "pico · 16 characters/s · temperature 0.8 · seed 7 · tiny"
         );
         for line in ["temperature 0.5, top-k 3", "reset to seed 9", "seed 11"] {
-            status.hear(Said::read(line));
+            status.hear(line);
         }
         assert!(status.line(later).contains("temperature 0.5 · seed 11 "));
         for line in [
             "passage: seed 12, 4 of 9 characters",
             "settings: temperature 0.1, rate 40",
         ] {
-            status.hear(Said::read(line));
+            status.hear(line);
         }
         assert!(status.line(later).contains("temperature 0.1 · seed 12 "));
+        for (line, is_paused) in [
+            ("paused", true),
+            ("passage: seed 12, 4 of 9 characters, 3 characters/s", false),
+            (
+                "passage: seed 12, 4 of 9 characters, 3 characters/s, paused",
+                true,
+            ),
+            ("resumed", false),
+            ("paused", true),
+            ("Inkling 0.1.0 on pico", false),
+        ] {
+            status.hear(line);
+            let shown = status.line(later);
+            assert_eq!(shown.contains(" · paused · "), is_paused, "{line}");
+            assert_eq!(shown.contains("characters/s"), !is_paused, "{line}");
+        }
         let silent = later + 2 * WINDOW;
         assert!(status.line(silent).contains(" 0 characters/s"));
         status.set_connected(false, silent);

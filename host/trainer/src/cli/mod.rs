@@ -85,7 +85,7 @@ fn announce_interrupt() {
             thread::sleep(LOOK);
         }
         note!(
-            "\nsaving a checkpoint; Ctrl-C again stops at once and leaves the run as it was last saved"
+            "saving a checkpoint; Ctrl-C again stops at once and leaves the run as it was last saved"
         );
     });
 }
@@ -120,13 +120,13 @@ fn export_run(args: &Args, trainer: &Trainer, weights: &Path) -> Result<()> {
     if let Some(comparison) = &comparison {
         Report::add_comparison(run_dir, comparison.clone())?;
     }
-    let mut out = output::stdout();
     if args.json {
         let mut line = serde_json::to_value(&exported)?;
         line["event"] = "export".into();
         line["comparison"] = serde_json::to_value(&comparison)?;
-        writeln!(out, "{line}")?;
+        writeln!(output::stdout(), "{line}")?;
     } else {
+        let mut out = output::prose();
         print_export(&mut out, &exported)?;
         if let Some(comparison) = comparison {
             writeln!(out, "{comparison}")?;
