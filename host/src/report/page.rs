@@ -21,7 +21,7 @@ svg { width: 100%; height: auto; } svg text { fill: CanvasText; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem .9rem .3rem 0;
 border-bottom: 1px solid var(--faint); vertical-align: top; overflow-wrap: break-word; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } td.n { white-space: nowrap; }
-table.boards td.n { white-space: normal; }
+table.boards td.n { white-space: normal; } table.boards td:first-child { white-space: nowrap; }
 pre { background: var(--faint); padding: .8rem 1rem; border-radius: .4rem; white-space: pre-wrap;
 overflow-wrap: anywhere; } summary { cursor: pointer; padding: .2rem 0; }
 code { overflow-wrap: anywhere; }
@@ -208,12 +208,12 @@ fn boards(exports: &[Export]) -> Markup {
                 @if exports.len() > 1 { h3 { (export.name) } }
                 table.boards {
                     thead { tr {
-                        th { "board" } th.n { "flash left" } th.n { "characters a second" }
+                        th { "board" } th.n { "flash left" } th.n { "characters/s" }
                     } }
                     tbody { @for board in owned(export) { tr {
                         td { (board.board) }
-                        (figure("flash left", Some(board.room())))
-                        (figure("characters a second", Some(board.speed())))
+                        (figure("flash left", Some(board.room().replace(" KiB", "\u{a0}KiB"))))
+                        (figure("characters/s", Some(board.speed())))
                     } } }
                 }
             }
