@@ -83,7 +83,7 @@ impl FromStr for Guard {
 pub struct Streaks<'a> {
     /// The alphabet's words: the longest streak of each symbol is in the highest byte.
     pub words: &'a [u32],
-    /// The largest density, in 256ths; 0 where nothing is known.
+    /// The largest density, in parts of 256; 0 where nothing is known.
     pub density: u8,
     /// The mean distance of streaks of each level, as [`decode`] reads it; 0 where there are none.
     pub distances: [u8; STREAK_LEVELS.len()],

@@ -39,7 +39,7 @@ pub struct Figures {
     pub longest: Vec<u32>,
     /// How many streaks are at least as long as each of [`STREAK_LEVELS`].
     pub streaks: [u64; STREAK_LEVELS.len()],
-    /// The density that all but the densest places in streaks stay below, in 256ths.
+    /// The density that all but the densest places in streaks stay below, in parts of 256.
     pub density: u8,
     /// The mean share of pieces of 8 characters that occurred before in their window of 10,000; none
     /// where the text has no whole window.
@@ -118,7 +118,7 @@ pub struct StreakCounter {
     pub longest: Vec<u32>,
     /// How many reach each of [`STREAK_LEVELS`].
     pub streaks: [u64; STREAK_LEVELS.len()],
-    /// How often each density, in 256ths, stood at a place in a streak.
+    /// How often each density, in parts of 256, stood at a place in a streak.
     densities: [u64; 256],
     watch: Watch,
     last: Option<u8>,

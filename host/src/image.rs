@@ -129,7 +129,7 @@ impl OutputParts {
 pub struct StreakParts {
     /// `[V]`: the longest streak of each symbol; 0 for any length.
     pub longest: Vec<u8>,
-    /// The largest density, in 256ths, at least 1.
+    /// The largest density, in parts of 256, at least 1.
     pub density: u8,
     /// The code of the mean distance of streaks of each level; 0 for any.
     pub distances: [u8; STREAK_LEVELS.len()],
