@@ -112,14 +112,11 @@ impl Compressors {
     /// # Errors
     /// When a compressor fails, as for want of memory.
     pub fn measure(alphabet: &Alphabet, training: &[u8], validation: &[u8]) -> io::Result<Self> {
-        let text = |symbols: &[u8]| -> String {
-            let chars = symbols.iter().filter_map(|&symbol| alphabet.char(symbol));
-            chars.collect()
-        };
         let begin = training.len().saturating_sub(MOST_CHARACTERS);
-        let (before, after) = (text(&training[begin..]), text(validation));
+        let before = text(alphabet, &training[begin..]);
+        let after = text(alphabet, validation);
         let (before, after) = (before.as_bytes(), after.as_bytes());
-        let bits = |bytes: u64| 8.0 * bytes as f64 / validation.len().max(1) as f64;
+        let bits = |bytes: u64| bits(bytes, validation);
         thread::scope(|scope| {
             let xz = scope.spawn(|| xz(before, after));
             let ppmd = ppmd(before, after)?;
@@ -133,6 +130,26 @@ impl Compressors {
             })
         })
     }
+}
+
+/// Bits per character of PPMd alone, as in [`Compressors`]: what is known before a training.
+///
+/// # Errors
+/// When it fails, as for want of memory.
+pub fn ppmd_bits(alphabet: &Alphabet, training: &[u8], validation: &[u8]) -> io::Result<f64> {
+    let begin = training.len().saturating_sub(MOST_CHARACTERS);
+    let before = text(alphabet, &training[begin..]);
+    let bytes = ppmd(before.as_bytes(), text(alphabet, validation).as_bytes())?;
+    Ok(bits(bytes, validation))
+}
+
+fn text(alphabet: &Alphabet, symbols: &[u8]) -> String {
+    let chars = symbols.iter().filter_map(|&symbol| alphabet.char(symbol));
+    chars.collect()
+}
+
+fn bits(bytes: u64, validation: &[u8]) -> f64 {
+    8.0 * bytes as f64 / validation.len().max(1) as f64
 }
 
 impl Writing {

@@ -48,6 +48,18 @@ const PLENTY: f64 = 4.0;
 const DROPPED_MORE: f64 = 0.19;
 const MOST_DROPPED: f64 = 0.5;
 
+/// The loss beside PPMd's: of a model of [`EXPECTED_WEIGHTS`] that knew how to write like the text before it
+/// learned from [`EXPECTED_CHARACTERS`] of it, what each factor of e more of them adds, and of one that knew
+/// nothing; what half the weights add; and how far off that may be.
+const EXPECTED_NEAR: f64 = 0.73;
+const EXPECTED_CHARACTERS: f64 = 18_000.0;
+const EXPECTED_WEIGHTS: f64 = 230_000.0;
+const EXPECTED_FOR_LENGTH: f64 = 0.07;
+const EXPECTED_FAR: f64 = 1.06;
+const EXPECTED_FOR_HALF: f64 = 0.05;
+const EXPECTED_LEAST: f64 = 0.93;
+const EXPECTED_MOST: f64 = 1.1;
+
 /// What the weights start from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Start {
@@ -169,6 +181,21 @@ fn dropped_more(plenty: f64) -> f64 {
     DROPPED_MORE * (PLENTY / plenty).max(1.0).ln()
 }
 
+/// The loss to expect of a model, as a part of the bits per character that PPMd needs for the same text: at
+/// least and at most. A rough guess from the trainings that the rule rests on: what a model brings along is worth
+/// the more the shorter the text is, and twice the weights are worth a twentieth.
+#[must_use]
+pub fn expected(model: &Model, conditions: &Conditions) -> [f64; 2] {
+    let characters = conditions.characters as f64;
+    let near =
+        EXPECTED_NEAR + EXPECTED_FOR_LENGTH * (characters / EXPECTED_CHARACTERS).max(1.0).ln();
+    let distance = conditions.start.distance();
+    let text = near.min(EXPECTED_FAR) * (1.0 - distance) + EXPECTED_FAR * distance;
+    let doublings = (EXPECTED_WEIGHTS / weights(model, conditions.symbols)).log2();
+    let size = EXPECTED_FOR_HALF * doublings.clamp(-1.0, 6.0);
+    [EXPECTED_LEAST, EXPECTED_MOST].map(|margin| (text + size) * margin)
+}
+
 /// Spreads measurements, samples and the memory of averaged weights over the steps of a recipe.
 pub fn space(recipe: &mut Recipe) {
     let Length::Steps(steps) = recipe.length else {
@@ -185,7 +212,8 @@ pub fn space(recipe: &mut Recipe) {
 }
 
 /// Numbers that a training of this model changes.
-fn weights(model: &Model, symbols: usize) -> f64 {
+#[must_use]
+pub fn weights(model: &Model, symbols: usize) -> f64 {
     let (hidden, embedding) = (model.hidden as f64, model.embedding as f64);
     let below = (model.layers - 1).max(0) as f64 * 2.0 * hidden;
     4.0 * hidden * (hidden + embedding + below) + symbols as f64 * (hidden + embedding)
@@ -259,6 +287,8 @@ mod tests {
             let looks = steps(&recipe).div_ceil(recipe.report.validate_every);
             prop_assert!(looks <= 12);
             prop_assert!(looks >= 5 || steps(&recipe) < 12);
+            let [least, most] = expected(&recipe.model, &conditions);
+            prop_assert!(0.5 < least && least < most && most < 2.0, "{least} {most}");
         }
 
         #[test]

@@ -1,6 +1,7 @@
 //! The trainer: everything that changes from step to step, and what one step does to it.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -316,6 +317,19 @@ impl Trainer {
         }
         self.progress.step += 1;
         Ok(loss)
+    }
+
+    /// Seconds that a step takes here. Nothing is learned from it.
+    ///
+    /// # Errors
+    /// When a worker fails.
+    pub fn seconds_per_step(&mut self) -> Result<f64, TrainError> {
+        self.show();
+        // The first one also fetches what later ones find at hand.
+        self.workers.compute(self.tasks())?;
+        let begin = Instant::now();
+        self.workers.compute(self.tasks())?;
+        Ok(begin.elapsed().as_secs_f64())
     }
 
     /// Lets the workers see the weights, rounded where it is time for that.

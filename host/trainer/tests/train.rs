@@ -587,6 +587,24 @@ mod command_line {
                 .success()
                 .stderr(contains("20 units"));
         }
+        // A long text teaches a model that fills its flash more than a small one brings along.
+        std::fs::remove_file(path.join("weights/base.float.safetensors")).unwrap();
+        let tiny = ["--text", "owls.txt", "--hidden", "5", "--no-export"];
+        let tiny = [&tiny[..], &["--name", "tiny"], &small].concat();
+        train(path, &tiny).assert().success();
+        host(path, &["export", "tiny", "--float"])
+            .assert()
+            .success();
+        for (text, told) in [
+            ("owls.txt", "from random weights"),
+            ("mice.txt", "tried for"),
+        ] {
+            let long = ["--text", text, "--budget", "9k", "--no-export"];
+            train(path, &[&long[..], &small].concat())
+                .assert()
+                .success()
+                .stderr(contains(told));
+        }
         of(&["--from", "bass"])
             .assert()
             .failure()

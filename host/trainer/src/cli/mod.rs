@@ -22,10 +22,11 @@ use host::export::{Owner, export, may_write, owner};
 use host::image::AlignedImage;
 use host::name::Name;
 use host::quantize::InputForm;
-use host::recipe::{Recipe, budget};
+use host::recipe::{Length, Recipe, budget};
 use host::report::{self, Report};
 use host::runs::{self, Claimed, RunId};
 use host::{note, output, paths};
+use indicatif::HumanDuration;
 
 mod display;
 mod plan;
@@ -192,9 +193,13 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         write!(output::stdout(), "{}", plan.recipe.to_toml())?;
         return Ok(None);
     }
-    let chosen = read
-        .as_ref()
-        .map(|read| plan::describe(&plan, &read.corpus));
+    let chosen = read.as_ref().map(|Read { corpus, .. }| {
+        let lines = [
+            Some(plan::describe(&plan, corpus)),
+            plan::expectation(&plan, corpus),
+        ];
+        lines.into_iter().flatten().collect::<Vec<_>>()
+    });
     let name = args.name.clone().unwrap_or_else(|| {
         let text = run_name(&args.text);
         Name::of_file(text.as_deref().unwrap_or(Path::new(&plan.name)))
@@ -211,8 +216,15 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
     plan::set_passes(args, &corpus, &mut job.recipe);
     check_export(args, &job.recipe, &corpus)?;
     let mut trainer = Trainer::new(job, corpus, crate::device(args.device)?)?;
-    if let Some(chosen) = chosen {
-        note!("{chosen}");
+    for line in chosen.iter().flatten() {
+        note!("{line}");
+    }
+    if chosen.is_some() {
+        if let Length::Steps(steps) = trainer.job.recipe.length {
+            let seconds = trainer.seconds_per_step()? * steps as f64;
+            let duration = Duration::from_secs_f64(seconds.max(1.0));
+            note!("that takes about {} here", HumanDuration(duration));
+        }
     }
     // Nothing is written before all that can be wrong has been looked at.
     let run = claim(args, trainer.job.name.clone())?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use host::cli::train::Args;
+use host::compare::ppmd_bits;
 use host::corpus::{Corpus, Reading, Source, Text, Validation, gather};
 use host::evaluate::bits;
 use host::note;
@@ -23,6 +24,10 @@ const COVERED: f64 = 0.98;
 /// The most flash that a model takes which starts from a base unasked: what every board has.
 const SMALL: usize = 64 * 1024;
 
+/// With fewer characters for each weight of a model that fills its flash, one of less than half its size that
+/// knows the language is the better one.
+const SHORT: f64 = 0.7;
+
 /// Characters on which it is measured how far a model is from a text.
 const STRETCH: usize = 6_000;
 
@@ -35,6 +40,8 @@ pub struct Plan {
     pub recipe: Recipe,
     /// The file with the weights to start from.
     pub from: Option<PathBuf>,
+    /// How much they know.
+    pub start: Start,
 }
 
 /// What is trained on.
@@ -64,6 +71,7 @@ pub fn named(args: &Args) -> Result<Option<Plan>> {
         name: name.to_owned(),
         recipe: args.recipe()?,
         from: None,
+        start: Start::Fresh,
     }))
 }
 
@@ -95,24 +103,19 @@ pub fn suitable(args: &Args, corpus: &Corpus) -> Result<Vec<Plan>> {
     let most = flash.as_ref().map(|&(_, bytes)| bytes);
     if let Some(from) = starts_from(args) {
         let path = starts::find(from)?;
-        let recipe = trained(args, corpus, &starts::load(&path)?, most)?;
-        return Ok(vec![Plan {
-            name,
-            recipe,
-            from: Some(path),
-        }]);
+        let model = starts::load(&path)?;
+        return Ok(vec![trained(args, corpus, (path, model), most, name)?]);
     }
+    let fresh = fresh(args, corpus, most)?;
+    let base = base(args, corpus, most, &fresh.model);
     let mut plans = vec![Plan {
         name: name.clone(),
-        recipe: fresh(args, corpus, most)?,
+        recipe: fresh,
         from: None,
+        start: Start::Fresh,
     }];
-    if let Some((path, model)) = base(args, corpus, most) {
-        plans.push(Plan {
-            name,
-            recipe: trained(args, corpus, &model, most)?,
-            from: Some(path),
-        });
+    if let Some(base) = base {
+        plans.push(trained(args, corpus, base, most, name)?);
     }
     Ok(plans)
 }
@@ -134,16 +137,17 @@ fn fresh(args: &Args, corpus: &Corpus, most: Option<usize>) -> Result<Recipe> {
     Ok(recipe)
 }
 
-/// The recipe of a training that starts from the weights of `model`.
+/// The plan of a training that starts from the weights of `model`, which are in the file `path`.
 fn trained(
     args: &Args,
     corpus: &Corpus,
-    model: &FloatModel,
+    (path, model): (PathBuf, FloatModel),
     most: Option<usize>,
-) -> Result<Recipe> {
-    let name = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
-    let mut recipe = Recipe::find(name)?;
-    recipe.model = shape(model);
+    name: String,
+) -> Result<Plan> {
+    let inherited = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
+    let mut recipe = Recipe::find(inherited)?;
+    recipe.model = shape(&model);
     args.apply(&mut recipe);
     let symbols = corpus.alphabet.len();
     if let (Some(most), Some(bytes)) = (most, budget::image_bytes(&recipe.model, symbols)) {
@@ -154,11 +158,17 @@ fn trained(
             count(symbols, "symbol")
         );
     }
+    let bits = first_bits(&model, corpus);
+    let start = Start::Trained { bits };
     if args.recipe.is_none() {
-        let bits = first_bits(model, corpus);
-        adapt(args, corpus, &mut recipe, Start::Trained { bits });
+        adapt(args, corpus, &mut recipe, start);
     }
-    Ok(recipe)
+    Ok(Plan {
+        name,
+        recipe,
+        from: Some(path),
+        start,
+    })
 }
 
 /// The shape of a trained model.
@@ -179,15 +189,38 @@ fn shape(model: &FloatModel) -> Model {
 fn adapt(args: &Args, corpus: &Corpus, recipe: &mut Recipe, start: Start) {
     let is_short = args.budget.is_none() && args.board.is_none();
     let conditions = Conditions {
-        characters: corpus.training().len(),
-        symbols: corpus.alphabet.len(),
-        start,
         most_steps: is_short.then_some(suit::SHORT),
+        ..conditions(corpus, start)
     };
     suit(recipe, &conditions);
     args.apply(recipe);
     set_passes(args, corpus, recipe);
     suit::space(recipe);
+}
+
+fn conditions(corpus: &Corpus, start: Start) -> Conditions {
+    Conditions {
+        characters: corpus.training().len(),
+        symbols: corpus.alphabet.len(),
+        start,
+        most_steps: None,
+    }
+}
+
+/// What loss to expect, in one line; none where there is nothing to measure on.
+#[must_use]
+pub fn expectation(plan: &Plan, corpus: &Corpus) -> Option<String> {
+    let validation = corpus.validation();
+    if validation.predictions() == 0 {
+        return None;
+    }
+    let ppmd = ppmd_bits(&corpus.alphabet, corpus.training(), &validation.own()).ok()?;
+    let expected = suit::expected(&plan.recipe.model, &conditions(corpus, plan.start));
+    let [least, most] = expected.map(|part| part * ppmd);
+    Some(format!(
+        "expect about {least:.2} to {most:.2} bits per character on unseen text, where PPMd, a strong \
+         compressor, needs {ppmd:.2}"
+    ))
 }
 
 /// Sets the steps that `--passes` asks for, where it does.
@@ -200,7 +233,12 @@ pub fn set_passes(args: &Args, corpus: &Corpus, recipe: &mut Recipe) {
 }
 
 /// The largest base model that fits, where the text is written in its alphabet and no setting forbids it.
-fn base(args: &Args, corpus: &Corpus, most: Option<usize>) -> Option<(PathBuf, FloatModel)> {
+fn base(
+    args: &Args,
+    corpus: &Corpus,
+    most: Option<usize>,
+    fresh: &Model,
+) -> Option<(PathBuf, FloatModel)> {
     let settings = &args.settings;
     let is_shaped = settings.hidden.is_some()
         || settings.layers.is_some()
@@ -212,9 +250,12 @@ fn base(args: &Args, corpus: &Corpus, most: Option<usize>) -> Option<(PathBuf, F
     }
     let counts = corpus.counts();
     let total: u64 = counts.iter().sum();
+    let most = most.unwrap_or(SMALL);
+    // A long text teaches a model that fills its flash more than a small one can have learned before.
+    let is_short = (total as f64) < SHORT * suit::weights(fresh, counts.len());
     let fits = |model: &FloatModel| {
         let bytes = budget::image_bytes(&shape(model), counts.len());
-        bytes.is_some_and(|bytes| bytes <= most.unwrap_or(SMALL))
+        bytes.is_some_and(|bytes| bytes <= most && (is_short || 2 * bytes >= most))
     };
     let covers = |model: &FloatModel| {
         let known = corpus.alphabet.symbols().iter().zip(&counts);
