@@ -114,48 +114,6 @@ fn of_a_huge_text_no_more_is_measured_than_takes_bounded_time() {
 }
 
 #[test]
-fn validation_is_spread_over_the_text_and_every_file_of_it() {
-    let spread = Reading {
-        validation: Split::Spread,
-        ..UNICODE
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let files = [('a', 30_000), ('b', 900), ('c', 5_000)].map(|(c, length)| {
-        let path = folder.path().join(format!("{c}.txt"));
-        std::fs::write(&path, c.to_string().repeat(length)).unwrap();
-        path
-    });
-    let text = corpus::gather(&files, spread, &|_| ()).unwrap();
-    let corpus = Corpus::from_text(&text, spread).unwrap();
-    let of_file = |symbols: &[u8], c| {
-        let index = corpus.alphabet.index_of(c).unwrap();
-        symbols.iter().filter(|&&symbol| symbol == index).count()
-    };
-    let own = corpus.validation().own();
-    assert_eq!(
-        ['a', 'b', 'c'].map(|c| of_file(&own, c)),
-        [3_000, 90, 501],
-        "a tenth of each, with the blank lines between them"
-    );
-    assert_eq!(of_file(corpus.training(), 'b'), 810);
-    assert!(corpus.validation().places() >= 16);
-    assert!(corpus.notes.is_empty(), "{:?}", corpus.notes);
-    // A model measures on the same characters, whatever it knows of them.
-    let alphabet = corpus.alphabet.to_string();
-    let encoded = corpus::validation_symbols(&text, &alphabet, spread, &|_| ()).unwrap();
-    assert_eq!(&encoded.validation, corpus.validation());
-    let encoded = corpus::validation_symbols(&text, "bc", spread, &|_| ()).unwrap();
-    assert_eq!((encoded.validation.len(), encoded.skipped), (591, 3_000));
-}
-
-#[test]
-fn readings_that_say_nothing_of_validation_keep_the_last_part_for_it() {
-    let of_before = r#"{"unicode": false, "lossy": false, "printable": false}"#;
-    let reading: Reading = serde_json::from_str(of_before).unwrap();
-    assert_eq!(reading, ASCII);
-}
-
-#[test]
 fn line_ends_and_a_byte_order_mark_are_normalised() {
     let corpus = load("\u{feff}a\r\nb\rc\n\r\nd", ASCII).unwrap();
     assert_eq!(decoded(&corpus), "a\nb\nc\n\nd");

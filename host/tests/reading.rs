@@ -52,7 +52,7 @@ impl Draw {
     fn name(&mut self) -> String {
         let count = 3 + self.below(3);
         let syllable =
-            |draw: &mut Self| draw.of(&["bo", "ro", "min", "tel", "su", "kor", "e", "dan"]);
+            |draw: &mut Self| draw.of(&["bar", "row", "man", "tin", "sun", "cat", "den", "pal"]);
         let name: String = (0..count).map(|_| syllable(self)).collect();
         let (first, rest) = name.split_at(1);
         first.to_uppercase() + rest
@@ -409,7 +409,7 @@ fn what_only_speaks_of_project_gutenberg_is_kept() {
     let mine = "My diary.\n".repeat(30);
     let text = mine.clone() + HEADER.lines().last().unwrap() + "\n" + &prose();
     assert_eq!(text_of(&text, &[]), mine + &prose());
-    for end in ["", "\n", "*", "***", "Fin"] {
+    for end in ["", "\n", "*", "***", "End"] {
         assert_eq!(text_of(&format!("a\n{end}"), &[]), format!("a\n{end}"));
     }
 }

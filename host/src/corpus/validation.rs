@@ -314,6 +314,7 @@ impl Divider {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::{Corpus, Reading, gather, validation_symbols};
     use super::*;
 
     fn ends(lengths: &[usize]) -> Vec<usize> {
@@ -377,6 +378,49 @@ mod tests {
                 prop_assert_eq!(&block.symbols[..block.before], &symbols[before]);
             }
         }
+    }
+
+    #[test]
+    fn validation_is_spread_over_the_text_and_every_file_of_it() {
+        let spread = Reading {
+            validation: Split::Spread,
+            ..Reading::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let files = [('a', 30_000), ('b', 900), ('c', 5_000)].map(|(c, length)| {
+            let path = folder.path().join(format!("{c}.txt"));
+            std::fs::write(&path, c.to_string().repeat(length)).unwrap();
+            path
+        });
+        let text = gather(&files, spread, &|_| ()).unwrap();
+        let corpus = Corpus::from_text(&text, spread).unwrap();
+        let of_file = |symbols: &[u8], c| {
+            let index = corpus.alphabet.index_of(c).unwrap();
+            symbols.iter().filter(|&&symbol| symbol == index).count()
+        };
+        let own = corpus.validation().own();
+        assert_eq!(
+            ['a', 'b', 'c'].map(|c| of_file(&own, c)),
+            [3_000, 90, 501],
+            "a tenth of each, with the blank lines between them"
+        );
+        assert_eq!(of_file(corpus.training(), 'b'), 810);
+        assert!(corpus.validation().places() >= 16);
+        assert!(corpus.notes.is_empty(), "{:?}", corpus.notes);
+        // A model measures on the same characters, whatever it knows of them.
+        let alphabet = corpus.alphabet.to_string();
+        let encoded = validation_symbols(&text, &alphabet, spread, &|_| ()).unwrap();
+        assert_eq!(&encoded.validation, corpus.validation());
+        let encoded = validation_symbols(&text, "bc", spread, &|_| ()).unwrap();
+        assert_eq!((encoded.validation.len(), encoded.skipped), (591, 3_000));
+    }
+
+    #[test]
+    fn readings_that_say_nothing_of_validation_keep_the_last_part_for_it() {
+        let of_before = r#"{"unicode": false, "lossy": false, "printable": false}"#;
+        let reading: Reading = serde_json::from_str(of_before).unwrap();
+        assert_eq!(reading, Reading::default());
+        assert_eq!(reading.validation, Split::Last);
     }
 
     #[test]

@@ -8,13 +8,17 @@ use std::path::Path;
 use std::process::Stdio;
 
 use assert_cmd::prelude::*;
-use host::corpus::{Reading, Source};
+use host::corpus::{Corpus, Reading, Source, Split, gather};
 use host::quantize::FloatModel;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 
 mod common;
+use common::training::{self, alone, job};
 use common::{SMALL, contents, host, text, train};
+use trainer::Trainer;
+use trainer::events::Event;
+use trainer::run::Outcome;
 
 /// The options of a small training to its end, and some more.
 fn small<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -345,4 +349,43 @@ fn float_samples_and_training_never_write_what_stands_for_rare_characters() {
             assert!(!text.contains('\u{fffd}'), "{text}");
         }
     }
+}
+
+#[test]
+fn in_blocks_spread_over_the_text_training_and_the_reference_measure_the_same() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let mut recipe = training::small(60);
+    recipe.data.validation = Split::Spread;
+    recipe.quantization.start = 1.0;
+    let job = job(recipe);
+    // Blocks of different lengths, for there are several files.
+    let files = [90, 5, 40].map(|sentences| {
+        let path = dir.path().join(format!("{sentences}.txt"));
+        std::fs::write(&path, text(sentences)).unwrap();
+        path
+    });
+    let read = gather(&files, job.reading, &|_| ()).unwrap();
+    let corpus = Corpus::from_text(&read, job.reading).unwrap();
+    let validation = corpus.validation().clone();
+    assert!(validation.places() > 3 && validation.blocks().any(|block| block.before == 256));
+    let mut trainer = Trainer::new(job, corpus, tch::Device::Cpu).unwrap();
+    let (outcome, events) = training::train(&mut trainer, dir.path(), None).unwrap();
+    let Outcome::Finished {
+        validation_loss: Some(loss),
+        weights,
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    let model = FloatModel::load(&weights).unwrap();
+    let recomputed = model.loss(&validation, |_| ());
+    assert!((recomputed - loss).abs() < 1e-4, "{recomputed} {loss}");
+    // What is measured on the way follows the same protocol.
+    let lowest = events.iter().filter_map(|event| match event {
+        Event::Validation { loss_nats, .. } => Some(*loss_nats),
+        _ => None,
+    });
+    let lowest = lowest.fold(f64::INFINITY, f64::min);
+    assert!((lowest - loss).abs() < 1e-6, "{lowest} {loss}");
 }

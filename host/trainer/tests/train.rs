@@ -5,7 +5,6 @@
 
 use std::path::Path;
 
-use host::corpus::{Corpus, Split};
 use host::export::Sample;
 use host::figures::{Figures, TRAINING_LOSS_KEY};
 use host::quantize::float::FloatModel;
@@ -237,45 +236,6 @@ fn the_exported_weights_have_the_loss_that_was_reported() {
     assert_eq!(strings["unicode"], "false");
     assert_eq!(strings["steps"], "60");
     assert_eq!(strings["validation_loss_nats"], loss.to_string());
-}
-
-#[test]
-fn in_blocks_spread_over_the_text_training_and_the_reference_measure_the_same() {
-    let _alone = alone();
-    let dir = tempfile::tempdir().unwrap();
-    let mut recipe = small(60);
-    recipe.data.validation = Split::Spread;
-    recipe.quantization.start = 1.0;
-    let job = job(recipe);
-    // Blocks of different lengths, for there are several files.
-    let files = [90, 5, 40].map(|sentences| {
-        let path = dir.path().join(format!("{sentences}.txt"));
-        std::fs::write(&path, text(sentences)).unwrap();
-        path
-    });
-    let read = host::corpus::gather(&files, job.reading, &|_| ()).unwrap();
-    let corpus = Corpus::from_text(&read, job.reading).unwrap();
-    let validation = corpus.validation().clone();
-    assert!(validation.places() > 3 && validation.blocks().any(|block| block.before == 256));
-    let mut trainer = Trainer::new(job, corpus, tch::Device::Cpu).unwrap();
-    let (outcome, events) = train(&mut trainer, dir.path(), None).unwrap();
-    let Outcome::Finished {
-        validation_loss: Some(loss),
-        weights,
-    } = outcome
-    else {
-        panic!("{outcome:?}")
-    };
-    let model = FloatModel::load(&weights).unwrap();
-    let recomputed = model.loss(&validation, |_| ());
-    assert!((recomputed - loss).abs() < 1e-4, "{recomputed} {loss}");
-    // What is measured on the way follows the same protocol.
-    let lowest = events.iter().filter_map(|event| match event {
-        Event::Validation { loss_nats, .. } => Some(*loss_nats),
-        _ => None,
-    });
-    let lowest = lowest.fold(f64::INFINITY, f64::min);
-    assert!((lowest - loss).abs() < 1e-6, "{lowest} {loss}");
 }
 
 #[test]
