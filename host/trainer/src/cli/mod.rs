@@ -219,12 +219,12 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
     for line in chosen.iter().flatten() {
         note!("{line}");
     }
-    if chosen.is_some() {
-        if let Length::Steps(steps) = trainer.job.recipe.length {
-            let seconds = trainer.seconds_per_step()? * steps as f64;
-            let duration = Duration::from_secs_f64(seconds.max(1.0));
-            note!("that takes about {} here", HumanDuration(duration));
-        }
+    if chosen.is_some()
+        && let Length::Steps(steps) = trainer.job.recipe.length
+    {
+        let seconds = trainer.seconds_per_step()? * steps as f64;
+        let duration = Duration::from_secs_f64(seconds.max(1.0));
+        note!("that takes about {} here", HumanDuration(duration));
     }
     // Nothing is written before all that can be wrong has been looked at.
     let run = claim(args, trainer.job.name.clone())?;
