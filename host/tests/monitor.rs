@@ -341,9 +341,10 @@ fn prompts_are_read_as_the_text_was_where_the_model_is_known() {
     seeds_of(&shown, &["x yz "], 9);
     fs::create_dir(folder.path().join("weights")).unwrap();
     fs::write(folder.path().join("weights/synthetic-16.img"), &image).unwrap();
+    // It knows no capitals, so that ri stands for what is else written Ri.
     let (shown, _) = prompt(folder.path());
     assert!(!shown.contains("skipped"), "{shown}");
-    seeds_of(&shown, &["xe y'z "], 9);
+    seeds_of(&shown, &["xe y'z ri "], 9);
     // One of the same name is not the same one.
     fs::write(
         folder.path().join("weights/synthetic-16.img"),
