@@ -13,7 +13,6 @@ const DEFAULT_MODEL: &str = "../weights/shakespeare-64k.img";
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=memory");
-    choose_kernels()?;
     if env::var_os("CARGO_FEATURE_BOARD").is_none() {
         return Ok(());
     }
@@ -35,18 +34,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed=DEFMT_LOG");
     if env::var_os("DEFMT_LOG").is_none() {
         println!("cargo:rustc-env=DEFMT_LOG=info");
-    }
-    Ok(())
-}
-
-/// Says which kernels the core has instructions for: `cfg(thumb2)` or `cfg(thumb1)`.
-fn choose_kernels() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rustc-check-cfg=cfg(thumb1, thumb2)");
-    let target = env::var("TARGET")?;
-    match target.split('-').next() {
-        Some("thumbv6m") => println!("cargo:rustc-cfg=thumb1"),
-        Some(name) if name.starts_with("thumbv") => println!("cargo:rustc-cfg=thumb2"),
-        _ => {}
     }
     Ok(())
 }

@@ -7,10 +7,10 @@
 use core::fmt;
 
 use heapless::Vec;
+use inkling_engine::decimal::{Thousandths, ThousandthsError};
+use inkling_engine::guard::{self, Guard};
 
-use crate::guard::{self, Guard};
 use crate::protocol::IGNORED;
-use crate::sampler::{Thousandths, ThousandthsError};
 use crate::until::{self, Until};
 
 /// The longest line that the console takes, in bytes.

@@ -15,8 +15,7 @@ use core::fmt;
 
 use heapless::Vec;
 
-use crate::guard::Guard;
-use crate::sampler::{Settings, Thousandths};
+use inkling_engine::{Guard, Settings, Thousandths};
 
 /// Starts what is the board's own: the record separator. Terminals show nothing for it, and no text
 /// holds it.

@@ -9,19 +9,18 @@
 
 use embedded_io::Write as _;
 use heapless::String;
+use inkling_engine::format::Trits;
+use inkling_engine::lstm::MAX_MEMORY_WORDS;
+use inkling_engine::{Generator, ImageError, Settings};
 
 use crate::board::Board;
+use crate::choice::Choice;
 use crate::console::{Command, HELP, LINE_BYTES, LineEditor, LineError};
-use crate::format::Trits;
-use crate::generator::Generator;
-use crate::image::{Choice, ImageError};
 use crate::log::{info, warning};
-use crate::lstm::MAX_MEMORY_WORDS;
 use crate::protocol::{
     CHECKSUM, DONE_TEXT, End, GREETING, MEMORY, MODEL, NO_MODEL, PASSAGE, PAUSED, RATE, RESET,
     RESUMED, SEED, SETTINGS, SKIPPED, Shown, Start,
 };
-use crate::sampler::Settings;
 use crate::talk::{Ends, OrWord, Port};
 use crate::until::{Ending, Until};
 

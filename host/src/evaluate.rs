@@ -1,8 +1,8 @@
 //! How well a model predicts a text, measured with the engine itself.
 
-use firmware::activation::INDEX_BITS;
-use firmware::fixed::LOGIT_FRACTION_BITS;
-use firmware::image::Model;
+use inkling_engine::Model;
+use inkling_engine::activation::INDEX_BITS;
+use inkling_engine::fixed::LOGIT_FRACTION_BITS;
 use serde::Serialize;
 
 use crate::corpus::Validation;

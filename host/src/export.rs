@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use firmware::format::{Dimensions, Planes, Trits};
-use firmware::image::Model;
-use firmware::sampler::{Settings, Thousandths};
+use inkling_engine::format::{Dimensions, Planes, Trits};
+use inkling_engine::{Model, Settings, Thousandths};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError};
 use serde::{Deserialize, Serialize};
@@ -38,7 +37,7 @@ pub enum ExportError {
     Quantize(#[from] QuantizeError),
     /// They do not fit the engine.
     #[error(transparent)]
-    Image(#[from] firmware::image::ImageError),
+    Image(#[from] inkling_engine::ImageError),
     /// A file cannot be written.
     #[error("cannot write {}; nothing was changed there", path.display())]
     Write {

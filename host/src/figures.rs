@@ -2,12 +2,12 @@
 //! of one symbol, and repeated pieces.
 //!
 //! Training takes them from the part to learn from, and they travel in the metadata of the weights; an
-//! export puts those that [`firmware::guard`] needs into the image, and [`crate::health`] reads the rest.
+//! export puts those that [`inkling_engine::guard`] needs into the image, and [`crate::health`] reads the rest.
 
 use std::collections::{HashMap, HashSet};
 
-use firmware::format::STREAK_LEVELS;
-use firmware::guard::{Streaks, Watch, decode};
+use inkling_engine::format::STREAK_LEVELS;
+use inkling_engine::guard::{Streaks, Watch, decode};
 use serde::{Deserialize, Serialize};
 
 use crate::image::StreakParts;

@@ -7,9 +7,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use firmware::format::STREAK_LEVELS;
-use firmware::image::Model;
-use firmware::sampler::{Settings, Thousandths};
+use inkling_engine::format::STREAK_LEVELS;
+use inkling_engine::{Model, Settings, Thousandths};
 use serde::{Serialize, Serializer};
 
 use crate::engine::generator;

@@ -1,16 +1,16 @@
-//! Writes what `firmware::image` reads, and loads image files for the PC.
+//! Writes what `inkling_engine::image` reads, and loads image files for the PC.
 //!
 //! The format is documented there; here rows of small integers become tiles of packed words.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use firmware::format::{
+use inkling_engine::format::{
     ALIGNMENT, BLOCK_GROUPS, Dimensions, EMBEDDING_OFFSET, GROUP, HEADER_BYTES, MAGIC, NAME_BYTES,
     NAME_OFFSET, OLDEST_VERSION, OutputRows, Planes, STREAK_LEVELS, STREAK_SHIFT, STREAKS_OFFSET,
     TILE_ROWS, Unit, VERSION, pack,
 };
-use firmware::image::{ImageError, Model, checksum};
+use inkling_engine::image::{ImageError, Model, checksum};
 
 use crate::name::Name;
 use crate::words::count;
@@ -124,7 +124,7 @@ impl OutputParts {
     }
 }
 
-/// What a model is to know of the streaks of its text, see [`firmware::guard`].
+/// What a model is to know of the streaks of its text, see [`inkling_engine::guard`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreakParts {
     /// `[V]`: the longest streak of each symbol; 0 for any length.

@@ -2,7 +2,7 @@
 //!
 //! The flow, in the order of the modules: [`corpus`] turns a text into symbols, the crate `trainer`
 //! turns symbols into float weights as a [`recipe`] says and keeps them in [`runs`], [`quantize`] folds and rounds them, [`image`] writes
-//! the file that `firmware::image` reads, and [`device`] brings it to an emulated or real board.
+//! the file that `inkling_engine::image` reads, and [`device`] brings it to an emulated or real board.
 //! [`cli`] is the command line over all of it.
 
 pub mod cli;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use firmware::format::NAME_BYTES;
+use inkling_engine::format::NAME_BYTES;
 use serde::{Deserialize, Serialize};
 
 use crate::output;

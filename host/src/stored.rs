@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bytemuck::AnyBitPattern;
-use firmware::format::{Planes, TILE_ROWS, Unit};
+use inkling_engine::format::{Planes, TILE_ROWS, Unit};
 use safetensors::SafeTensors;
 
 use crate::export::FORMAT;
@@ -54,7 +54,7 @@ fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
     let hidden = units.len();
     let matrix = |name: &str, rows: usize, columns: usize, planes| {
         let values: Vec<i8> = numbers(&tensors, name)?;
-        let most = firmware::format::largest(planes);
+        let most = inkling_engine::format::largest(planes);
         if values.len() != rows * columns || values.iter().any(|&w| i32::from(w).abs() > most) {
             return Err(format!("{name} is not as its other tensors say"));
         }

@@ -5,15 +5,13 @@
 
 use std::collections::HashSet;
 
-use firmware::alphabet::Symbol;
-use firmware::fixed::LOGIT_FRACTION_BITS;
-use firmware::format::STREAK_LEVELS;
-use firmware::generator::Generator;
-use firmware::guard::{Streaks, Watch};
-use firmware::image::Model;
-use firmware::lstm::AnyMemory;
-use firmware::sampler::{Sampler, Settings};
 use firmware::until::Ending;
+use inkling_engine::fixed::LOGIT_FRACTION_BITS;
+use inkling_engine::format::STREAK_LEVELS;
+use inkling_engine::guard::{Streaks, Watch};
+use inkling_engine::lstm::AnyMemory;
+use inkling_engine::sampler::{Sampler, Settings};
+use inkling_engine::{Generator, Model, Symbol};
 
 use crate::corpus::REPLACEMENT;
 use crate::engine::{Wide, generator};

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use assert_cmd::prelude::*;
-use firmware::format::Planes;
-use firmware::generator::Generator;
-use firmware::sampler::Settings;
 use host::image::AlignedImage;
 use host::quantize::{FloatModel, InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::format::Planes;
+use inkling_engine::{Generator, Settings};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -531,8 +530,8 @@ fn nothing_from_files_or_arguments_acts_on_a_terminal() {
 /// An image of another name, which the exporter would not write.
 #[cfg(unix)]
 fn renamed(image: &[u8], name: &str) -> Vec<u8> {
-    use firmware::format::{NAME_BYTES, NAME_OFFSET};
-    use firmware::image::checksum;
+    use inkling_engine::format::{NAME_BYTES, NAME_OFFSET};
+    use inkling_engine::image::checksum;
     let mut image = image.to_vec();
     let length = name.floor_char_boundary(NAME_BYTES);
     let place = &mut image[NAME_OFFSET..NAME_OFFSET + NAME_BYTES];

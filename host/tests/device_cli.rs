@@ -5,12 +5,11 @@
 use std::path::Path;
 
 use assert_cmd::Command;
-use firmware::format::Planes;
-use firmware::generator::Generator;
-use firmware::sampler::Settings;
 use host::device::{BOARDS, DEFAULT_BOARD, Firmware, Program, find};
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::format::Planes;
+use inkling_engine::{Generator, Settings};
 use predicates::prelude::*;
 use tempfile::TempDir;
 

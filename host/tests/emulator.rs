@@ -6,16 +6,14 @@
 
 use std::path::PathBuf;
 
-use firmware::format::Planes;
-use firmware::generator::Generator;
-use firmware::guard::Guard;
 use firmware::protocol::{BREAK, DONE, OWN};
-use firmware::sampler::{Settings, Thousandths};
 use host::device::build::MODEL_ROOM;
 use host::device::{BOARDS, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use host::image::{AlignedImage, StreakParts};
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::format::Planes;
+use inkling_engine::{Generator, Guard, Settings, Thousandths};
 
 mod common;
 use common::wait::PATIENCE;

@@ -2,17 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use firmware::format::{GROUP, MAX_EMBEDDING, MAX_PLANES, Planes, TILE_ROWS, largest};
-use firmware::generator::Generator;
-use firmware::image::{ImageError, Matrix};
-use firmware::kernels::{Kernel, Part, Product, TABLE_WORDS, TABLES, Tables};
-use firmware::lstm::{Lstm, memory_words};
-use firmware::sampler::{Settings, Thousandths};
 use host::engine::engine;
 use host::image::{AlignedImage, Weights};
 use host::quantize::float::FloatState;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::format::{GROUP, MAX_EMBEDDING, MAX_PLANES, Planes, TILE_ROWS, largest};
+use inkling_engine::image::{ImageError, Matrix};
+use inkling_engine::kernels::{Kernel, Part, Product, TABLE_WORDS, TABLES, Tables};
+use inkling_engine::lstm::{Lstm, memory_words};
+use inkling_engine::{Generator, Settings, Thousandths};
 use proptest::prelude::*;
 
 /// The sums that kernels promise, by 64-bit arithmetic on plain weights.
@@ -131,7 +130,7 @@ fn any_single_changed_byte_is_rejected() {
 
 /// The bytes of an image with its checksum made right again.
 fn with_checksum(mut bytes: Vec<u8>) -> AlignedImage {
-    let crc = firmware::image::checksum(&bytes).to_le_bytes();
+    let crc = inkling_engine::image::checksum(&bytes).to_le_bytes();
     bytes[12..16].copy_from_slice(&crc);
     AlignedImage::new(&bytes)
 }
@@ -225,7 +224,7 @@ proptest! {
         let sound = &images(7, 11, 2, planes)[form];
         let model = sound.model().unwrap();
         let mut bytes = sound.bytes().to_vec();
-        let mut random = firmware::sampler::Rng::new(seed);
+        let mut random = inkling_engine::sampler::Rng::new(seed);
         let mut at = 64;
         for (section, length) in model.dimensions().sections() {
             let is_matrix = section.name().ends_with("matrix");

@@ -6,12 +6,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use firmware::generator::Generator;
-use firmware::sampler::Settings;
 use host::corpus::{Corpus, Reading, Source, Standard, Validation, for_tests, sha256_hex};
 use host::evaluate::engine_loss;
 use host::image::AlignedImage;
 use host::paths;
+use inkling_engine::{Generator, Settings};
 
 /// Characters of each text.
 const LENGTH: usize = 2_000;

@@ -4,16 +4,14 @@
 
 use std::fs;
 
-use firmware::format::{OLDEST_VERSION, Planes, STREAK_LEVELS, VERSION};
-use firmware::generator::Generator;
-use firmware::guard::Guard;
-use firmware::sampler::{Settings, Thousandths};
 use host::export::{comes_from, export, export_stored};
 use host::figures::{self, Figures, StreakCounter};
 use host::image::AlignedImage;
 use host::name::Name;
 use host::quantize::{FloatModel, InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::format::{OLDEST_VERSION, Planes, STREAK_LEVELS, VERSION};
+use inkling_engine::{Generator, Guard, Settings, Thousandths};
 
 const SYMBOLS: usize = 40;
 
@@ -123,7 +121,7 @@ fn a_text_of_the_right_kind_passes_its_own_guard() {
     let figures = Figures::of(&text, SYMBOLS);
     let image = image(&model(Some(&figures)));
     let streaks = image.model().unwrap().streaks();
-    let mut watch = firmware::guard::Watch::new();
+    let mut watch = inkling_engine::guard::Watch::new();
     let mut last = None;
     let barred = text.iter().filter(|&&symbol| {
         let is_same = last == Some(symbol);
@@ -155,7 +153,7 @@ fn the_guard_stays_with_a_model_that_is_made_again_of_its_tensors() {
 fn an_image_with_half_a_guard_is_refused() {
     let figures = Figures::of(&text(), SYMBOLS);
     let seal = |bytes: &mut Vec<u8>| {
-        let sum = firmware::image::checksum(bytes);
+        let sum = inkling_engine::image::checksum(bytes);
         bytes[12..16].copy_from_slice(&sum.to_le_bytes());
     };
     // Of the older version, with longest streaks in its alphabet; and of the newer one, without a density.
@@ -165,6 +163,6 @@ fn an_image_with_half_a_guard_is_refused() {
         bytes[place] = byte;
         seal(&mut bytes);
         let error = AlignedImage::new(&bytes).model().unwrap_err();
-        assert_eq!(error, firmware::image::ImageError::Malformed);
+        assert_eq!(error, inkling_engine::ImageError::Malformed);
     }
 }

@@ -2,9 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-use firmware::format::Planes;
-use firmware::lstm::Lstm;
-use firmware::sampler::{Settings, Thousandths};
 use host::corpus::Validation;
 use host::evaluate::{Saturation, engine_block_loss, engine_loss};
 use host::figures::WINDOW;
@@ -13,6 +10,8 @@ use host::image::AlignedImage;
 use host::paths;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::format::Planes;
+use inkling_engine::{Lstm, Settings, Thousandths};
 
 fn image(hidden: usize, layers: usize, form: InputForm) -> AlignedImage {
     let model = float_model(30, hidden, layers, 5);

@@ -9,11 +9,11 @@ use std::process::Command;
 
 use assert_cmd::prelude::*;
 use console::{measure_text_width, strip_ansi_codes};
-use firmware::format::Planes;
 use host::quantize::{InputForm, quantize};
 use host::recipe::{Length, Recipe};
 use host::report::{Point, Report, State, TextStatistics};
 use host::synthetic::float_model;
+use inkling_engine::format::Planes;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -14,10 +14,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use firmware::generator::Generator;
 use firmware::protocol::{BREAK, DONE_TEXT, OWN};
-use firmware::sampler::Settings;
 use host::image::AlignedImage;
+use inkling_engine::{Generator, Settings};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;

@@ -6,13 +6,12 @@ use std::collections::HashSet;
 use std::process::Output;
 
 use assert_cmd::prelude::*;
-use firmware::format::Planes;
-use firmware::guard::Guard;
-use firmware::sampler::{Settings, Thousandths};
 use host::image::AlignedImage;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 use host::writing::{EngineAuthor, Pieces, Wanted};
+use inkling_engine::format::Planes;
+use inkling_engine::{Guard, Settings, Thousandths};
 use tempfile::TempDir;
 
 /// A folder with a model that writes short lines.

@@ -11,15 +11,14 @@ use embedded_hal::digital::{self, OutputPin};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use firmware::board::Board;
 use firmware::board::failure::Failure;
-use firmware::format::Planes;
-use firmware::generator::Generator;
-use firmware::image::{Choice, ImageError};
+use firmware::choice::Choice;
 use firmware::protocol::{DONE_TEXT, Heard, OWN, Parser, Said};
-use firmware::sampler::Settings;
 use firmware::session::{Memory, Session};
 use host::image::AlignedImage;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::format::Planes;
+use inkling_engine::{Generator, ImageError, Settings};
 use proptest::prelude::*;
 
 /// Both ends of a serial line, and a clock that the test moves.

@@ -11,10 +11,10 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use comfy_table::{Table, presets};
-use firmware::sampler::Settings;
 use host::device::bench::{self, BenchReport};
 use host::device::{self, Emulator, Firmware, Options, Program, Request};
 use host::paths;
+use inkling_engine::Settings;
 use serde_json::Value;
 
 use crate::command::Invocation;

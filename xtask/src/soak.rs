@@ -6,13 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use firmware::console::Command;
-use firmware::generator::Generator;
-use firmware::image::Model;
 use firmware::protocol::{BREAK, DONE, End, OWN, RESUMED, Start};
-use firmware::sampler::Settings;
 use host::device::{self, Emulator, Firmware, Options, Program};
 use host::image::AlignedImage;
 use host::paths;
+use inkling_engine::{Generator, Model, Settings};
 
 /// The characters of a passage.
 const LENGTH: u32 = 1000;

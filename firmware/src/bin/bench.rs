@@ -9,16 +9,15 @@
 use core::hint::black_box;
 
 use embedded_io::Write;
-use firmware::alphabet::Symbol;
 use firmware::board::once::Once;
 use firmware::board::{self, Board, Selected, entry};
-use firmware::format::{Dimensions, GROUP, MAX_UNITS};
-use firmware::generator::Generator;
-use firmware::image::{ImageError, Inputs, Layer, Matrix, Model};
-use firmware::kernels::{self, Kernel, Part, Product, Sums, TABLE_WORDS, TABLES, Table, Tables};
-use firmware::lstm::Lstm;
-use firmware::sampler::Settings;
 use firmware::session::MODEL_WORDS;
+use inkling_engine::format::{Dimensions, GROUP, MAX_UNITS};
+use inkling_engine::image::{ImageError, Inputs, Layer, Matrix, Model};
+use inkling_engine::kernels::{
+    self, Kernel, Part, Product, Sums, TABLE_WORDS, TABLES, Table, Tables,
+};
+use inkling_engine::{Generator, Lstm, Settings, Symbol};
 
 /// What a model works in.
 static MEMORY: Once<[u32; MODEL_WORDS]> = Once::new([0; MODEL_WORDS]);

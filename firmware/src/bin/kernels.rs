@@ -7,11 +7,11 @@
 use core::fmt::Write as _;
 
 use firmware::board::{self, Board, entry};
-use firmware::format::{BLOCK_GROUPS, GROUP, MAX_PLANES, TILE_ROWS, pack, unpack};
-use firmware::image::Matrix;
-use firmware::kernels::{self, Sums, TABLE_WORDS, Table, portable};
-use firmware::sampler::Rng;
 use firmware::serial::Text;
+use inkling_engine::format::{BLOCK_GROUPS, GROUP, MAX_PLANES, TILE_ROWS, pack, unpack};
+use inkling_engine::image::Matrix;
+use inkling_engine::kernels::{self, Sums, TABLE_WORDS, Table, portable};
+use inkling_engine::sampler::Rng;
 
 /// Most tiles of a case.
 const MAX_TILES: usize = 3;

@@ -7,10 +7,8 @@
 use core::hint::black_box;
 use core::panic::PanicInfo;
 
-use firmware::generator::Generator;
-use firmware::image::Model;
-use firmware::lstm::MAX_MEMORY_WORDS;
-use firmware::sampler::Settings;
+use inkling_engine::lstm::MAX_MEMORY_WORDS;
+use inkling_engine::{Generator, Model, Settings};
 
 unsafe extern "C" {
     /// Exists nowhere: a linker that asks for it has found a way from the engine to a panic.

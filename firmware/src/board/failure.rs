@@ -9,7 +9,7 @@ use core::fmt;
 use bytemuck::{Pod, Zeroable};
 use heapless::String;
 
-use crate::image::CRC;
+use inkling_engine::image::crc32;
 
 /// The longest message that is kept, in bytes; the rest is cut off.
 pub const MESSAGE_BYTES: usize = 96;
@@ -70,7 +70,7 @@ impl Record {
         for (to, from) in record.text.iter_mut().zip(message.bytes()) {
             *to = from;
         }
-        record.checksum = CRC.checksum(message.as_bytes());
+        record.checksum = crc32(message.as_bytes());
         record
     }
 
@@ -89,7 +89,7 @@ impl Record {
     pub fn message(&self) -> Option<Message> {
         let text = self.text.get(..self.length as usize)?;
         let is_marked = self.mark == NEW || self.mark == TOLD;
-        if !is_marked || CRC.checksum(text) != self.checksum {
+        if !is_marked || crc32(text) != self.checksum {
             return None;
         }
         core::str::from_utf8(text).ok()?.try_into().ok()

@@ -7,7 +7,8 @@
 
 use super::identity::{MARK, MARK_END};
 use super::{Board, Selected};
-use crate::image::{Choice, Model};
+use crate::choice::Choice;
+use inkling_engine::Model;
 
 /// The file, at the alignment that the engine's widest load needs.
 #[repr(C, align(16))]

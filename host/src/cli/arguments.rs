@@ -81,7 +81,7 @@ fn range(sentence: &str) -> Option<String> {
 mod tests {
     use std::any::TypeId;
 
-    use firmware::sampler::Thousandths;
+    use inkling_engine::Thousandths;
 
     use super::*;
     use crate::cli::Cli;

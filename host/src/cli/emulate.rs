@@ -7,8 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use firmware::image::ImageError;
-use firmware::sampler::{Settings, Thousandths};
+use inkling_engine::{ImageError, Settings, Thousandths};
 
 use super::model::find_image;
 use super::terminal::Known;

@@ -8,7 +8,7 @@ use comfy_table::Table;
 use serde::Serialize;
 
 use super::model::{Shape, TextArgs, bar, folder_of, image_path};
-use firmware::lstm::memory_words;
+use inkling_engine::lstm::memory_words;
 
 use crate::compare::Comparison;
 use crate::corpus::{Alphabet, Encoded, in_words};

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
-use firmware::format::Planes;
+use inkling_engine::format::Planes;
 
 use super::model::{TextArgs, bar, folder_of};
 use crate::evaluate::bits;

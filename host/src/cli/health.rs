@@ -4,9 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use firmware::guard::Guard;
-use firmware::image::Model;
-use firmware::sampler::{Settings, Thousandths};
+use inkling_engine::{Guard, Model, Settings, Thousandths};
 
 use super::known::symbols_of_files;
 use super::model::{bar, image_path};

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use firmware::image::Model;
 use indicatif::{ProgressBar, ProgressStyle};
+use inkling_engine::Model;
 use serde::Serialize;
 
 use crate::corpus::{

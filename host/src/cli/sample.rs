@@ -7,9 +7,8 @@ use std::str::FromStr;
 
 use anyhow::bail;
 use comfy_table::{ContentArrangement, Table, presets};
-use firmware::guard::Guard;
-use firmware::sampler::{Settings, Thousandths};
 use firmware::until::Until;
+use inkling_engine::{Guard, Settings, Thousandths};
 
 use super::known::{self, KnownArgs};
 use super::model::image_path;

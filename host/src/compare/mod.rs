@@ -8,10 +8,9 @@ use std::fmt;
 use std::io::{self, Write};
 use std::thread;
 
-use firmware::image::Model;
-use firmware::sampler::Settings;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use inkling_engine::{Model, Settings};
 use lzma_rust2::{Lzma2Options, Lzma2Writer};
 use ppmd_rust::{PPMD7_MIN_MEM_SIZE, Ppmd7Encoder};
 use serde::{Deserialize, Serialize};

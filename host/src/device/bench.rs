@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use firmware::console::Command;
-use firmware::format::{Dimensions, Planes};
 use firmware::protocol::MEMORY;
+use inkling_engine::format::{Dimensions, Planes};
 use serde::{Deserialize, Serialize};
 
 use super::board::{Board, Unit};
@@ -298,7 +298,7 @@ pub fn deepest_stack(firmware: &Firmware) -> Result<u64, DeviceError> {
         seed: 1,
         prompt: "a".to_owned(),
         length: 100,
-        settings: firmware::sampler::Settings::default(),
+        settings: inkling_engine::Settings::default(),
     })?;
     emulator.send_line(&Command::Stats.to_string())?;
     emulator.read_until(MEMORY, CONSOLE_TIMEOUT)?;

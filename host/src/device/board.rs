@@ -3,9 +3,9 @@
 //! A board's name is also the cargo feature of `firmware` that builds for it. Boards that take the same
 //! program are other names of one.
 
-use firmware::format::Dimensions;
-use firmware::lstm::{MAX_MEMORY_WORDS, memory_words};
 use firmware::session::FEW_MODEL_WORDS;
+use inkling_engine::format::Dimensions;
+use inkling_engine::lstm::{MAX_MEMORY_WORDS, memory_words};
 use serde::Serialize;
 
 use super::build::PROGRAM_BYTES;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use firmware::console::{self, Command};
 use firmware::protocol::{PAUSED, Parser, RESUMED, Said};
-use firmware::sampler::Settings;
+use inkling_engine::Settings;
 
 use super::emulate::{Emulator, Wanted, timed_out};
 use super::error::DeviceError;

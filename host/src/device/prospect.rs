@@ -1,8 +1,8 @@
 //! What a model can expect of a board, before anything is built: whether it fits, and how fast it writes.
 
-use firmware::format::Dimensions;
-use firmware::lstm::memory_words;
 use indicatif::HumanCount;
+use inkling_engine::format::Dimensions;
+use inkling_engine::lstm::memory_words;
 use serde::{Deserialize, Serialize};
 
 use super::board::Board;

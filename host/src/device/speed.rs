@@ -4,8 +4,8 @@
 //! (`cargo xtask bench device`). How many cycles that takes on a chip was not: no board was measured, so
 //! the speeds are good for telling a fast one from a slow one, and are shown with two digits.
 
-use firmware::format::{Dimensions, Section};
 use indicatif::HumanCount;
+use inkling_engine::format::{Dimensions, Section};
 
 use super::board::Board;
 

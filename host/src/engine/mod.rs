@@ -7,12 +7,11 @@
 
 use std::collections::HashMap;
 
-use firmware::format::{GROUP, TILE_ROWS};
-use firmware::generator::Generator;
-use firmware::image::{Inputs, Matrix, Model};
-use firmware::kernels::{Kernel, Part, Product, Sums, Table, Tables};
-use firmware::lstm::{AnyMemory, Lstm};
-use firmware::sampler::Settings;
+use inkling_engine::format::{GROUP, TILE_ROWS};
+use inkling_engine::image::{Inputs, Matrix, Model};
+use inkling_engine::kernels::{Kernel, Part, Product, Sums, Table, Tables};
+use inkling_engine::lstm::{AnyMemory, Lstm};
+use inkling_engine::{Generator, Settings};
 
 /// A model in its zero state.
 pub type Engine<'m> = Lstm<'m, AnyMemory, Wide>;

@@ -147,7 +147,7 @@ fn add_up(simd: V3, sums: [__m256i; TILE_ROWS]) -> Sums {
 
 #[cfg(test)]
 mod tests {
-    use firmware::sampler::Rng;
+    use inkling_engine::sampler::Rng;
 
     use super::*;
 

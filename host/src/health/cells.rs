@@ -1,6 +1,6 @@
 //! How long cells stay at an end of their range: those of a model that writes, and of one that reads.
 
-use firmware::image::Model;
+use inkling_engine::Model;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::engine;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use firmware::fixed::{BIAS_FRACTION_BITS, GATE_FRACTION_BITS, HIDDEN_ONE, INPUT_SHIFT};
-use firmware::format::{TILE_ROWS, Unit};
+use inkling_engine::fixed::{BIAS_FRACTION_BITS, GATE_FRACTION_BITS, HIDDEN_ONE, INPUT_SHIFT};
+use inkling_engine::format::{TILE_ROWS, Unit};
 
 use super::LOGIT_ONE;
 use super::float::{FloatLayer, FloatModel};
@@ -125,7 +125,7 @@ mod tests {
     fn what_comes_back_is_the_rounded_model() {
         for layers in [1, 2] {
             let model = float_model(40, 24, layers, 7);
-            let planes = firmware::format::Planes {
+            let planes = inkling_engine::format::Planes {
                 recurrent: 1,
                 input: 2,
                 output: 2,

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use firmware::format::Planes;
 use half::f16;
+use inkling_engine::format::Planes;
 use safetensors::{Dtype, SafeTensors};
 
 use super::trits;

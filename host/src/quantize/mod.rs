@@ -1,15 +1,15 @@
 //! From float weights to the integers of an image: row steps, rounding, multipliers.
 //!
-//! The arithmetic that gives these integers their meaning is described in `firmware::lstm`; all that
+//! The arithmetic that gives these integers their meaning is described in `inkling_engine::lstm`; all that
 //! can be decided ahead of time is decided here, so that the device only looks up, adds and shifts.
 
 use std::fmt;
 
-use firmware::fixed::{
+use inkling_engine::fixed::{
     BIAS_FRACTION_BITS, GATE_FRACTION_BITS, HIDDEN_ONE, INPUT_SHIFT, LOGIT_FRACTION_BITS,
     LOGIT_SHIFT, MAX_GATE_SHIFT, MIN_GATE_SHIFT,
 };
-use firmware::format::{Dimensions, Planes, TILE_ROWS, Unit};
+use inkling_engine::format::{Dimensions, Planes, TILE_ROWS, Unit};
 use serde::Serialize;
 
 use crate::figures::Figures;

@@ -8,8 +8,8 @@
 
 use std::ops::RangeInclusive;
 
-use firmware::format::MAX_PLANES;
-pub use firmware::format::{Planes, largest};
+use inkling_engine::format::MAX_PLANES;
+pub use inkling_engine::format::{Planes, largest};
 
 /// Trits per weight that an image can have.
 pub const PLANES: RangeInclusive<u8> = 1..=MAX_PLANES;

@@ -2,8 +2,8 @@
 //!
 //! Where the image ends is exact ([`Dimensions::image_bytes`]); [`suit`](super::suit) chooses the rest.
 
-use firmware::format::{Dimensions, GROUP};
-use firmware::lstm::MAX_MEMORY_WORDS;
+use inkling_engine::format::{Dimensions, GROUP};
+use inkling_engine::lstm::MAX_MEMORY_WORDS;
 
 use super::{Model, Recipe, RecipeError};
 use crate::device::Board;

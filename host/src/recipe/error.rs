@@ -1,7 +1,7 @@
 //! Why settings could not be used; the messages are what users read.
 
 use crate::words::count;
-use firmware::format::{MAX_LAYERS, MAX_UNITS};
+use inkling_engine::format::{MAX_LAYERS, MAX_UNITS};
 
 /// Why a recipe cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -287,7 +287,7 @@ fn text(report: &Report) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use firmware::format::Dimensions;
+    use inkling_engine::format::Dimensions;
 
     use super::*;
     use crate::device::{BOARDS, Prospect, bench::SHAPE_PLANES};

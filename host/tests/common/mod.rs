@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-use firmware::format::Planes;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::format::Planes;
 
 #[cfg(unix)]
 pub mod board;

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use firmware::format::{OLDEST_VERSION, VERSION};
 use host::device::find;
 use host::device::flash::{Order, prepare};
+use inkling_engine::format::{OLDEST_VERSION, VERSION};
 
 use super::*;
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use firmware::sampler::Settings;
 use host::cli::model::image_path;
 use host::engine::generator;
 use host::image::AlignedImage;
+use inkling_engine::Settings;
 use serde_json::json;
 
 /// Rounds per model; the fastest counts, the others were disturbed.

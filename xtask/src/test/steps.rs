@@ -81,7 +81,7 @@ pub fn all() -> Vec<Step> {
             "clippy",
             "no lint complains, on the PC and on boards",
             [
-                clippy("-p firmware -p xtask --all-targets"),
+                clippy("-p inkling-engine -p firmware -p xtask --all-targets"),
                 clippy("-p host -p trainer --all-targets"),
             ]
             .into_iter()
@@ -93,15 +93,15 @@ pub fn all() -> Vec<Step> {
         step(
             "docs",
             "the documentation has no broken link",
-            [
-                cargo("doc --locked --no-deps -p firmware -p host -p trainer -p xtask")
-                    .env("RUSTDOCFLAGS", "-D warnings"),
-            ],
+            [cargo(
+                "doc --locked --no-deps -p inkling-engine -p firmware -p host -p trainer -p xtask",
+            )
+            .env("RUSTDOCFLAGS", "-D warnings")],
         ),
         step(
             "engine",
             "the engine keeps its promises",
-            [test("firmware")],
+            [test("inkling-engine"), test("firmware")],
         ),
         step("xtask", "the chores keep their promises", [test("xtask")]),
         Step {

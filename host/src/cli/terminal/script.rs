@@ -391,7 +391,7 @@ mod tests {
                 self.script.hear(Said::End(end));
                 self.passage = (String::new(), seed + 1, false);
             } else {
-                let settings = firmware::sampler::Settings::default();
+                let settings = inkling_engine::Settings::default();
                 self.script.hear(Said::Start(Start { seed, settings }));
                 self.passage.2 = true;
             }

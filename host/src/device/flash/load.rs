@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use firmware::board::identity::{MARK, MARK_END};
-use firmware::format::{ALIGNMENT, MAGIC};
 use ihex::Record;
+use inkling_engine::format::{ALIGNMENT, MAGIC};
 use object::Endianness;
 use object::read::elf::{ElfFile32, ProgramHeader};
 

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::FlashError;
-use firmware::format::{OLDEST_VERSION, VERSION};
+use inkling_engine::format::{OLDEST_VERSION, VERSION};
 pub use load::{Load, LoadError};
 
 use super::board::{BOARDS, Board, Flasher, Region};

@@ -5,7 +5,7 @@
 
 use micromath::F32Ext;
 
-use crate::sampler::Thousandths;
+use crate::decimal::Thousandths;
 
 /// How many of the last draws are remembered.
 const WINDOW: usize = 16;

@@ -226,7 +226,8 @@ impl Default for Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sampler::{Sampler, Settings, Thousandths};
+    use crate::decimal::Thousandths;
+    use crate::sampler::{Sampler, Settings};
     use proptest::prelude::*;
     use std::string::ToString;
     use std::vec::Vec;

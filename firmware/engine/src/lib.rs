@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), no_std)]
+
+#[cfg(target_endian = "big")]
+compile_error!("model images are used in place and are little-endian");
+
+#[doc(hidden)]
+pub mod activation;
+pub mod alphabet;
+pub mod decimal;
+#[doc(hidden)]
+pub mod fixed;
+pub mod format;
+pub mod generator;
+pub mod guard;
+pub mod image;
+#[doc(hidden)]
+pub mod kernels;
+pub mod lstm;
+pub mod sampler;
+pub mod surprisal;
+
+pub use alphabet::{Alphabet, Symbol};
+pub use decimal::Thousandths;
+pub use generator::Generator;
+pub use guard::Guard;
+pub use image::{ImageError, Model};
+pub use lstm::Lstm;
+pub use sampler::Settings;
