@@ -16,12 +16,13 @@ use crate::engine::generator;
 use crate::evaluate::{bits, engine_loss};
 use crate::figures;
 use crate::health::{AT_END_KEY, AtEnd};
-use crate::image::{AlignedImage, InputParts, ModelParts};
 use crate::name::Name;
 use crate::quantize::float::LoadError;
 use crate::quantize::{FloatModel, InputForm, QuantizeError, quantize};
 use crate::runs::{IDENTITY_KEY, RunId};
 use crate::{output, paths, stored, tensors};
+use inkling_engine::AlignedImage;
+use inkling_engine::writer::{InputParts, ModelParts};
 
 /// Metadata value that marks quantized tensors.
 pub const FORMAT: &str = "inkling-quantized-3";
@@ -238,7 +239,7 @@ pub fn export(
     progress: impl FnMut(u64) + Clone,
 ) -> Result<Exported, ExportError> {
     let mut parts = quantize(float, planes, form)?;
-    parts.name = name.clone();
+    parts.name = name.to_string();
     let image = parts.to_image()?;
     let losses = validation.and_then(|part| Losses::measure(&image, float, part, progress));
 
@@ -288,7 +289,7 @@ pub fn export_stored(
 ) -> Result<PathBuf, ExportError> {
     let mut parts = stored::load(stored)?;
     if let Some(name) = name {
-        parts.name = name.clone();
+        parts.name = name.to_string();
     }
     let image = parts.to_image()?;
     let path = folder.join(format!("{}.img", parts.name));
@@ -311,10 +312,7 @@ pub fn comes_from(image: &AlignedImage, float: &FloatModel) -> bool {
     let Ok(mut parts) = quantize(float, dimensions.planes, form) else {
         return false;
     };
-    let Ok(name) = model.name().parse() else {
-        return false;
-    };
-    parts.name = name;
+    parts.name = model.name().to_owned();
     parts
         .to_image()
         .is_ok_and(|made| made.bytes() == image.bytes())
@@ -530,6 +528,7 @@ fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image;
     use crate::synthetic::float_model;
 
     #[test]
@@ -568,7 +567,7 @@ mod tests {
         let text = Validation::stream(text);
         let kept = (Planes::uniform(3), InputForm::Folded);
         let exported = export(&float, &name, kept, folder.path(), Some(&text), |_| ()).unwrap();
-        let image = AlignedImage::open(&exported.image).unwrap();
+        let image = image::open(&exported.image).unwrap();
         let temperatures: Vec<f64> = exported.samples.iter().map(|s| s.temperature).collect();
         assert_eq!(temperatures, [0.5, 0.8, 1.0]);
         let usual = &exported.samples[1];
@@ -582,7 +581,7 @@ mod tests {
     fn an_image_comes_from_the_weights_that_it_was_made_of_only() {
         let float = float_model(20, 12, 1, 3);
         let mut parts = quantize(&float, float.planes(), InputForm::Smallest).unwrap();
-        parts.name = Name::like("renamed");
+        parts.name = "renamed".to_owned();
         let image = parts.to_image().unwrap();
         assert!(comes_from(&image, &float));
         assert!(!comes_from(&image, &float_model(20, 12, 1, 4)));

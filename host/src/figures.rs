@@ -10,7 +10,7 @@ use inkling_engine::format::STREAK_LEVELS;
 use inkling_engine::guard::{Streaks, Watch, decode};
 use serde::{Deserialize, Serialize};
 
-use crate::image::StreakParts;
+use inkling_engine::writer::StreakParts;
 
 /// Their key in the metadata of tensors.
 pub const KEY: &str = "figures";

@@ -9,9 +9,10 @@ use safetensors::SafeTensors;
 
 use crate::export::FORMAT;
 use crate::figures::Figures;
-use crate::image::{InputParts, LayerParts, ModelParts, OutputParts, Weights};
+use crate::name::Name;
 use crate::quantize::float::LoadError;
 use crate::tensors::metadata_of;
+use inkling_engine::writer::{InputParts, LayerParts, ModelParts, OutputParts, Weights};
 
 /// Whether the file at `path` holds quantized tensors, of this version or another.
 #[must_use]
@@ -100,9 +101,11 @@ fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
         weights: matrix("output.weights", symbols, hidden, planes.output)?,
     };
     Ok(ModelParts {
+        // It becomes the name of a file.
         name: text("name")?
-            .parse()
-            .map_err(|_| "its name cannot be used")?,
+            .parse::<Name>()
+            .map_err(|_| "its name cannot be used")?
+            .to_string(),
         streaks: Figures::in_metadata(&metadata, symbols).map(|figures| figures.streak_parts()),
         alphabet,
         hidden,

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use assert_cmd::prelude::*;
-use host::image::AlignedImage;
 use host::quantize::{FloatModel, InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
 use inkling_engine::{Generator, Settings};
 use serde_json::Value;

@@ -9,10 +9,12 @@ use std::path::PathBuf;
 use firmware::protocol::{BREAK, DONE, OWN};
 use host::device::build::MODEL_ROOM;
 use host::device::{BOARDS, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
-use host::image::{AlignedImage, StreakParts};
+use host::image;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
+use inkling_engine::writer::StreakParts;
 use inkling_engine::{Generator, Guard, Settings, Thousandths};
 
 mod common;
@@ -88,7 +90,7 @@ fn the_board_prints_what_the_pc_predicts_byte_for_byte() {
         env!("CARGO_MANIFEST_DIR"),
         "/../weights/shakespeare-64k.img"
     ));
-    let image = AlignedImage::open(&shipped).unwrap_or_else(|error| panic!("{error}"));
+    let image = image::open(&shipped).unwrap_or_else(|error| panic!("{error}"));
     let mut emulator = boot(DEFAULT_BOARD, image.bytes());
     for seed in [1, 2, u64::MAX] {
         for temperature in [500, 800] {

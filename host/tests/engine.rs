@@ -3,14 +3,15 @@
 #![allow(clippy::unwrap_used)]
 
 use host::engine::engine;
-use host::image::{AlignedImage, Weights};
 use host::quantize::float::FloatState;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::AlignedImage;
 use inkling_engine::format::{GROUP, MAX_EMBEDDING, MAX_PLANES, Planes, TILE_ROWS, largest};
 use inkling_engine::image::{ImageError, Matrix};
 use inkling_engine::kernels::{Kernel, Part, Product, TABLE_WORDS, TABLES, Tables};
 use inkling_engine::lstm::{Lstm, memory_words};
+use inkling_engine::writer::Weights;
 use inkling_engine::{Generator, Settings, Thousandths};
 use proptest::prelude::*;
 

@@ -8,8 +8,9 @@
 
 use host::corpus::{Corpus, Reading, Source, Standard, Validation, for_tests, sha256_hex};
 use host::evaluate::engine_loss;
-use host::image::AlignedImage;
+use host::image;
 use host::paths;
+use inkling_engine::AlignedImage;
 use inkling_engine::{Generator, Settings};
 
 /// Characters of each text.
@@ -53,7 +54,7 @@ const GOLDEN: [(&str, &str, f64); 6] = [
 ];
 
 fn open(name: &str) -> AlignedImage {
-    AlignedImage::open(&paths::weights_dir().join(format!("{name}.img"))).unwrap()
+    image::open(&paths::weights_dir().join(format!("{name}.img"))).unwrap()
 }
 
 #[test]

@@ -6,10 +6,11 @@ use std::fs;
 
 use host::export::{comes_from, export, export_stored};
 use host::figures::{self, Figures, StreakCounter};
-use host::image::AlignedImage;
+use host::image;
 use host::name::Name;
 use host::quantize::{FloatModel, InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::AlignedImage;
 use inkling_engine::format::{OLDEST_VERSION, Planes, STREAK_LEVELS, VERSION};
 use inkling_engine::{Generator, Guard, Settings, Thousandths};
 
@@ -142,11 +143,11 @@ fn the_guard_stays_with_a_model_that_is_made_again_of_its_tensors() {
     let folder = tempfile::tempdir().unwrap();
     let kept = (Planes::uniform(3), InputForm::Folded);
     let exported = export(&float, &name, kept, folder.path(), None, |_| ()).unwrap();
-    let image = AlignedImage::open(&exported.image).unwrap();
+    let image = image::open(&exported.image).unwrap();
     assert!(comes_from(&image, &float));
     fs::remove_file(&exported.image).unwrap();
     let again = export_stored(&exported.tensors, None, folder.path()).unwrap();
-    assert_eq!(AlignedImage::open(&again).unwrap(), image);
+    assert_eq!(image::open(&again).unwrap(), image);
 }
 
 #[test]

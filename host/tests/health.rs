@@ -6,10 +6,11 @@ use host::corpus::Validation;
 use host::evaluate::{Saturation, engine_block_loss, engine_loss};
 use host::figures::WINDOW;
 use host::health::{Known, examine};
-use host::image::AlignedImage;
+use host::image;
 use host::paths;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
 use inkling_engine::{Lstm, Settings, Thousandths};
 
@@ -22,7 +23,7 @@ fn image(hidden: usize, layers: usize, form: InputForm) -> AlignedImage {
 /// A model that ships, and what is on record of it.
 fn shipped() -> (AlignedImage, Known) {
     let path = paths::weights_dir().join("shakespeare-64k.img");
-    let image = AlignedImage::open(&path).unwrap();
+    let image = image::open(&path).unwrap();
     let known = Known::on_record(&path, image.model().unwrap().symbols());
     (image, known)
 }

@@ -162,7 +162,7 @@ fn stored_tensors_make_the_same_image_again_and_damaged_ones_never_panic() {
         let kept = (model.planes(), form);
         let exported = export(&model, &name, kept, folder.path(), None, |_| ()).unwrap();
         let mut parts = quantize(&model, model.planes(), form).unwrap();
-        parts.name = name;
+        parts.name = name.to_string();
         assert_eq!(stored::load(&exported.tensors).unwrap(), parts);
 
         let sound = fs::read(&exported.tensors).unwrap();

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use firmware::protocol::{BREAK, DONE_TEXT, OWN};
-use host::image::AlignedImage;
+use inkling_engine::AlignedImage;
 use inkling_engine::{Generator, Settings};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};

@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use std::process::Output;
 
 use assert_cmd::prelude::*;
-use host::image::AlignedImage;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 use host::writing::{EngineAuthor, Pieces, Wanted};
+use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
 use inkling_engine::{Guard, Settings, Thousandths};
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use comfy_table::{CellAlignment, Table, presets};
 use host::device::{self, BOARDS, Board, Firmware, Fit, Program};
-use host::image::AlignedImage;
+use host::image;
 use host::paths;
 
 /// Options of `boards`.
@@ -24,7 +24,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .map(|name| device::find(name))
             .collect::<Result<_, _>>()?,
     };
-    let model = AlignedImage::open(&paths::weights_dir().join("shakespeare-64k.img"))?;
+    let model = image::open(&paths::weights_dir().join("shakespeare-64k.img"))?;
     let model_bytes = model.bytes().len() as u64;
     let mut table = new_table();
     let mut faults = Vec::new();

@@ -15,8 +15,9 @@ use host::device::board::Flasher;
 use host::device::build::check_fit;
 use host::device::flash::{Load, Package, uf2};
 use host::device::{BOARDS, Board, Firmware, Footprint, Program, find};
-use host::image::AlignedImage;
+use host::image;
 use host::paths;
+use inkling_engine::AlignedImage;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -137,7 +138,7 @@ impl Release {
         let footprint = firmware.footprint.clone();
         Ok(Release {
             board,
-            model: AlignedImage::open(&model)?,
+            model: image::open(&model)?,
             footprint,
             files: files(firmware)?,
         })

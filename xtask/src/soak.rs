@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use firmware::console::Command;
 use firmware::protocol::{BREAK, DONE, End, OWN, RESUMED, Start};
 use host::device::{self, Emulator, Firmware, Options, Program};
-use host::image::AlignedImage;
+use host::image;
 use host::paths;
 use inkling_engine::{Generator, Model, Settings};
 
@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .model
         .clone()
         .unwrap_or_else(|| paths::weights_dir().join("shakespeare-64k.img"));
-    let image = AlignedImage::open(&path)?;
+    let image = image::open(&path)?;
     let model = image
         .model()
         .with_context(|| format!("cannot use {}", path.display()))?;

@@ -1,11 +1,16 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), no_std)]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
 #[cfg(target_endian = "big")]
 compile_error!("model images are used in place and are little-endian");
 
 #[doc(hidden)]
 pub mod activation;
+#[cfg(feature = "alloc")]
+pub mod aligned;
 pub mod alphabet;
 pub mod decimal;
 #[doc(hidden)]
@@ -19,7 +24,11 @@ pub mod kernels;
 pub mod lstm;
 pub mod sampler;
 pub mod surprisal;
+#[cfg(feature = "alloc")]
+pub mod writer;
 
+#[cfg(feature = "alloc")]
+pub use aligned::AlignedImage;
 pub use alphabet::{Alphabet, Symbol};
 pub use decimal::Thousandths;
 pub use generator::Generator;

@@ -14,9 +14,10 @@ use super::terminal::Known;
 use super::{interrupt, terminal};
 use crate::corpus::prompt;
 use crate::device::{Board, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
-use crate::image::AlignedImage;
+use crate::image;
 use crate::paths;
 use crate::{note, output};
+use inkling_engine::AlignedImage;
 
 /// How long Ctrl-C may take to reach this program when it has reached the emulator.
 const DELAY: Duration = Duration::from_millis(50);
@@ -110,7 +111,7 @@ pub fn run(args: &Args) -> Result<()> {
                 Some(model) => find_image(model).unwrap_or_else(|| model.clone()),
                 None => paths::weights_dir().join("shakespeare-64k.img"),
             };
-            let image = AlignedImage::open(&model)?;
+            let image = image::open(&model)?;
             let known = known(&image).with_context(|| format!("cannot use {}", model.display()))?;
             if let Some(request) = &mut request {
                 read_prompt(request, &known)?;

@@ -14,13 +14,14 @@ use crate::compare::Comparison;
 use crate::corpus::{Alphabet, Encoded, in_words};
 use crate::evaluate::{Saturation, bits, engine_block_loss, engine_loss};
 use crate::export::comes_from;
-use crate::image::AlignedImage;
+use crate::image;
 use crate::name::Name;
 use crate::output::{self, Output, table};
 use crate::quantize::FloatModel;
 use crate::runs;
 use crate::words::count;
 use crate::{note, paths};
+use inkling_engine::AlignedImage;
 
 /// Enough characters to see how often numbers are at their ends.
 const SATURATION_CHARACTERS: usize = 20_000;
@@ -136,7 +137,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Measures one model.
 fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
-    let image = AlignedImage::open(&image_path(model)?)?;
+    let image = image::open(&image_path(model)?)?;
     let model = image.model()?;
     let alphabet: String = model.alphabet().chars().collect();
     let float = match &args.float {

@@ -9,7 +9,7 @@ use inkling_engine::format::Planes;
 use super::model::{TextArgs, bar, folder_of};
 use crate::evaluate::bits;
 use crate::export::{Exported, export, export_stored, may_write};
-use crate::image::AlignedImage;
+use crate::image;
 use crate::name::Name;
 use crate::note;
 use crate::output::{self, Output};
@@ -137,7 +137,7 @@ fn export_again(args: &Args) -> anyhow::Result<()> {
         None => folder_of(&args.run).to_owned(),
     };
     let image = export_stored(&args.run, args.name.as_ref(), &folder)?;
-    let bytes = AlignedImage::open(&image)?.bytes().len();
+    let bytes = image::open(&image)?.bytes().len();
     if args.json {
         let report = serde_json::json!({ "image": image, "image_bytes": bytes });
         writeln!(output::stdout(), "{report}")?;

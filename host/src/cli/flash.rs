@@ -13,7 +13,7 @@ use crate::device::board::{Flasher, note_on};
 use crate::device::flash::{self, Order, Package, Target, Written, drive, udev};
 use crate::device::line::{self, port};
 use crate::device::{Board, find};
-use crate::image::AlignedImage;
+use crate::image;
 use crate::note;
 use crate::output;
 use crate::paths;
@@ -134,7 +134,7 @@ fn announce(order: &Order) -> Result<()> {
         "building the firmware for {} around {} ({} bytes)",
         order.board.name,
         model.display(),
-        AlignedImage::open(model)?.bytes().len()
+        image::open(model)?.bytes().len()
     );
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::corpus::{Validation, training_part};
 use crate::evaluate::engine_loss;
 use crate::figures::{Figures, WINDOW};
 use crate::health::{AtEnd, Health, Known, examine};
-use crate::image::AlignedImage;
+use crate::image;
 use crate::output;
 
 /// Where nothing else is asked for: at 1 the text should be as surprising as that of people, and the
@@ -58,7 +58,7 @@ pub struct Args {
 /// Runs `health`; an error when the model is not healthy.
 pub fn run(args: &Args) -> Result<()> {
     let path = image_path(&args.model)?;
-    let image = AlignedImage::open(&path)?;
+    let image = image::open(&path)?;
     let model = image.model()?;
     let known = match args.text[..] {
         [] => Known::on_record(&path, model.symbols()),

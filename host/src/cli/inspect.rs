@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::model::{Shape, image_path};
 use crate::device::{BOARDS, Prospect};
-use crate::image::AlignedImage;
+use crate::image;
 use crate::output::{self, Output, table};
 use crate::words::count;
 
@@ -41,7 +41,7 @@ struct Section {
 
 /// Runs `inspect`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let image = AlignedImage::open(&image_path(&args.model)?)?;
+    let image = image::open(&image_path(&args.model)?)?;
     let model = image.model()?;
     let report = Report {
         name: model.name().to_owned(),

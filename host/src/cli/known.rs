@@ -9,10 +9,10 @@ use clap::ValueEnum;
 use super::model::folder_of;
 use crate::corpus::{Alphabet, Reading, Source, Standard, Text, gather};
 use crate::export::comes_from;
-use crate::image::AlignedImage;
 use crate::name::Name;
 use crate::writing::item;
 use crate::{note, paths, runs, tensors};
+use inkling_engine::AlignedImage;
 
 /// What ends an item where nothing else was named.
 pub const LINE_ENDS: [char; 1] = ['\n'];

@@ -13,7 +13,7 @@ use inkling_engine::{Guard, Settings, Thousandths};
 use super::known::{self, KnownArgs};
 use super::model::image_path;
 use crate::corpus::prompt;
-use crate::image::AlignedImage;
+use crate::image;
 use crate::output::Output;
 use crate::quantize::FloatModel;
 use crate::runs;
@@ -187,7 +187,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         })
     } else {
         let path = image_path(&args.model)?;
-        let image = AlignedImage::open(&path)?;
+        let image = image::open(&path)?;
         let model = image.model()?;
         let knows = |c| model.alphabet().index_of(c).is_some();
         let known = match args.unseen {

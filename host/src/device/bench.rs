@@ -20,7 +20,7 @@ use super::emulate::{Emulator, Options, machine_of};
 use super::error::DeviceError;
 use super::passage::Request;
 use crate::export::weights_in_words;
-use crate::image::AlignedImage;
+use crate::image;
 use crate::quantize::InputForm;
 
 /// The hidden size of the tutorial's model, which is what other libraries are measured with.
@@ -145,7 +145,7 @@ struct Figure {
 /// # Errors
 /// When the model is not a sound image, or the firmware cannot be built or booted.
 pub fn run(board: &'static Board, model: &Path) -> Result<BenchReport, DeviceError> {
-    let image = AlignedImage::open(model)?;
+    let image = image::open(model)?;
     let source = (model, image.bytes());
     let figures = measure(&link(board, source, Program::Bench)?, "# done")?;
     let console = link(board, source, Program::Console)?;

@@ -13,10 +13,10 @@ use super::bench::{
 use super::board::Board;
 use super::build::{Firmware, Program};
 use super::error::DeviceError;
-use crate::image::AlignedImage;
 use crate::paths;
 use crate::quantize::{InputForm, quantize};
 use crate::synthetic::float_model;
+use inkling_engine::AlignedImage;
 
 /// The boards that have budgets.
 pub const BUDGET_BOARDS: [&str; 5] = [

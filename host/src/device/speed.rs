@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use crate::device::bench::{SHAPE_PLANES, TUTORIAL_HIDDEN, TUTORIAL_SYMBOLS};
     use crate::device::{BOARDS, budget, find};
-    use crate::image::AlignedImage;
+    use crate::image;
 
     #[test]
     fn boards_that_can_be_flashed_have_a_speed_and_emulated_ones_have_none() {
@@ -215,7 +215,7 @@ mod tests {
             ("shakespeare-40k", CORTEX_M0_PLUS, 314_782.0),
         ] {
             let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../weights");
-            let image = AlignedImage::open(format!("{weights}/{name}.img").as_ref()).unwrap();
+            let image = image::open(format!("{weights}/{name}.img").as_ref()).unwrap();
             let dimensions = image.model().unwrap().dimensions();
             is_near(name, work(&costs, &dimensions), measured);
         }

@@ -7,8 +7,9 @@ use inkling_engine::format::{TILE_ROWS, Unit};
 
 use super::LOGIT_ONE;
 use super::float::{FloatLayer, FloatModel};
-use crate::image::{InputParts, ModelParts, Weights};
+use crate::name::Name;
 use crate::runs::RunId;
+use inkling_engine::writer::{InputParts, ModelParts, Weights};
 
 /// What a byte of the embedding stands for is lost in an image; with this its numbers are as large as
 /// those of a trained one.
@@ -79,7 +80,7 @@ pub fn float(parts: &ModelParts) -> Result<FloatModel, String> {
         parts.planes.recurrent, parts.planes.input, parts.planes.output
     );
     Ok(FloatModel {
-        name: Some(parts.name.clone()),
+        name: Some(Name::like(&parts.name)),
         run: RunId::default(),
         alphabet: parts.alphabet.clone(),
         metadata: HashMap::from([("recipe".to_owned(), recipe)]),

@@ -13,8 +13,8 @@ use inkling_engine::format::{Dimensions, Planes, TILE_ROWS, Unit};
 use serde::Serialize;
 
 use crate::figures::Figures;
-use crate::image::{InputParts, LayerParts, ModelParts, OutputParts, Weights};
 use crate::name::Name;
+use inkling_engine::writer::{InputParts, LayerParts, ModelParts, OutputParts, Weights};
 
 pub mod back;
 pub mod float;
@@ -169,7 +169,7 @@ pub fn quantize(
             from_below: layer.from_below,
         });
     Ok(ModelParts {
-        name: model.name.clone().unwrap_or_else(|| Name::like("model")),
+        name: model.name.as_ref().map_or("model", Name::as_str).to_owned(),
         alphabet: model.alphabet.clone(),
         streaks: Figures::in_metadata(&model.metadata, model.alphabet.len())
             .map(|figures| figures.streak_parts()),

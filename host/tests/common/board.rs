@@ -13,7 +13,7 @@ use embedded_hal::digital::{self, OutputPin};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use firmware::board::Board;
 use firmware::session::{Memory, Session};
-use host::image::AlignedImage;
+use inkling_engine::AlignedImage;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::pty::Pty;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use assert_cmd::prelude::*;
-use host::image::AlignedImage;
+use host::image;
 use host::quantize::FloatModel;
 use host::runs::RunId;
 use predicates::prelude::PredicateBooleanExt;
@@ -434,7 +434,7 @@ fn a_renamed_run_is_exported_and_resumed_by_its_new_name() {
     assert_eq!(id(&desk.path().join("runs/new")), before);
     let export = ["export", "new"];
     host(desk.path(), &export).assert().success();
-    let new = AlignedImage::open(&desk.path().join("weights/new.img")).unwrap();
+    let new = image::open(&desk.path().join("weights/new.img")).unwrap();
     assert_eq!(new.model().unwrap().name(), "new");
     assert!(!desk.path().join("weights/old.img").exists());
 

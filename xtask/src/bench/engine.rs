@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use host::cli::model::image_path;
 use host::engine::generator;
-use host::image::AlignedImage;
+use host::image;
 use inkling_engine::Settings;
 use serde_json::json;
 
@@ -71,7 +71,7 @@ pub fn run(args: &Engine) -> anyhow::Result<()> {
 }
 
 fn measure(model: PathBuf, characters: u32) -> anyhow::Result<Report> {
-    let image = AlignedImage::open(&image_path(&model)?)?;
+    let image = image::open(&image_path(&model)?)?;
     let model = image.model()?;
     let mut generator = generator(model, Settings::default(), 1);
     let mut seconds = f64::INFINITY;

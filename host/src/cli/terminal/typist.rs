@@ -7,7 +7,7 @@ use firmware::console::{self, Command, LineError};
 use firmware::protocol::Said;
 
 use crate::corpus::prompt;
-use crate::image::AlignedImage;
+use crate::image;
 use crate::paths;
 
 /// The characters that a model knows.
@@ -112,7 +112,7 @@ fn find(name: &str, checksum: u32) -> Option<Known> {
     if Path::new(name).file_name() != Some(name.as_ref()) {
         return None;
     }
-    let image = AlignedImage::open(&paths::weights_dir().join(format!("{name}.img"))).ok()?;
+    let image = image::open(&paths::weights_dir().join(format!("{name}.img"))).ok()?;
     let model = image.model().ok()?;
     (model.checksum() == checksum).then(|| model.alphabet().chars().collect())
 }

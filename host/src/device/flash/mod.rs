@@ -24,7 +24,8 @@ pub use load::{Load, LoadError};
 use super::board::{BOARDS, Board, Flasher, Region};
 use super::build::{Firmware, Program};
 use super::files::{self, LOADABLE_BYTES};
-use crate::image::AlignedImage;
+use crate::image;
+use inkling_engine::AlignedImage;
 
 /// Flash windows of microcontrollers begin at multiples of this.
 const FLASH_WINDOW: u64 = 1 << 24;
@@ -133,7 +134,7 @@ pub fn prepare(order: &Order) -> Result<Package, FlashError> {
     let Some(flasher) = board.flasher else {
         return Err(FlashError::EmulatedOnly { board: board.name });
     };
-    let image = order.model.as_deref().map(AlignedImage::open).transpose()?;
+    let image = order.model.as_deref().map(image::open).transpose()?;
     let image = image.as_ref().map(AlignedImage::bytes);
     if order.weights_only {
         let image = image.unwrap_or_default();

@@ -19,7 +19,7 @@ use host::cli::train::Args;
 use host::compare::Comparison;
 use host::corpus::{Corpus, Source, gather, run_name};
 use host::export::{Owner, export, may_write, owner};
-use host::image::AlignedImage;
+use host::image;
 use host::name::Name;
 use host::quantize::InputForm;
 use host::recipe::{Length, Recipe, budget};
@@ -142,7 +142,7 @@ fn compare(trainer: &Trainer, image: &Path) -> Result<Option<Comparison>> {
     if corpus.validation().predictions() == 0 {
         return Ok(None);
     }
-    let image = AlignedImage::open(image)?;
+    let image = image::open(image)?;
     let (training, validation) = (corpus.training(), corpus.validation());
     let measured = Comparison::measure(image.model()?, &corpus.alphabet, training, validation);
     Ok(Some(
