@@ -10,7 +10,7 @@
 use embedded_io::Write as _;
 use heapless::String;
 use inkling_engine::format::Trits;
-use inkling_engine::lstm::MAX_MEMORY_WORDS;
+use inkling_engine::state::{MAX_STATE_WORDS, State};
 use inkling_engine::{Generator, ImageError, Settings};
 
 use crate::board::Board;
@@ -46,13 +46,13 @@ pub const FEW_MODEL_WORDS: usize = 2750;
 pub const MODEL_WORDS: usize = if cfg!(feature = "microbit") {
     FEW_MODEL_WORDS
 } else {
-    MAX_MEMORY_WORDS
+    MAX_STATE_WORDS
 };
 
 /// All memory of a session that is too large for a small stack; a board has it in a static variable.
 #[derive(Debug)]
 pub struct Memory {
-    model: [u32; MODEL_WORDS],
+    model: State<MODEL_WORDS>,
     editor: LineEditor,
     prompt: String<LINE_BYTES>,
 }
@@ -62,7 +62,7 @@ impl Memory {
     #[must_use]
     pub const fn new() -> Self {
         Memory {
-            model: [0; MODEL_WORDS],
+            model: State::new(),
             editor: LineEditor::new(),
             prompt: String::new(),
         }
@@ -183,7 +183,7 @@ enum Pause {
 /// The talking and writing half of a session; the line editor is the listening half.
 struct Player<'m, B: Board> {
     port: Port<B>,
-    engine: Result<Generator<'m, &'m mut [u32]>, ImageError>,
+    engine: Result<Generator<'m, &'m mut State<MODEL_WORDS>>, ImageError>,
     /// Why the model is not the one that was flashed by itself.
     refused: Option<ImageError>,
     settings: Settings,
@@ -210,7 +210,7 @@ impl<'m, B: Board> Player<'m, B> {
     fn new(
         mut board: B,
         models: Choice<'m>,
-        memory: &'m mut [u32],
+        state: &'m mut State<MODEL_WORDS>,
         prompt: &'m mut String<LINE_BYTES>,
     ) -> Self {
         let settings = Settings::default();
@@ -220,7 +220,7 @@ impl<'m, B: Board> Player<'m, B> {
             port: Port::new(board),
             engine: models
                 .model
-                .and_then(|model| Generator::with_memory(model, settings, seed, memory)),
+                .and_then(|model| Generator::new(model, state, settings, seed)),
             refused: models.refused,
             settings,
             length: DEFAULT_LENGTH,

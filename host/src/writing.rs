@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 
 use firmware::until::Ending;
+use inkling_engine::State;
 use inkling_engine::fixed::LOGIT_FRACTION_BITS;
 use inkling_engine::format::STREAK_LEVELS;
 use inkling_engine::guard::{Streaks, Watch};
-use inkling_engine::lstm::AnyMemory;
 use inkling_engine::sampler::{Sampler, Settings};
 use inkling_engine::{Generator, Model, Symbol};
 
@@ -37,7 +37,7 @@ pub trait Author {
 
 /// One that writes as a board does.
 pub struct EngineAuthor<'m> {
-    generator: Generator<'m, AnyMemory, Wide>,
+    generator: Generator<'m, State, Wide>,
     last: Symbol,
 }
 

@@ -10,7 +10,7 @@ use host::quantize::{FloatModel, InputForm, quantize};
 use host::synthetic::float_model;
 use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
-use inkling_engine::{Generator, Settings};
+use inkling_engine::{Generator, Settings, State};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -77,7 +77,13 @@ fn text(path: &Path) -> &str {
 #[test]
 fn sample_prints_what_the_engine_generates() {
     let fixture = Fixture::new();
-    let mut generator = Generator::new(fixture.image.model().unwrap(), Settings::default(), 9);
+    let mut generator = Generator::new(
+        fixture.image.model().unwrap(),
+        State::any(),
+        Settings::default(),
+        9,
+    )
+    .unwrap();
     for character in "abc".chars() {
         assert!(generator.prompt_char(character));
     }

@@ -9,7 +9,7 @@ use host::device::{BOARDS, DEFAULT_BOARD, Firmware, Program, find};
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 use inkling_engine::format::Planes;
-use inkling_engine::{Generator, Settings};
+use inkling_engine::{Generator, Settings, State};
 use predicates::prelude::*;
 use tempfile::TempDir;
 
@@ -34,7 +34,13 @@ fn on_the_pc(seed: u64, prompt: &str, length: usize) -> String {
     let model = float_model(65, 16, 1, 7);
     let parts = quantize(&model, Planes::uniform(3), InputForm::Folded).unwrap();
     let image = parts.to_image().unwrap();
-    let mut generator = Generator::new(image.model().unwrap(), Settings::default(), seed);
+    let mut generator = Generator::new(
+        image.model().unwrap(),
+        State::any(),
+        Settings::default(),
+        seed,
+    )
+    .unwrap();
     assert!(prompt.chars().all(|c| generator.prompt_char(c)));
     prompt.to_owned()
         + &(0..length)

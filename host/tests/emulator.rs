@@ -15,7 +15,7 @@ use host::synthetic::float_model;
 use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
 use inkling_engine::writer::StreakParts;
-use inkling_engine::{Generator, Guard, Settings, Thousandths};
+use inkling_engine::{Generator, Guard, Settings, State, Thousandths};
 
 mod common;
 use common::wait::PATIENCE;
@@ -46,7 +46,13 @@ fn start(firmware: &Firmware, options: Options) -> Emulator {
 }
 
 fn on_the_pc(image: &AlignedImage, request: &Request) -> String {
-    let mut generator = Generator::new(image.model().unwrap(), request.settings, request.seed);
+    let mut generator = Generator::new(
+        image.model().unwrap(),
+        State::any(),
+        request.settings,
+        request.seed,
+    )
+    .unwrap();
     generator.restart(request.seed);
     let mut text: String = request
         .prompt

@@ -10,9 +10,9 @@ use inkling_engine::AlignedImage;
 use inkling_engine::format::{GROUP, MAX_EMBEDDING, MAX_PLANES, Planes, TILE_ROWS, largest};
 use inkling_engine::image::{ImageError, Matrix};
 use inkling_engine::kernels::{Kernel, Part, Product, TABLE_WORDS, TABLES, Tables};
-use inkling_engine::lstm::{Lstm, memory_words};
+use inkling_engine::state::state_words;
 use inkling_engine::writer::Weights;
-use inkling_engine::{Generator, Settings, Thousandths};
+use inkling_engine::{Generator, Lstm, Settings, State, Thousandths};
 use proptest::prelude::*;
 
 /// The sums that kernels promise, by 64-bit arithmetic on plain weights.
@@ -53,11 +53,12 @@ fn check_kernels(rows: usize, columns: &[i8], weight: impl Fn(usize, i32) -> i32
             matrix,
             sums: &mut sums,
         };
-        Tables.multiply(&padded, &mut [product], &mut tables);
+        Tables.multiply(&padded, 0..usize::MAX, &mut [product], &mut tables);
         assert_eq!(sums, expected, "{planes} planes");
         if columns.len() <= MAX_EMBEDDING {
             let mut sums = Vec::new();
-            Tables.inputs(matrix, &padded, &mut tables, |first, chunk| {
+            let units = 0..expected.len();
+            Tables.inputs(matrix, &padded, units, &mut tables, |first, chunk| {
                 assert_eq!(first, sums.len());
                 sums.extend_from_slice(chunk);
             });
@@ -181,8 +182,8 @@ fn another_version_is_named_with_what_to_do() {
 fn too_little_memory_is_told_and_any_more_changes_nothing() {
     for image in images(40, 52, 2, 1) {
         let model = image.model().unwrap();
-        let needed = memory_words(&model.dimensions());
-        let error = Lstm::with_memory(model, vec![0; needed - 1]).unwrap_err();
+        let needed = state_words(&model.dimensions());
+        let error = Lstm::new(model, vec![0; needed - 1]).unwrap_err();
         let (needed_bytes, available) = (4 * needed, 4 * needed - 4);
         assert_eq!(
             error,
@@ -191,8 +192,8 @@ fn too_little_memory_is_told_and_any_more_changes_nothing() {
                 available
             }
         );
-        let mut exact = Lstm::with_memory(model, vec![9; needed]).unwrap();
-        let mut roomy = Lstm::new(model);
+        let mut exact = Lstm::new(model, vec![9; needed]).unwrap();
+        let mut roomy = Lstm::new(model, State::any()).unwrap();
         for symbol in 0..40 {
             exact.step(symbol);
             roomy.step(symbol);
@@ -213,7 +214,7 @@ proptest! {
         }
         let image = AlignedImage::new(&bytes);
         if let Ok(model) = image.model() {
-            let mut lstm = Lstm::new(model);
+            let mut lstm = Lstm::new(model, State::any()).unwrap();
             lstm.step(0);
             prop_assert_eq!(lstm.logits().len(), model.symbols());
         }
@@ -238,7 +239,7 @@ proptest! {
             at += length.next_multiple_of(16);
         }
         let image = with_checksum(bytes);
-        let mut lstm = Lstm::new(image.model().unwrap());
+        let mut lstm = Lstm::new(image.model().unwrap(), State::any()).unwrap();
         for step in 0..100_u32 {
             lstm.step((step * step % 7) as u8);
         }
@@ -250,7 +251,7 @@ fn the_kernel_for_pcs_gives_the_same_numbers() {
     for (hidden, layers, planes) in [(1, 1, 1), (52, 2, 3), (127, 1, 2), (129, 1, 1), (200, 3, 5)] {
         for image in images(40, hidden, layers, planes) {
             let model = image.model().unwrap();
-            let (mut boards, mut pcs) = (Lstm::new(model), engine(model));
+            let (mut boards, mut pcs) = (Lstm::new(model, State::any()).unwrap(), engine(model));
             for step in 0..200_u32 {
                 let symbol = (step * step % 40) as u8;
                 boards.step(symbol);
@@ -275,7 +276,7 @@ fn the_kernel_for_pcs_holds_the_largest_sums() {
         let parts = quantize(&float, Planes::uniform(planes), form).unwrap();
         let image = parts.to_image().unwrap();
         let model = image.model().unwrap();
-        let (mut boards, mut pcs) = (Lstm::new(model), engine(model));
+        let (mut boards, mut pcs) = (Lstm::new(model, State::any()).unwrap(), engine(model));
         for symbol in 0..30 {
             boards.step(symbol);
             pcs.step(symbol);
@@ -290,7 +291,7 @@ fn worst_logit_error(hidden: usize, layers: usize, planes: Planes, form: InputFo
     let float = float_model(40, hidden, layers, 11);
     let image = quantize(&float, planes, form).unwrap().to_image().unwrap();
     let rounded = float.rounded(planes);
-    let mut engine = Lstm::new(image.model().unwrap());
+    let mut engine = Lstm::new(image.model().unwrap(), State::any()).unwrap();
     let mut reference = FloatState::new(&rounded);
     let mut worst = 0.0_f64;
     for step in 0..60_usize {
@@ -321,7 +322,7 @@ fn many_planes_and_folded_inputs_follow_the_float_model_itself() {
     let float = float_model(40, 52, 1, 11);
     let image = quantize(&float, Planes::uniform(5), InputForm::Folded);
     let image = image.unwrap().to_image().unwrap();
-    let mut engine = Lstm::new(image.model().unwrap());
+    let mut engine = Lstm::new(image.model().unwrap(), State::any()).unwrap();
     let mut reference = FloatState::new(&float);
     for step in 0..60_usize {
         let symbol = step * step % 40;
@@ -345,7 +346,8 @@ fn an_alphabet_of_nothing_but_the_replacement_neither_hangs_nor_panics() {
             temperature: Thousandths(temperature),
             ..Settings::default()
         };
-        let mut generator = Generator::new(image.model().unwrap(), settings, 1);
+        let mut generator =
+            Generator::new(image.model().unwrap(), State::any(), settings, 1).unwrap();
         let text: String = (0..100).map(|_| generator.next_char()).collect();
         assert_eq!(text, "\u{fffd}".repeat(100));
     }

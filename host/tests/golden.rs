@@ -11,7 +11,7 @@ use host::evaluate::engine_loss;
 use host::image;
 use host::paths;
 use inkling_engine::AlignedImage;
-use inkling_engine::{Generator, Settings};
+use inkling_engine::{Generator, Settings, State};
 
 /// Characters of each text.
 const LENGTH: usize = 2_000;
@@ -61,7 +61,8 @@ fn open(name: &str) -> AlignedImage {
 fn the_models_that_ship_write_what_they_always_wrote() {
     let written = GOLDEN.map(|(name, ..)| {
         let image = open(name);
-        let mut generator = Generator::new(image.model().unwrap(), Settings::default(), 1);
+        let mut generator =
+            Generator::new(image.model().unwrap(), State::any(), Settings::default(), 1).unwrap();
         let text: String = (0..LENGTH).map(|_| generator.next_char()).collect();
         sha256_hex(text.as_bytes())
     });

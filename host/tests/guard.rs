@@ -12,7 +12,7 @@ use host::quantize::{FloatModel, InputForm, quantize};
 use host::synthetic::float_model;
 use inkling_engine::AlignedImage;
 use inkling_engine::format::{OLDEST_VERSION, Planes, STREAK_LEVELS, VERSION};
-use inkling_engine::{Generator, Guard, Settings, Thousandths};
+use inkling_engine::{Generator, Guard, Settings, State, Thousandths};
 
 const SYMBOLS: usize = 40;
 
@@ -48,7 +48,7 @@ fn write(image: &AlignedImage, guard: Guard, temperature: u16, count: usize) -> 
         ..Settings::default()
     };
     let model = image.model().unwrap();
-    let mut generator = Generator::new(model, settings, 1);
+    let mut generator = Generator::new(model, State::any(), settings, 1).unwrap();
     let mut counter = StreakCounter::new(SYMBOLS);
     for _ in 0..count {
         let character = generator.next_char();
@@ -80,7 +80,7 @@ fn an_image_says_how_streaks_are_in_its_text_and_older_ones_say_nothing() {
             guard: Guard::Off,
             ..Settings::default()
         };
-        let mut generator = Generator::new(model, settings, 7);
+        let mut generator = Generator::new(model, State::any(), settings, 7).unwrap();
         (0..2_000)
             .map(|_| generator.next_char())
             .collect::<String>()

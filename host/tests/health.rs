@@ -12,7 +12,7 @@ use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
-use inkling_engine::{Lstm, Settings, Thousandths};
+use inkling_engine::{Lstm, Settings, State, Thousandths};
 
 fn image(hidden: usize, layers: usize, form: InputForm) -> AlignedImage {
     let model = float_model(30, hidden, layers, 5);
@@ -40,7 +40,10 @@ fn watching_an_engine_changes_nothing_and_sees_every_unit() {
     for (hidden, layers, form) in [(24, 1, InputForm::Folded), (13, 2, InputForm::Embedded)] {
         let image = image(hidden, layers, form);
         let model = image.model().unwrap();
-        let (mut plain, mut watched) = (Lstm::new(model), Lstm::new(model));
+        let (mut plain, mut watched) = (
+            Lstm::new(model, State::any()).unwrap(),
+            Lstm::new(model, State::any()).unwrap(),
+        );
         for step in 0..200_u32 {
             let symbol = (step * step % 30) as u8;
             let mut seen = 0;

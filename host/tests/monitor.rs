@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use firmware::protocol::{BREAK, DONE_TEXT, OWN};
 use inkling_engine::AlignedImage;
-use inkling_engine::{Generator, Settings};
+use inkling_engine::{Generator, Settings, State};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -214,7 +214,13 @@ fn with_input(command: Command, lines: &str) -> Child {
 /// What a model of so many cells writes.
 fn on_the_pc(hidden: usize, seed: u64, prompt: &str, length: usize) -> String {
     let image = AlignedImage::new(&common::image(hidden));
-    let mut generator = Generator::new(image.model().unwrap(), Settings::default(), seed);
+    let mut generator = Generator::new(
+        image.model().unwrap(),
+        State::any(),
+        Settings::default(),
+        seed,
+    )
+    .unwrap();
     let prompt: String = prompt
         .chars()
         .filter(|&c| generator.prompt_char(c))

@@ -18,7 +18,7 @@ use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
-use inkling_engine::{Generator, ImageError, Settings};
+use inkling_engine::{Generator, ImageError, Settings, State};
 use proptest::prelude::*;
 
 /// Both ends of a serial line, and a clock that the test moves.
@@ -206,7 +206,13 @@ fn at_a_desk(board: FakeBoard, test: impl FnOnce(&mut Desk)) {
 
 fn on_the_pc(seed: u64, prompt: &str, length: usize) -> String {
     let image = image();
-    let mut generator = Generator::new(image.model().unwrap(), Settings::default(), seed);
+    let mut generator = Generator::new(
+        image.model().unwrap(),
+        State::any(),
+        Settings::default(),
+        seed,
+    )
+    .unwrap();
     let mut text: String = prompt
         .chars()
         .filter(|&c| generator.prompt_char(c))

@@ -8,9 +8,10 @@ use anyhow::{Context, bail};
 use firmware::console::Command;
 use firmware::protocol::{BREAK, DONE, End, OWN, RESUMED, Start};
 use host::device::{self, Emulator, Firmware, Options, Program};
+use host::engine::generator;
 use host::image;
 use host::paths;
-use inkling_engine::{Generator, Model, Settings};
+use inkling_engine::{Model, Settings};
 
 /// The characters of a passage.
 const LENGTH: u32 = 1000;
@@ -98,7 +99,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// What the board is to print for a passage, up to its speed.
 fn expected(model: Model<'_>, seed: u64) -> String {
     let settings = Settings::default();
-    let mut generator = Generator::new(model, settings, seed);
+    let mut generator = generator(model, settings, seed);
     let text: String = (0..LENGTH).map(|_| generator.next_char()).collect();
     let start = Start { seed, settings };
     let end = End {

@@ -12,6 +12,12 @@ pub const OLDEST_VERSION: u16 = 3;
 pub const HEADER_BYTES: usize = 64;
 /// Alignment of the image and of each of its sections, in bytes.
 pub const ALIGNMENT: usize = 16;
+/// Where the version lies.
+pub const VERSION_OFFSET: usize = 4;
+/// Where the length of the image lies.
+pub const LENGTH_OFFSET: usize = 8;
+/// Where the checksum lies.
+pub const CHECKSUM_OFFSET: usize = 12;
 /// Where the name lies.
 pub const NAME_OFFSET: usize = 24;
 /// Longest name, in bytes.
@@ -174,11 +180,16 @@ impl Section {
 impl Dimensions {
     /// Whether an image can have these dimensions.
     #[must_use]
-    pub fn fit(&self) -> bool {
-        let planes = |planes| (1..=MAX_PLANES).contains(&planes);
-        (1..=MAX_LAYERS).contains(&self.layers)
-            && (1..=MAX_SYMBOLS).contains(&self.symbols)
-            && (1..=MAX_UNITS / self.layers).contains(&self.hidden)
+    pub const fn fit(&self) -> bool {
+        const fn within(number: usize, most: usize) -> bool {
+            1 <= number && number <= most
+        }
+        const fn planes(planes: u8) -> bool {
+            within(planes as usize, MAX_PLANES as usize)
+        }
+        within(self.layers, MAX_LAYERS)
+            && within(self.symbols, MAX_SYMBOLS)
+            && within(self.hidden, MAX_UNITS / self.layers)
             && self.embedding <= MAX_EMBEDDING
             && planes(self.planes.recurrent)
             && planes(self.planes.output)
@@ -206,58 +217,68 @@ impl Dimensions {
     /// What each section holds and its length in bytes without padding, in file order.
     pub fn sections(&self) -> impl Iterator<Item = (Section, usize)> + use<> {
         let this = *self;
+        (0..)
+            .map_while(move |index| this.section(index))
+            .filter(|&(_, bytes)| bytes > 0)
+    }
+
+    /// The section with this number, none behind the last; empty where a model has none of its kind.
+    #[must_use]
+    pub const fn section(&self, index: usize) -> Option<(Section, usize)> {
+        const FIRST_LAYER: usize = 3;
+        const OF_LAYER: usize = 3;
         let Planes {
             recurrent,
             input,
             output,
-        } = this.planes;
-        let hidden = this.hidden;
-        let inputs = match this.is_folded() {
-            true => [(Section::Inputs, this.symbols * hidden * TILE_ROWS), NONE],
-            false => [
-                (
-                    Section::Embedding,
-                    this.symbols * Self::padded(this.embedding),
-                ),
-                (
-                    Section::InputMatrix,
-                    matrix_bytes(hidden, this.embedding, input),
-                ),
-            ],
-        };
-        let layers = (0..this.layers).flat_map(move |layer| {
-            let square = matrix_bytes(hidden, hidden, recurrent);
-            [
-                (Section::Units, hidden * size_of::<Unit>()),
-                (Section::RecurrentMatrix, square),
-                match layer {
-                    0 => NONE,
-                    _ => (Section::InputMatrix, square),
-                },
-            ]
-        });
-        let tiles = this.output_tiles();
-        core::iter::once((Section::Alphabet, this.symbols * 4))
-            .chain(inputs)
-            .chain(layers)
-            .chain([
-                (Section::OutputRows, tiles * size_of::<OutputRows>()),
-                (Section::OutputMatrix, matrix_bytes(tiles, hidden, output)),
-            ])
-            .filter(|&(_, bytes)| bytes > 0)
+        } = self.planes;
+        let square = matrix_bytes(self.hidden, self.hidden, recurrent);
+        let is_folded = self.is_folded();
+        let tiles = self.output_tiles();
+        Some(match index {
+            0 => (Section::Alphabet, self.symbols * 4),
+            1 if is_folded => (Section::Inputs, self.symbols * self.hidden * TILE_ROWS),
+            1 => (
+                Section::Embedding,
+                self.symbols * Self::padded(self.embedding),
+            ),
+            2 if is_folded => (Section::InputMatrix, 0),
+            2 => (
+                Section::InputMatrix,
+                matrix_bytes(self.hidden, self.embedding, input),
+            ),
+            _ => {
+                let (layer, part) = (
+                    (index - FIRST_LAYER) / OF_LAYER,
+                    (index - FIRST_LAYER) % OF_LAYER,
+                );
+                match (layer < self.layers, part) {
+                    (true, 0) => (Section::Units, self.hidden * size_of::<Unit>()),
+                    (true, 1) => (Section::RecurrentMatrix, square),
+                    (true, _) => (Section::InputMatrix, if layer > 0 { square } else { 0 }),
+                    (false, 0) => (Section::OutputRows, tiles * size_of::<OutputRows>()),
+                    (false, 1) => (
+                        Section::OutputMatrix,
+                        matrix_bytes(tiles, self.hidden, output),
+                    ),
+                    (false, _) => return None,
+                }
+            }
+        })
     }
 
     /// Length of an image of these dimensions.
     #[must_use]
-    pub fn image_bytes(&self) -> usize {
-        self.sections().fold(HEADER_BYTES, |end, (_, bytes)| {
-            end + bytes.next_multiple_of(ALIGNMENT)
-        })
+    pub const fn image_bytes(&self) -> usize {
+        let mut end = HEADER_BYTES;
+        let mut index = 0;
+        while let Some((_, bytes)) = self.section(index) {
+            end += bytes.next_multiple_of(ALIGNMENT);
+            index += 1;
+        }
+        end
     }
 }
-
-/// A section that is not there.
-const NONE: (Section, usize) = (Section::Inputs, 0);
 
 /// Bytes of a matrix of so many tiles.
 #[must_use]

@@ -6,54 +6,66 @@ use crate::alphabet::Symbol;
 use crate::guard::Watch;
 use crate::image::{ImageError, Model};
 use crate::kernels::{Kernel, Tables};
-use crate::lstm::{AnyMemory, Lstm};
+use crate::lstm::Lstm;
 use crate::sampler::{Sampler, Settings};
+use crate::state::State;
 use crate::surprisal::Surprisal;
 
 /// A model, its state and its random sequence: everything a passage of text follows from.
+///
+/// ```
+/// # let image = inkling_engine::writer::made_up(10, 24, 1, 1);
+/// use inkling_engine::{Generator, Model, Settings, State};
+///
+/// let model = Model::parse(image.bytes())?;
+/// let mut generator = Generator::new(model, State::any(), Settings::default(), 7)?;
+/// generator.prompt_char('b');
+/// let text: String = (0..20).map(|_| generator.next_char()).collect();
+/// assert_eq!(text.chars().count(), 20);
+///
+/// // The same seed gives the same text, on every machine.
+/// generator.restart(7);
+/// generator.prompt_char('b');
+/// assert!(text.chars().all(|character| character == generator.next_char()));
+/// # Ok::<(), inkling_engine::ImageError>(())
+/// ```
 #[derive(Clone, Debug)]
-pub struct Generator<'m, M = AnyMemory, K = Tables> {
-    lstm: Lstm<'m, M, K>,
+pub struct Generator<'m, S = State, K = Tables> {
+    lstm: Lstm<'m, S, K>,
     sampler: Sampler,
     watch: Watch,
     /// The last symbol written or read, which the next step reads.
     last: Symbol,
+    /// Whether it is being read.
+    is_reading: bool,
 }
 
-impl<'m> Generator<'m> {
-    /// A generator at the start of a passage, with memory for any model: for PCs.
-    #[must_use]
-    pub fn new(model: Model<'m>, settings: Settings, seed: u64) -> Self {
-        Self::of(Lstm::new(model), settings, seed)
-    }
-}
-
-impl<'m, M: BorrowMut<[u32]>> Generator<'m, M> {
-    /// A generator at the start of a passage that works in the memory given, see
-    /// [`Lstm::with_memory`].
+impl<'m, S: BorrowMut<[u32]>> Generator<'m, S> {
+    /// A generator at the start of a passage. `state` is a [`State`], a `&mut` of one, or any words.
     ///
     /// # Errors
-    /// [`ImageError::Memory`] when it is too little.
-    pub fn with_memory(
+    /// [`ImageError::Memory`] when the state is too small for the model.
+    pub fn new(
         model: Model<'m>,
+        state: S,
         settings: Settings,
         seed: u64,
-        memory: M,
     ) -> Result<Self, ImageError> {
-        Ok(Self::of(Lstm::with_memory(model, memory)?, settings, seed))
+        Ok(Self::of(Lstm::new(model, state)?, settings, seed))
     }
 }
 
-impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
+impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
     /// A generator at the start of a passage by a model in its zero state.
     #[must_use]
-    pub fn of(lstm: Lstm<'m, M, K>, settings: Settings, seed: u64) -> Self {
+    pub fn of(lstm: Lstm<'m, S, K>, settings: Settings, seed: u64) -> Self {
         let alphabet = lstm.model().alphabet();
         Self {
             lstm,
             sampler: Sampler::new(settings, seed).without(alphabet.unwritten()),
             watch: Watch::new(),
             last: alphabet.start(),
+            is_reading: false,
         }
     }
 
@@ -65,7 +77,7 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
 
     /// The model with its state.
     #[must_use]
-    pub fn lstm(&self) -> &Lstm<'m, M, K> {
+    pub fn lstm(&self) -> &Lstm<'m, S, K> {
         &self.lstm
     }
 
@@ -92,6 +104,7 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
         self.sampler.reseed(seed);
         self.watch = Watch::new();
         self.last = self.model().alphabet().start();
+        self.is_reading = false;
     }
 
     /// Reads one character of a prompt. Returns false, and skips it, when the model does not know it.
@@ -99,27 +112,69 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
         let Some(symbol) = self.model().alphabet().index_of(character) else {
             return false;
         };
-        self.lstm.step(self.last);
+        while !self.read(usize::MAX) {}
         self.see(symbol);
         true
     }
 
     /// Writes the next character, which is never one that [stands for
     /// others](crate::alphabet::Alphabet::unwritten) or that the [guard](crate::guard) bars.
+    ///
+    /// It blocks while the model computes: from 2 ms for a model of 64 KiB on a chip with 100 MHz or more to
+    /// 20 ms on a Cortex-M0 with 16 MHz. Where something else must go on meanwhile, call [`Generator::advance`].
     pub fn next_char(&mut self) -> char {
-        self.lstm.step(self.last);
+        loop {
+            if let Some(character) = self.advance(usize::MAX) {
+                return character;
+            }
+        }
+    }
+
+    /// Works on the next character for a while and returns it when it is done: for executors that take
+    /// turns.
+    ///
+    /// `units` is how much is done at a time: so many hidden units are brought forward, or their products
+    /// added up in blocks of 40. The text does not depend on it.
+    ///
+    /// ```
+    /// # let image = inkling_engine::writer::made_up(10, 24, 1, 1);
+    /// # use inkling_engine::{Generator, Model, Settings, State};
+    /// # let model = Model::parse(image.bytes())?;
+    /// # let mut generator = Generator::new(model, State::any(), Settings::default(), 7)?;
+    /// let character = loop {
+    ///     match generator.advance(8) {
+    ///         Some(character) => break character,
+    ///         None => { /* yield to others */ }
+    ///     }
+    /// };
+    /// # Ok::<(), inkling_engine::ImageError>(())
+    /// ```
+    pub fn advance(&mut self, units: usize) -> Option<char> {
+        if !self.read(units) {
+            return None;
+        }
         let streaks = self.model().streaks();
         let guard = self.settings().guard;
         let is_barred = self.watch.bars(self.last, guard, &streaks);
         let barred = is_barred.then_some(self.last);
         let symbol = self.sampler.sample_but(barred, self.lstm.logits());
         self.see(symbol);
-        self.model().alphabet().char(symbol)
+        Some(self.model().alphabet().char(symbol))
+    }
+
+    /// Reads the last symbol by so much; says whether it is read.
+    fn read(&mut self, units: usize) -> bool {
+        if !self.is_reading {
+            self.lstm.begin(self.last);
+            self.is_reading = true;
+        }
+        self.lstm.advance(units)
     }
 
     fn see(&mut self, symbol: Symbol) {
         let streaks = self.model().streaks();
         self.watch.see(symbol == self.last, &streaks);
         self.last = symbol;
+        self.is_reading = false;
     }
 }

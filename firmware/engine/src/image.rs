@@ -1,18 +1,17 @@
 //! The model image: one flat file, checked once, then used in place from flash.
 //!
-//! This module is the only reader; [`crate::format`] says what is where, `host::image` writes it.
+//! This module is the only reader, with [`crate::check`]; [`crate::format`] says what is where.
 
 use core::fmt;
 
 use bytemuck::Pod;
 
-use crate::alphabet::{Alphabet, code_point};
-use crate::fixed::{MAX_GATE_SHIFT, MIN_GATE_SHIFT};
+use crate::alphabet::Alphabet;
+use crate::check::{Header, check};
 use crate::format::{
-    ALIGNMENT, BLOCK_GROUPS, Dimensions, EMBEDDING_OFFSET, GATE_SHIFT_OFFSET, GROUP, HEADER_BYTES,
-    HIGH_SUMS, LOW_SUMS, MAGIC, MAX_LAYERS, MAX_SYMBOLS, MAX_UNITS, NAME_BYTES, NAME_OFFSET,
-    OLDEST_VERSION, OutputRows, Planes, STREAK_LEVELS, STREAKS_OFFSET, TILE_ROWS, Unit, VERSION,
-    unpack,
+    ALIGNMENT, BLOCK_GROUPS, CHECKSUM_OFFSET, Dimensions, GROUP, HEADER_BYTES, MAX_LAYERS,
+    MAX_SYMBOLS, MAX_UNITS, NAME_BYTES, NAME_OFFSET, OLDEST_VERSION, OutputRows, STREAK_LEVELS,
+    Section, TILE_ROWS, Unit, VERSION, unpack,
 };
 use crate::guard::Streaks;
 
@@ -27,10 +26,17 @@ pub fn crc32(bytes: &[u8]) -> u32 {
 
 /// The checksum of an image: [`crc::CRC_32_ISO_HDLC`] over all but the checksum's own four bytes.
 #[must_use]
-pub fn checksum(image: &[u8]) -> u32 {
+pub const fn checksum(image: &[u8]) -> u32 {
+    let (before, behind) = match image.split_at_checked(CHECKSUM_OFFSET) {
+        Some((before, rest)) => match rest.split_at_checked(size_of::<u32>()) {
+            Some((_, behind)) => (before, behind),
+            None => (before, rest),
+        },
+        None => (image, image),
+    };
     let mut digest = CRC.digest();
-    digest.update(image.get(..12).unwrap_or_default());
-    digest.update(image.get(16..).unwrap_or_default());
+    digest.update(before);
+    digest.update(behind);
     digest.finalize()
 }
 
@@ -69,35 +75,46 @@ pub enum ImageError {
     },
 }
 
+impl ImageError {
+    /// What is wrong, without numbers: all that a compiler can show.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::NotAnImage => "this is not a model image",
+            Self::Version { .. } => {
+                "the model image has a format version that this engine does not read: export the model again"
+            }
+            Self::Truncated { .. } => "the model image is cut short",
+            Self::Corrupted => "the model image is damaged: its checksum does not match",
+            Self::Dimensions => "the model is too large for this engine",
+            Self::Misaligned => "the model image is not aligned",
+            Self::Malformed => "the model image is inconsistent: export the model again",
+            Self::Memory { .. } => "the state is too small for the model",
+        }
+    }
+}
+
 impl fmt::Display for ImageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnImage => f.write_str("this is not a model image"),
+            Self::NotAnImage | Self::Corrupted | Self::Malformed => f.write_str(self.reason()),
             Self::Version { found } => write!(
                 f,
                 "the model image has format version {found}, this program reads {OLDEST_VERSION} and \
                  {VERSION}: export the model again or update the program"
             ),
-            Self::Truncated { found, expected } => write!(
-                f,
-                "the model image is cut short: {found} of {expected} bytes"
-            ),
-            Self::Corrupted => {
-                f.write_str("the model image is damaged: its checksum does not match")
+            Self::Truncated { found, expected } => {
+                write!(f, "{}: {found} of {expected} bytes", self.reason())
             }
             Self::Dimensions => write!(
                 f,
-                "the model is too large for this engine: at most {MAX_UNITS} hidden units, \
-                 {MAX_LAYERS} layers and {MAX_SYMBOLS} symbols"
+                "{}: at most {MAX_UNITS} hidden units, {MAX_LAYERS} layers and {MAX_SYMBOLS} symbols",
+                self.reason()
             ),
             Self::Misaligned => {
                 write!(
                     f,
                     "the model image must start at a multiple of {ALIGNMENT} bytes"
                 )
-            }
-            Self::Malformed => {
-                f.write_str("the model image is inconsistent: export the model again")
             }
             Self::Memory { needed, available } => write!(
                 f,
@@ -195,102 +212,48 @@ impl<'a> Model<'a> {
     /// # Errors
     /// Any damage, however small, is an [`ImageError`]; so is a start that is not 16-byte aligned.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ImageError> {
-        if bytes.get(..4) != Some(&MAGIC[..]) {
-            return Err(ImageError::NotAnImage);
-        }
-        let truncated = |expected| ImageError::Truncated {
-            found: bytes.len(),
-            expected,
-        };
-        let Some((header, _)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
-            return Err(truncated(HEADER_BYTES));
-        };
-        let half = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
-        let word = |at: usize| u32::from(half(at)) | u32::from(half(at + 2)) << 16;
-
-        let version = half(4);
-        if !(OLDEST_VERSION..=VERSION).contains(&version) {
-            return Err(ImageError::Version { found: version });
-        }
-        let length = word(8) as usize;
-        let image = bytes.get(..length).ok_or(truncated(length))?;
-        let checksum = checksum(image);
-        if checksum != word(12) {
-            return Err(ImageError::Corrupted);
-        }
-
-        let dimensions = Dimensions {
-            hidden: half(16).into(),
-            symbols: half(18).into(),
-            layers: header[20].into(),
-            embedding: half(EMBEDDING_OFFSET).into(),
-            planes: Planes {
-                recurrent: header[21],
-                input: header[22],
-                output: header[23],
-            },
-        };
-        if !dimensions.fit() {
-            return Err(ImageError::Dimensions);
-        }
-        if dimensions.image_bytes() != length {
-            return Err(ImageError::Malformed);
-        }
+        let header = check(bytes)?;
         if bytes.as_ptr().align_offset(ALIGNMENT) != 0 {
             return Err(ImageError::Misaligned);
         }
+        Ok(Self::view(bytes, &header))
+    }
 
-        let gate_shift = header[GATE_SHIFT_OFFSET].into();
-        if !(MIN_GATE_SHIFT..=MAX_GATE_SHIFT).contains(&gate_shift) {
-            return Err(ImageError::Malformed);
-        }
-
+    /// The view of an image that has been checked and lies aligned.
+    pub(crate) fn view(bytes: &'a [u8], header: &Header) -> Self {
+        let Header {
+            dimensions,
+            gate_shift,
+            checksum,
+            streaks,
+        } = *header;
         let mut sections = Sections {
-            rest: image.get(HEADER_BYTES..).unwrap_or_default(),
+            rest: bytes.get(HEADER_BYTES..).unwrap_or_default(),
             lengths: dimensions.sections(),
         };
-        let alphabet = sections.take::<u32>()?;
-        let is_guarded = version > OLDEST_VERSION;
-        let is_symbol = |&word: &u32| {
-            let code = if is_guarded { code_point(word) } else { word };
-            char::from_u32(code).is_some()
-        };
-        if !alphabet.iter().all(is_symbol) {
-            return Err(ImageError::Malformed);
-        }
-        // Older images have zeros there, and what is there counts for nothing.
-        let mut streaks = [0; 1 + STREAK_LEVELS.len()];
-        if is_guarded {
-            streaks.copy_from_slice(&header[STREAKS_OFFSET..]);
-            if streaks[0] == 0 {
-                return Err(ImageError::Malformed);
-            }
-        }
+        let alphabet = sections.take();
         let planes = dimensions.planes;
         let inputs = match dimensions.is_folded() {
-            true => Inputs::Folded(sections.take()?),
+            true => Inputs::Folded(sections.take()),
             false => Inputs::Embedded {
-                embedding: sections.take()?,
-                matrix: sections.take_matrix(planes.input)?,
+                embedding: sections.take(),
+                matrix: sections.take_matrix(planes.input),
             },
         };
         let mut layers = [Layer::default(); MAX_LAYERS];
         for (index, layer) in layers.iter_mut().take(dimensions.layers).enumerate() {
-            layer.units = sections.take()?;
-            layer.recurrent = sections.take_matrix(planes.recurrent)?;
+            layer.units = sections.take();
+            layer.recurrent = sections.take_matrix(planes.recurrent);
             if index > 0 {
-                layer.from_below = sections.take_matrix(planes.recurrent)?;
+                layer.from_below = sections.take_matrix(planes.recurrent);
             }
         }
-        let output_rows = sections.take()?;
-        let output = sections.take_matrix(planes.output)?;
-        let name = bytes
-            .get(NAME_OFFSET..NAME_OFFSET + NAME_BYTES)
-            .and_then(|name| core::str::from_utf8(name).ok())
-            .ok_or(ImageError::Malformed)?
-            .trim_end_matches('\0');
-        Ok(Self {
-            name,
+        let output_rows = sections.take();
+        let output = sections.take_matrix(planes.output);
+        let name = bytes.get(NAME_OFFSET..NAME_OFFSET + NAME_BYTES);
+        let name = core::str::from_utf8(name.unwrap_or_default());
+        Self {
+            name: name.unwrap_or_default().trim_end_matches('\0'),
             dimensions,
             gate_shift,
             checksum,
@@ -300,7 +263,7 @@ impl<'a> Model<'a> {
             layers,
             output_rows,
             output,
-        })
+        }
     }
 
     /// The name the model was exported under.
@@ -410,48 +373,27 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Cuts the sections off an image one after the other.
+/// Cuts the sections off a checked image one after the other.
 struct Sections<'a, I> {
     rest: &'a [u8],
     lengths: I,
 }
 
-impl<'a, I: Iterator<Item = (crate::format::Section, usize)>> Sections<'a, I> {
-    fn take<T: Pod>(&mut self) -> Result<&'a [T], ImageError> {
-        let (_, length) = self.lengths.next().ok_or(ImageError::Malformed)?;
-        let (section, rest) = self
-            .rest
-            .split_at_checked(length.next_multiple_of(ALIGNMENT))
-            .ok_or(ImageError::Malformed)?;
+impl<'a, I: Iterator<Item = (Section, usize)>> Sections<'a, I> {
+    /// The next one; it is never missing, but if it were, it would be empty.
+    fn take<T: Pod>(&mut self) -> &'a [T] {
+        let length = self.lengths.next().map_or(0, |(_, length)| length);
+        let padded = length.next_multiple_of(ALIGNMENT);
+        let (section, rest) = self.rest.split_at_checked(padded).unwrap_or_default();
         self.rest = rest;
-        section
-            .get(..length)
-            .and_then(|bytes| bytemuck::try_cast_slice(bytes).ok())
-            .ok_or(ImageError::Malformed)
+        let section = section.get(..length).unwrap_or_default();
+        bytemuck::try_cast_slice(section).unwrap_or_default()
     }
 
-    /// A matrix whose bytes all stand for trits.
-    fn take_matrix(&mut self, planes: u8) -> Result<Matrix<'a>, ImageError> {
-        let weights = self.take::<u8>()?;
-        if !weights.iter().all(|&byte| stands_for_trits(byte)) {
-            return Err(ImageError::Malformed);
+    fn take_matrix(&mut self, planes: u8) -> Matrix<'a> {
+        Matrix {
+            weights: self.take(),
+            planes,
         }
-        Ok(Matrix { weights, planes })
     }
-}
-
-/// Whether [`crate::format::unpack`] knows the byte; looked up, for the smallest cores cannot divide.
-fn stands_for_trits(byte: u8) -> bool {
-    const KNOWN: [u32; 8] = {
-        let mut known = [0; 8];
-        let mut byte = 0;
-        while byte < LOW_SUMS * HIGH_SUMS {
-            if crate::format::unpack(byte as u8).is_some() {
-                known[byte / 32] |= 1 << (byte % 32);
-            }
-            byte += 1;
-        }
-        known
-    };
-    KNOWN[usize::from(byte >> 5)] >> (byte & 31) & 1 == 1
 }

@@ -12,6 +12,8 @@ pub mod activation;
 #[cfg(feature = "alloc")]
 pub mod aligned;
 pub mod alphabet;
+#[doc(hidden)]
+pub mod check;
 pub mod decimal;
 #[doc(hidden)]
 pub mod fixed;
@@ -20,9 +22,12 @@ pub mod generator;
 pub mod guard;
 pub mod image;
 #[doc(hidden)]
+pub mod included;
+#[doc(hidden)]
 pub mod kernels;
 pub mod lstm;
 pub mod sampler;
+pub mod state;
 pub mod surprisal;
 #[cfg(feature = "alloc")]
 pub mod writer;
@@ -36,3 +41,4 @@ pub use guard::Guard;
 pub use image::{ImageError, Model};
 pub use lstm::Lstm;
 pub use sampler::Settings;
+pub use state::State;

@@ -25,56 +25,13 @@ use crate::fixed::{
     BIAS_FRACTION_BITS, GATE_FRACTION_BITS, HIDDEN_ONE, INPUT_SHIFT, LOGIT_SHIFT, MAX_GATE_SHIFT,
     requantize, saturate,
 };
-use crate::format::{Dimensions, MAX_LAYERS, MAX_SYMBOLS, MAX_UNITS, OutputRows, TILE_ROWS, Unit};
+use crate::format::{BLOCK_GROUPS, Dimensions, GROUP, OutputRows, TILE_ROWS, Unit};
 use crate::image::{ImageError, Inputs, Model};
-use crate::kernels::{Kernel, Part, Product, Sums, TABLE_WORDS, TABLES, Table, Tables};
+use crate::kernels::{Kernel, Part, Product, Sums, Table, Tables};
+use crate::state::{Layout, Place, State, state_words};
 
-/// Words of memory for a model, see [`Lstm::with_memory`].
-#[must_use]
-pub const fn memory_words(dimensions: &Dimensions) -> usize {
-    let parts = Extents::of(dimensions);
-    let sums = dimensions.layers * parts.sums + parts.below + parts.logit_sums;
-    TABLES * TABLE_WORDS + sums + dimensions.layers * parts.cells + parts.logits + parts.hidden
-}
-
-/// Words for any model that an image can hold.
-pub const MAX_MEMORY_WORDS: usize = memory_words(&Dimensions {
-    hidden: MAX_UNITS,
-    symbols: MAX_SYMBOLS,
-    layers: 1,
-    embedding: 0,
-    planes: crate::format::Planes::uniform(1),
-}) + MAX_LAYERS;
-
-/// Memory for any model: some tens of kilobytes, for a PC.
-pub type AnyMemory = [u32; MAX_MEMORY_WORDS];
-
-/// Words that parts of the memory fill.
-struct Extents {
-    /// Of a layer.
-    sums: usize,
-    below: usize,
-    logit_sums: usize,
-    /// Of a layer.
-    cells: usize,
-    logits: usize,
-    hidden: usize,
-}
-
-impl Extents {
-    const fn of(dimensions: &Dimensions) -> Self {
-        let tiles = dimensions.output_tiles();
-        let sums = TILE_ROWS * dimensions.hidden;
-        Self {
-            sums,
-            below: if dimensions.layers > 1 { sums } else { 0 },
-            logit_sums: TILE_ROWS * tiles,
-            cells: dimensions.hidden.div_ceil(2),
-            logits: TILE_ROWS / 2 * tiles,
-            hidden: Dimensions::padded(dimensions.hidden).div_ceil(4),
-        }
-    }
-}
+/// A slice that is all there is to do in a stage.
+const ALL: usize = usize::MAX;
 
 /// The parts of a model's memory.
 struct Parts<'a> {
@@ -94,30 +51,22 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// Cuts the memory up. What does not fit is empty, so that there is nothing that could panic.
-    fn of(mut memory: &'a mut [u32], dimensions: &Dimensions) -> Self {
-        let Extents {
-            sums,
-            below,
-            logit_sums,
-            cells,
-            logits,
-            hidden,
-        } = Extents::of(dimensions);
-        let mut take = |words: usize| {
+    fn of(mut memory: &'a mut [u32], layout: &Layout) -> Self {
+        let mut take = |place: Place| {
             let (part, rest) = core::mem::take(&mut memory)
-                .split_at_mut_checked(words)
+                .split_at_mut_checked(place.words)
                 .unwrap_or_default();
             memory = rest;
             part
         };
         Self {
-            tables: cast(take(TABLES * TABLE_WORDS)),
-            sums: take(dimensions.layers * sums),
-            below: cast(take(below)),
-            logit_sums: cast(take(logit_sums)),
-            cells: take(dimensions.layers * cells),
-            logits: cast(take(logits)),
-            hidden: cast(take(hidden)),
+            tables: cast(take(layout.tables)),
+            sums: take(layout.sums),
+            below: cast(take(layout.below)),
+            logit_sums: cast(take(layout.logit_sums)),
+            cells: take(layout.cells),
+            logits: cast(take(layout.logits)),
+            hidden: cast(take(layout.hidden)),
         }
     }
 }
@@ -126,52 +75,62 @@ fn cast<T: bytemuck::Pod>(words: &mut [u32]) -> &mut [T] {
     bytemuck::try_cast_slice_mut(words).unwrap_or_default()
 }
 
-/// A model with its state, in memory that it owns or, on a small stack, borrows.
+/// A model with its state, which it owns or, on a small stack, borrows.
+///
+/// ```
+/// # let image = inkling_engine::writer::made_up(10, 24, 1, 1);
+/// use inkling_engine::{Lstm, Model, State};
+///
+/// let model = Model::parse(image.bytes())?;
+/// let mut lstm = Lstm::new(model, State::any())?;
+/// lstm.step(3);
+/// assert_eq!(lstm.logits().len(), model.symbols());
+/// # Ok::<(), inkling_engine::ImageError>(())
+/// ```
 #[derive(Clone, Debug)]
-pub struct Lstm<'m, M = AnyMemory, K = Tables> {
+pub struct Lstm<'m, S = State, K = Tables> {
     model: Model<'m>,
-    memory: M,
+    state: S,
     kernel: K,
+    /// The step that has been begun.
+    pending: Option<Pending>,
 }
 
-impl<'m> Lstm<'m> {
-    /// A model in its zero state, with memory for any model: for PCs.
-    #[must_use]
-    pub fn new(model: Model<'m>) -> Self {
-        Self::with_any_memory(model, Tables)
-    }
+/// How far a step has come.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    symbol: Symbol,
+    layer: usize,
+    stage: Stage,
 }
 
-impl<'m, K: Kernel> Lstm<'m, AnyMemory, K> {
-    /// The same with a kernel of one's own.
-    #[must_use]
-    pub fn with_any_memory(model: Model<'m>, kernel: K) -> Self {
-        Self {
-            model,
-            memory: [0; MAX_MEMORY_WORDS],
-            kernel,
-        }
-    }
+/// What comes next in a layer.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// Units from this one on are brought forward.
+    Units(usize),
+    /// Products of blocks of hidden units from this one on are added up.
+    Blocks(usize),
 }
 
-impl<'m, M: BorrowMut<[u32]>> Lstm<'m, M> {
-    /// A model in its zero state, in the memory given: [`memory_words`] of it are used.
+impl<'m, S: BorrowMut<[u32]>> Lstm<'m, S> {
+    /// A model in its zero state.
     ///
     /// # Errors
-    /// [`ImageError::Memory`] when there is less.
-    pub fn with_memory(model: Model<'m>, memory: M) -> Result<Self, ImageError> {
-        Self::with_kernel(model, memory, Tables)
+    /// [`ImageError::Memory`] when `state` is too small for it.
+    pub fn new(model: Model<'m>, state: S) -> Result<Self, ImageError> {
+        Self::with_kernel(model, state, Tables)
     }
 }
 
-impl<'m, M: BorrowMut<[u32]>, K: Kernel> Lstm<'m, M, K> {
+impl<'m, S: BorrowMut<[u32]>, K: Kernel> Lstm<'m, S, K> {
     /// The same with a kernel of one's own.
     ///
     /// # Errors
-    /// As for [`Lstm::with_memory`].
-    pub fn with_kernel(model: Model<'m>, mut memory: M, kernel: K) -> Result<Self, ImageError> {
-        let needed = memory_words(&model.dimensions());
-        let words = memory.borrow_mut();
+    /// As for [`Lstm::new`].
+    pub fn with_kernel(model: Model<'m>, mut state: S, kernel: K) -> Result<Self, ImageError> {
+        let needed = state_words(&model.dimensions());
+        let words = state.borrow_mut();
         let available = words.len();
         words
             .get_mut(..needed)
@@ -182,8 +141,9 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Lstm<'m, M, K> {
             .fill(0);
         Ok(Self {
             model,
-            memory,
+            state,
             kernel,
+            pending: None,
         })
     }
 
@@ -195,115 +155,177 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Lstm<'m, M, K> {
 
     /// Forgets everything read so far.
     pub fn reset(&mut self) {
-        let used = memory_words(&self.model.dimensions());
-        let memory = self.memory.borrow_mut().get_mut(..used);
-        memory.unwrap_or_default().fill(0);
+        let used = state_words(&self.model.dimensions());
+        let words = self.state.borrow_mut().get_mut(..used);
+        words.unwrap_or_default().fill(0);
+        self.pending = None;
     }
 
     /// Reads one symbol. A symbol outside the alphabet leaves the state as it is.
+    ///
+    /// It blocks for as long as a character takes, milliseconds on a microcontroller; [`Lstm::begin`] and
+    /// [`Lstm::advance`] do the same in slices.
     pub fn step(&mut self, symbol: Symbol) {
-        self.step_with(symbol, |_| ());
+        self.begin(symbol);
+        while !self.advance(ALL) {}
     }
 
     /// The same; `watch` sees the gates i, f, g, o of every unit before their activation, Q3.8 in 12
     /// bits, the lowest layer first.
     #[cfg(not(target_pointer_width = "32"))]
-    pub fn step_watched(&mut self, symbol: Symbol, watch: impl FnMut([i32; 4])) {
-        self.step_with(symbol, watch);
+    pub fn step_watched(&mut self, symbol: Symbol, mut watch: impl FnMut([i32; 4])) {
+        self.begin(symbol);
+        while !self.advance_with(ALL, &mut watch) {}
+    }
+
+    /// Begins to read a symbol, in place of one that is being read: [`Lstm::advance`] goes on with it.
+    pub fn begin(&mut self, symbol: Symbol) {
+        let is_known = usize::from(symbol) < self.model.symbols();
+        self.pending = is_known.then_some(Pending {
+            symbol,
+            layer: 0,
+            stage: Stage::Units(0),
+        });
+    }
+
+    /// Goes on with the symbol that is being read, by as much as concerns `units` of the hidden units (at
+    /// least one; for products that is a whole number of blocks of 40). Says whether all is done, so that
+    /// the logits are there. The result does not depend on the slices.
+    pub fn advance(&mut self, units: usize) -> bool {
+        self.advance_with(units, |_| ())
     }
 
     #[inline(always)]
-    fn step_with(&mut self, symbol: Symbol, mut watch: impl FnMut([i32; TILE_ROWS])) {
-        let symbol = usize::from(symbol);
+    fn advance_with(&mut self, units: usize, mut watch: impl FnMut([i32; TILE_ROWS])) -> bool {
+        let Some(Pending {
+            symbol,
+            layer: index,
+            stage,
+        }) = self.pending
+        else {
+            return true;
+        };
         let dimensions = self.model.dimensions();
-        if symbol >= dimensions.symbols {
-            return;
-        }
-        let Extents { sums, cells, .. } = Extents::of(&dimensions);
-        let parts = Parts::of(self.memory.borrow_mut(), &dimensions);
-        let states = parts
-            .sums
-            .chunks_exact_mut(sums.max(1)) // never 0, but then there is nothing that could panic
-            .zip(parts.cells.chunks_exact_mut(cells.max(1)));
+        let hidden = dimensions.hidden;
+        let parts = Parts::of(self.state.borrow_mut(), &Layout::of(&dimensions));
         let layers = self.model.lstm_layers();
-        for (index, (layer, (sums, cells))) in layers.iter().zip(states).enumerate() {
-            let sums = cast(sums);
-            let mut units = Units {
-                records: layer.units,
-                sums,
-                cells: cast(cells),
-                hidden: parts.hidden,
-                gate_shift: self.model.gate_shift(),
-                input_shift: if index == 0 { INPUT_SHIFT } else { 0 },
-            };
-            match (index, self.model.inputs()) {
-                (0, Inputs::Folded(rows)) => {
-                    let begin = symbol * dimensions.hidden;
-                    let row = rows.get(begin..begin + dimensions.hidden);
-                    let row = row.unwrap_or_default().iter();
-                    units.advance(0, row.map(|inputs| inputs.map(i32::from)), &mut watch);
+        let Some(layer) = layers.get(index) else {
+            return true; // never: a model has a layer at least
+        };
+        // Never 0, but then there is nothing that could panic.
+        let of_layer = |words: &mut [u32], size: usize| {
+            let begin = index * size;
+            begin..(begin + size).min(words.len())
+        };
+        let sums_of = of_layer(parts.sums, TILE_ROWS * hidden);
+        let sums: &mut [Sums] = cast(parts.sums.get_mut(sums_of).unwrap_or_default());
+        let next = match stage {
+            Stage::Units(first) => {
+                let cells_of = of_layer(parts.cells, hidden.div_ceil(2));
+                let end = first.saturating_add(units.max(1)).min(hidden);
+                let mut layer_units = Units {
+                    records: layer.units.get(..end).unwrap_or_default(),
+                    sums,
+                    cells: cast(parts.cells.get_mut(cells_of).unwrap_or_default()),
+                    hidden: parts.hidden,
+                    gate_shift: self.model.gate_shift(),
+                    input_shift: if index == 0 { INPUT_SHIFT } else { 0 },
+                };
+                let symbol = usize::from(symbol);
+                match (index, self.model.inputs()) {
+                    (0, Inputs::Folded(rows)) => {
+                        let begin = symbol * hidden;
+                        let row = rows.get(begin + first..begin + hidden);
+                        let row = row.unwrap_or_default().iter();
+                        let inputs = row.map(|inputs| inputs.map(i32::from));
+                        layer_units.advance(first, inputs, &mut watch);
+                    }
+                    (0, Inputs::Embedded { embedding, matrix }) => {
+                        let columns = Dimensions::padded(dimensions.embedding);
+                        let embedded = embedding.get(symbol * columns..(symbol + 1) * columns);
+                        let embedded = bytemuck::cast_slice(embedded.unwrap_or_default());
+                        let units = first..end;
+                        self.kernel.inputs(
+                            matrix,
+                            embedded,
+                            units,
+                            parts.tables,
+                            |first, inputs| {
+                                layer_units.advance(first, inputs.iter().copied(), &mut watch);
+                            },
+                        );
+                    }
+                    _ => {
+                        let inputs = parts.below.get(first..).unwrap_or_default();
+                        layer_units.advance(first, inputs.iter().copied(), &mut watch);
+                    }
                 }
-                (0, Inputs::Embedded { embedding, matrix }) => {
-                    let columns = Dimensions::padded(dimensions.embedding);
-                    let embedded = embedding.get(symbol * columns..(symbol + 1) * columns);
-                    let embedded = bytemuck::cast_slice(embedded.unwrap_or_default());
-                    self.kernel
-                        .inputs(matrix, embedded, parts.tables, |first, inputs| {
-                            units.advance(first, inputs.iter().copied(), &mut watch);
-                        });
+                match end < hidden {
+                    true => Some((index, Stage::Units(end))),
+                    false => Some((index, Stage::Blocks(0))),
                 }
-                _ => units.advance(0, parts.below.iter().copied(), &mut watch),
             }
-            let recurrent = Product {
-                part: Part::Recurrent(index),
-                matrix: layer.recurrent,
-                sums,
-            };
-            let upwards = match layers.get(index + 1) {
-                Some(above) => Product {
-                    part: Part::FromBelow(index + 1),
-                    matrix: above.from_below,
-                    sums: &mut *parts.below,
-                },
-                None => Product {
-                    part: Part::Output,
-                    matrix: self.model.output(),
-                    sums: &mut *parts.logit_sums,
-                },
-            };
-            let products = &mut [recurrent, upwards];
-            self.kernel.multiply(parts.hidden, products, parts.tables);
-        }
-        let rows = self.model.output_rows().iter().zip(&*parts.logit_sums);
-        let logits = parts.logits.as_chunks_mut::<TILE_ROWS>().0;
-        for (logits, (rows, sums)) in logits.iter_mut().zip(rows) {
-            *logits = finish_logits(rows, *sums);
-        }
+            Stage::Blocks(first) => {
+                let all = hidden.div_ceil(GROUP * BLOCK_GROUPS);
+                let count = (units / (GROUP * BLOCK_GROUPS)).max(1);
+                let end = first.saturating_add(count).min(all);
+                let recurrent = Product {
+                    part: Part::Recurrent(index),
+                    matrix: layer.recurrent,
+                    sums,
+                };
+                let upwards = match layers.get(index + 1) {
+                    Some(above) => Product {
+                        part: Part::FromBelow(index + 1),
+                        matrix: above.from_below,
+                        sums: &mut *parts.below,
+                    },
+                    None => Product {
+                        part: Part::Output,
+                        matrix: self.model.output(),
+                        sums: &mut *parts.logit_sums,
+                    },
+                };
+                let products = &mut [recurrent, upwards];
+                self.kernel
+                    .multiply(parts.hidden, first..end, products, parts.tables);
+                match (end < all, index + 1 < dimensions.layers) {
+                    (true, _) => Some((index, Stage::Blocks(end))),
+                    (false, true) => Some((index + 1, Stage::Units(0))),
+                    (false, false) => {
+                        let rows = self.model.output_rows().iter().zip(&*parts.logit_sums);
+                        let logits = parts.logits.as_chunks_mut::<TILE_ROWS>().0;
+                        for (logits, (rows, sums)) in logits.iter_mut().zip(rows) {
+                            *logits = finish_logits(rows, *sums);
+                        }
+                        None
+                    }
+                }
+            }
+        };
+        self.pending = next.map(|(layer, stage)| Pending {
+            symbol,
+            layer,
+            stage,
+        });
+        next.is_none()
     }
 
     /// The logits after the last step, Q5.10, one per symbol; zeros before the first.
     #[must_use]
     pub fn logits(&self) -> &[i16] {
         let dimensions = self.model.dimensions();
-        let extents = Extents::of(&dimensions);
-        let begin = TABLES * TABLE_WORDS
-            + dimensions.layers * (extents.sums + extents.cells)
-            + extents.below
-            + extents.logit_sums;
-        self.part(begin, extents.logits, dimensions.symbols)
+        self.part(Layout::of(&dimensions).logits, dimensions.symbols)
     }
 
     /// The cells of all layers, lowest first, Q4.11.
     pub fn cells(&self) -> impl Iterator<Item = i16> + '_ {
         let dimensions = self.model.dimensions();
-        let extents = Extents::of(&dimensions);
-        let first = TABLES * TABLE_WORDS
-            + dimensions.layers * extents.sums
-            + extents.below
-            + extents.logit_sums;
+        let cells = Layout::of(&dimensions).cells;
+        let words = cells.words / dimensions.layers.max(1);
         (0..dimensions.layers).flat_map(move |layer| {
-            let begin = first + layer * extents.cells;
-            let cells: &[i16] = self.part(begin, extents.cells, dimensions.hidden);
+            let begin = cells.begin + layer * words;
+            let cells: &[i16] = self.part(Place { begin, words }, dimensions.hidden);
             cells.iter().copied()
         })
     }
@@ -312,16 +334,14 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Lstm<'m, M, K> {
     #[must_use]
     pub fn hidden(&self) -> &[i8] {
         let dimensions = self.model.dimensions();
-        let extents = Extents::of(&dimensions);
-        let begin = memory_words(&dimensions) - extents.hidden;
-        self.part(begin, extents.hidden, dimensions.hidden)
+        self.part(Layout::of(&dimensions).hidden, dimensions.hidden)
     }
 
-    /// The first numbers of a part of the memory.
-    fn part<T: bytemuck::Pod>(&self, begin: usize, words: usize, count: usize) -> &[T] {
-        let memory: &[u32] = self.memory.borrow();
-        let part = memory.get(begin..begin + words).unwrap_or_default();
-        let part = bytemuck::try_cast_slice(part).unwrap_or_default();
+    /// The first numbers of a part of the state.
+    fn part<T: bytemuck::Pod>(&self, place: Place, count: usize) -> &[T] {
+        let words: &[u32] = self.state.borrow();
+        let part = words.get(place.begin..place.begin + place.words);
+        let part = bytemuck::try_cast_slice(part.unwrap_or_default()).unwrap_or_default();
         part.get(..count).unwrap_or_default()
     }
 }

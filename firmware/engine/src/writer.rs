@@ -6,12 +6,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::aligned::AlignedImage;
+use crate::fixed::MAX_GATE_SHIFT;
 use crate::format::{
     ALIGNMENT, BLOCK_GROUPS, Dimensions, EMBEDDING_OFFSET, GROUP, HEADER_BYTES, MAGIC, NAME_BYTES,
     NAME_OFFSET, OLDEST_VERSION, OutputRows, Planes, STREAK_LEVELS, STREAK_SHIFT, STREAKS_OFFSET,
-    TILE_ROWS, Unit, VERSION, pack,
+    TILE_ROWS, Unit, VERSION, largest, pack,
 };
 use crate::image::{ImageError, checksum};
+use crate::sampler::Rng;
 
 /// A matrix of weights in trits, row-major.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,4 +288,67 @@ impl ModelParts {
 fn append(bytes: &mut Vec<u8>, section: &[u8]) {
     bytes.extend(section);
     bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+}
+
+/// A model of made-up weights, for tests and examples: an embedding of 6 numbers, two trits per weight, and
+/// the alphabet newline, a, b, c and so on.
+///
+/// # Panics
+/// When there can be no such model: without units or symbols, or with too many of them.
+#[must_use]
+pub fn made_up(symbols: usize, hidden: usize, layers: usize, seed: u64) -> AlignedImage {
+    const EMBEDDING: usize = 6;
+    const PLANES: u8 = 2;
+    let mut random = Rng::new(seed);
+    let mut within = |most: i32| {
+        let span = 2 * most as u32 + 1;
+        (random.next_u32() % span) as i32 - most
+    };
+    let mut weights = |rows: usize, columns: usize| Weights {
+        planes: PLANES,
+        values: (0..rows * columns)
+            .map(|_| within(largest(PLANES)) as i8)
+            .collect(),
+        columns,
+    };
+    let layers = (0..layers).map(|layer| LayerParts {
+        units: (0..hidden)
+            .map(|unit| {
+                let bias = (unit as i16 % 7 - 3) * 512;
+                let (input, recurrent) = (if layer == 0 { 400 } else { 3_000 }, 3_000);
+                [
+                    bias, bias, bias, bias, input, input, input, input, recurrent, recurrent,
+                    recurrent, recurrent,
+                ]
+            })
+            .collect(),
+        recurrent: weights(TILE_ROWS * hidden, hidden),
+        from_below: (layer > 0).then(|| weights(TILE_ROWS * hidden, hidden)),
+    });
+    let layers = layers.collect();
+    let input_weights = weights(TILE_ROWS * hidden, EMBEDDING);
+    let output_weights = weights(symbols, hidden);
+    let letters = "\n".chars().chain('a'..='z').chain('\u{100}'..);
+    let parts = ModelParts {
+        name: String::from("made-up"),
+        alphabet: letters.take(symbols).collect(),
+        streaks: None,
+        hidden,
+        planes: Planes::uniform(PLANES),
+        gate_shift: MAX_GATE_SHIFT,
+        inputs: InputParts::Embedded {
+            embedding: (0..symbols * EMBEDDING)
+                .map(|_| within(127) as i8)
+                .collect(),
+            size: EMBEDDING,
+            weights: input_weights,
+        },
+        layers,
+        output: OutputParts {
+            bias: (0..symbols).map(|_| within(1 << 20)).collect(),
+            multipliers: alloc::vec![4_000; symbols],
+            weights: output_weights,
+        },
+    };
+    parts.to_image().expect("the sizes are those of a model")
 }

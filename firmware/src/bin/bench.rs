@@ -68,7 +68,7 @@ fn write_text(
     memory: &mut [u32],
     symbols: &mut [Symbol],
 ) -> Result<(), ImageError> {
-    let mut generator = Generator::with_memory(model, Settings::default(), SEED, memory)?;
+    let mut generator = Generator::new(model, memory, Settings::default(), SEED)?;
     meter.time("character", CHARACTERS as u32, || {
         for _ in 0..CHARACTERS {
             black_box(generator.next_char());
@@ -90,7 +90,7 @@ fn read_text(
     memory: &mut [u32],
     symbols: &[Symbol],
 ) -> Result<(), ImageError> {
-    let mut lstm = Lstm::with_memory(model, memory)?;
+    let mut lstm = Lstm::new(model, memory)?;
     meter.time("step", CHARACTERS as u32, || {
         for &symbol in symbols {
             lstm.step(symbol);
@@ -181,7 +181,8 @@ fn multiply(
     sums: &mut [Sums],
     tables: &mut [Table],
 ) {
-    Tables.multiply(hidden, &mut [Product { part, matrix, sums }], tables);
+    let all = 0..hidden.len();
+    Tables.multiply(hidden, all, &mut [Product { part, matrix, sums }], tables);
     black_box(&*tables);
 }
 
@@ -192,7 +193,9 @@ fn add_up_inputs(model: &Model<'_>, symbol: Symbol, tables: &mut [Table]) {
         let columns = Dimensions::padded(model.dimensions().embedding);
         let begin = usize::from(symbol) * columns;
         let embedded = embedding.get(begin..begin + columns).unwrap_or_default();
-        Tables.inputs(matrix, bytemuck::cast_slice(embedded), tables, |_, sums| {
+        let embedded = bytemuck::cast_slice(embedded);
+        let units = 0..model.hidden();
+        Tables.inputs(matrix, embedded, units, tables, |_, sums| {
             black_box(sums);
         });
     }

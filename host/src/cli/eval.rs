@@ -8,7 +8,7 @@ use comfy_table::Table;
 use serde::Serialize;
 
 use super::model::{Shape, TextArgs, bar, folder_of, image_path};
-use inkling_engine::lstm::memory_words;
+use inkling_engine::state::state_words;
 
 use crate::compare::Comparison;
 use crate::corpus::{Alphabet, Encoded, in_words};
@@ -194,7 +194,7 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         saturation: Saturation::measure(model, beginning),
         saturation_characters: beginning.len(),
         shape: Shape::of(&model),
-        ram_bytes: 4 * memory_words(&model.dimensions()),
+        ram_bytes: 4 * state_words(&model.dimensions()),
         comparison: comparison.transpose()?,
     })
 }

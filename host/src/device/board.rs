@@ -5,7 +5,7 @@
 
 use firmware::session::FEW_MODEL_WORDS;
 use inkling_engine::format::Dimensions;
-use inkling_engine::lstm::{MAX_MEMORY_WORDS, memory_words};
+use inkling_engine::state::{MAX_STATE_WORDS, state_words};
 use serde::Serialize;
 
 use super::build::PROGRAM_BYTES;
@@ -53,7 +53,7 @@ impl Board {
     pub fn model_memory_bytes(&self) -> usize {
         4 * match self.name {
             "microbit" => FEW_MODEL_WORDS,
-            _ => MAX_MEMORY_WORDS,
+            _ => MAX_STATE_WORDS,
         }
     }
 
@@ -61,7 +61,7 @@ impl Board {
     #[must_use]
     pub fn holds(&self, dimensions: &Dimensions) -> bool {
         dimensions.image_bytes() as u64 + self.program_bytes() <= self.program_area_bytes()
-            && 4 * memory_words(dimensions) <= self.model_memory_bytes()
+            && 4 * state_words(dimensions) <= self.model_memory_bytes()
     }
 
     /// Flash that is kept for the program when a model is checked before building. Chips with USB or a

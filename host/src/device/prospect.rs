@@ -2,7 +2,7 @@
 
 use indicatif::HumanCount;
 use inkling_engine::format::Dimensions;
-use inkling_engine::lstm::memory_words;
+use inkling_engine::state::state_words;
 use serde::{Deserialize, Serialize};
 
 use super::board::Board;
@@ -29,7 +29,7 @@ impl Prospect {
     pub fn of(board: &Board, dimensions: &Dimensions) -> Self {
         let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
         let needed = board.program_bytes() + dimensions.image_bytes() as u64;
-        let memory = 4 * memory_words(dimensions);
+        let memory = 4 * state_words(dimensions);
         Self {
             board: board.name.to_owned(),
             fits: board.holds(dimensions),

@@ -6,29 +6,27 @@
 //! `Σ (h + 127)(t + 1) = Σ h t + Σ h + 127 Σ (t + 1)`. Processors without AVX2 look sums up as boards do.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
+use inkling_engine::Lstm;
+use inkling_engine::State;
 use inkling_engine::format::{GROUP, TILE_ROWS};
 use inkling_engine::image::{Inputs, Matrix, Model};
 use inkling_engine::kernels::{Kernel, Part, Product, Sums, Table, Tables};
-use inkling_engine::lstm::{AnyMemory, Lstm};
 use inkling_engine::{Generator, Settings};
 
 /// A model in its zero state.
-pub type Engine<'m> = Lstm<'m, AnyMemory, Wide>;
+pub type Engine<'m> = Lstm<'m, State, Wide>;
 
 /// A model in its zero state, with the fastest kernel that this processor has.
 #[must_use]
 pub fn engine(model: Model<'_>) -> Engine<'_> {
-    Lstm::with_any_memory(model, Wide::new(model))
+    Lstm::with_kernel(model, State::any(), Wide::new(model)).expect("enough for any model")
 }
 
 /// A generator by that model.
 #[must_use]
-pub fn generator(
-    model: Model<'_>,
-    settings: Settings,
-    seed: u64,
-) -> Generator<'_, AnyMemory, Wide> {
+pub fn generator(model: Model<'_>, settings: Settings, seed: u64) -> Generator<'_, State, Wide> {
     Generator::of(engine(model), settings, seed)
 }
 
@@ -128,10 +126,19 @@ impl Fast {
 }
 
 impl Kernel for Wide {
-    fn multiply(&self, columns: &[i8], products: &mut [Product<'_>], tables: &mut [Table]) {
+    fn multiply(
+        &self,
+        columns: &[i8],
+        blocks: Range<usize>,
+        products: &mut [Product<'_>],
+        tables: &mut [Table],
+    ) {
         let Some(fast) = &self.fast else {
-            return Tables.multiply(columns, products, tables);
+            return Tables.multiply(columns, blocks, products, tables);
         };
+        if blocks.start > 0 {
+            return;
+        }
         let columns = Columns::new(columns);
         for product in products {
             if let Some(spread) = fast.spread(product.part) {
@@ -144,12 +151,17 @@ impl Kernel for Wide {
         &self,
         matrix: Matrix<'_>,
         embedded: &[i8],
+        units: Range<usize>,
         tables: &mut [Table],
         mut give: impl FnMut(usize, &[Sums]),
     ) {
         match &self.fast {
-            None => Tables.inputs(matrix, embedded, tables, give),
-            Some(fast) => give(0, fast.inputs.get(embedded).map_or(&[], Vec::as_slice)),
+            None => Tables.inputs(matrix, embedded, units, tables, give),
+            Some(fast) => {
+                let sums = fast.inputs.get(embedded);
+                let sums = sums.and_then(|sums| sums.get(units.clone()));
+                give(units.start, sums.unwrap_or_default());
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Where the image ends is exact ([`Dimensions::image_bytes`]); [`suit`](super::suit) chooses the rest.
 
 use inkling_engine::format::{Dimensions, GROUP};
-use inkling_engine::lstm::MAX_MEMORY_WORDS;
+use inkling_engine::state::MAX_STATE_WORDS;
 
 use super::{Model, Recipe, RecipeError};
 use crate::device::Board;
@@ -91,7 +91,7 @@ pub fn check_engine(model: &Model, symbols: usize) -> Result<(), RecipeError> {
 /// The flash that a model may take on a board: what the program leaves, or what is comfortable.
 #[must_use]
 pub fn of_board(board: &Board) -> usize {
-    let is_small = board.model_memory_bytes() < 4 * MAX_MEMORY_WORDS;
+    let is_small = board.model_memory_bytes() < 4 * MAX_STATE_WORDS;
     let comfortable = if is_small {
         SMALL_BYTES
     } else {

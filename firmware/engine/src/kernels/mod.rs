@@ -10,6 +10,8 @@
 //! when compiling (`build.rs`): assembly on Arm cores, [`portable`] elsewhere. A PC has other means, see
 //! [`Kernel`].
 
+use core::ops::Range;
+
 use crate::format::{BLOCK_GROUPS, GROUP, TILE_ROWS, largest};
 use crate::image::Matrix;
 
@@ -69,15 +71,25 @@ pub enum Part {
 ///
 /// A board has [`Tables`]; a PC, which has memory to spread weights out, may use a kernel of its own.
 pub trait Kernel {
-    /// Multiplies `columns`, whole groups, by every matrix of `products`.
-    fn multiply(&self, columns: &[i8], products: &mut [Product<'_>], tables: &mut [Table]);
+    /// Multiplies `columns`, whole groups, by every matrix of `products`, as far as these blocks of columns
+    /// go: the sums begin anew with the first block and are complete after the last.
+    ///
+    /// A kernel may do all of it when it is asked for the first block.
+    fn multiply(
+        &self,
+        columns: &[i8],
+        blocks: Range<usize>,
+        products: &mut [Product<'_>],
+        tables: &mut [Table],
+    );
 
-    /// Multiplies an embedded symbol by the input matrix: `give` gets the sums of some units after the
-    /// other, and the number of the first of them.
+    /// Multiplies an embedded symbol by the rows of these units of the input matrix: `give` gets the sums of
+    /// some units after the other, and the number of the first of them.
     fn inputs(
         &self,
         matrix: Matrix<'_>,
         embedded: &[i8],
+        units: Range<usize>,
         tables: &mut [Table],
         give: impl FnMut(usize, &[Sums]),
     );
@@ -89,13 +101,26 @@ pub struct Tables;
 
 impl Kernel for Tables {
     #[inline]
-    fn multiply(&self, columns: &[i8], products: &mut [Product<'_>], tables: &mut [Table]) {
+    fn multiply(
+        &self,
+        columns: &[i8],
+        blocks: Range<usize>,
+        products: &mut [Product<'_>],
+        tables: &mut [Table],
+    ) {
         let groups = columns.as_chunks::<GROUP>().0;
-        for product in products.iter_mut() {
-            let start = table_bias(groups.len(), product.matrix.planes);
-            product.sums.fill([start; TILE_ROWS]);
+        if blocks.start == 0 {
+            for product in products.iter_mut() {
+                let start = table_bias(groups.len(), product.matrix.planes);
+                product.sums.fill([start; TILE_ROWS]);
+            }
         }
-        for block in groups.chunks(BLOCK_GROUPS) {
+        for Product { matrix, sums, .. } in products.iter_mut() {
+            let before = matrix.bytes_of(blocks.start * BLOCK_GROUPS, sums.len());
+            *matrix = matrix.split_at(before).1;
+        }
+        let portions = groups.chunks(BLOCK_GROUPS);
+        for block in portions.skip(blocks.start).take(blocks.len()) {
             let tables = build_block(block, tables);
             for Product { matrix, sums, .. } in products.iter_mut() {
                 let (weights, behind) = matrix.split_at(matrix.bytes_of(tables.len(), sums.len()));
@@ -110,23 +135,24 @@ impl Kernel for Tables {
         &self,
         matrix: Matrix<'_>,
         embedded: &[i8],
+        units: Range<usize>,
         tables: &mut [Table],
         mut give: impl FnMut(usize, &[Sums]),
     ) {
         // An embedded symbol is no longer than a block.
         let tables = build_block(embedded.as_chunks::<GROUP>().0, tables);
         let start = table_bias(tables.len(), matrix.planes);
-        let chunk_bytes = matrix.bytes_of(tables.len(), CHUNK);
-        let unit_bytes = matrix.bytes_of(tables.len(), 1).max(1);
-        let (mut first, mut rest) = (0, matrix);
-        while !rest.weights.is_empty() {
-            let (weights, behind) = rest.split_at(chunk_bytes);
+        let unit_bytes = matrix.bytes_of(tables.len(), 1);
+        let (_, matrix) = matrix.split_at(units.start * unit_bytes);
+        let (mut rest, _) = matrix.split_at(units.len() * unit_bytes);
+        for first in units.clone().step_by(CHUNK) {
+            let (weights, behind) = rest.split_at(CHUNK * unit_bytes);
             let mut chunk = [[start; TILE_ROWS]; CHUNK];
-            let units = weights.weights.len() / unit_bytes;
-            let sums = chunk.get_mut(..units).unwrap_or_default();
+            let count = (units.end - first).min(CHUNK);
+            let sums = chunk.get_mut(..count).unwrap_or_default();
             sweep(tables, weights, sums);
             give(first, sums);
-            (first, rest) = (first + CHUNK, behind);
+            rest = behind;
         }
     }
 }
