@@ -92,13 +92,15 @@ pub struct Lstm<'m, S = State, K = Tables> {
     model: Model<'m>,
     state: S,
     kernel: K,
-    /// The step that has been begun.
-    pending: Option<Pending>,
+    pending: Pending,
 }
 
-/// How far a step has come.
+/// The step that has been begun, if one has, and how far it has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pending(Option<Reading>);
+
 #[derive(Clone, Copy, Debug)]
-struct Pending {
+struct Reading {
     symbol: Symbol,
     layer: usize,
     stage: Stage,
@@ -143,7 +145,7 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Lstm<'m, S, K> {
             model,
             state,
             kernel,
-            pending: None,
+            pending: Pending::default(),
         })
     }
 
@@ -158,7 +160,7 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Lstm<'m, S, K> {
         let used = state_words(&self.model.dimensions());
         let words = self.state.borrow_mut().get_mut(..used);
         words.unwrap_or_default().fill(0);
-        self.pending = None;
+        self.pending = Pending::default();
     }
 
     /// Reads one symbol. A symbol outside the alphabet leaves the state as it is.
@@ -175,13 +177,19 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Lstm<'m, S, K> {
     #[cfg(not(target_pointer_width = "32"))]
     pub fn step_watched(&mut self, symbol: Symbol, mut watch: impl FnMut([i32; 4])) {
         self.begin(symbol);
-        while !self.advance_with(ALL, &mut watch) {}
+        while !self.pending.go_on(
+            &self.kernel,
+            &self.model,
+            self.state.borrow_mut(),
+            ALL,
+            &mut watch,
+        ) {}
     }
 
     /// Begins to read a symbol, in place of one that is being read: [`Lstm::advance`] goes on with it.
     pub fn begin(&mut self, symbol: Symbol) {
         let is_known = usize::from(symbol) < self.model.symbols();
-        self.pending = is_known.then_some(Pending {
+        self.pending.0 = is_known.then_some(Reading {
             symbol,
             layer: 0,
             stage: Stage::Units(0),
@@ -192,123 +200,9 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Lstm<'m, S, K> {
     /// least one; for products that is a whole number of blocks of 40). Says whether all is done, so that
     /// the logits are there. The result does not depend on the slices.
     pub fn advance(&mut self, units: usize) -> bool {
-        self.advance_with(units, |_| ())
-    }
-
-    #[inline(always)]
-    fn advance_with(&mut self, units: usize, mut watch: impl FnMut([i32; TILE_ROWS])) -> bool {
-        let Some(Pending {
-            symbol,
-            layer: index,
-            stage,
-        }) = self.pending
-        else {
-            return true;
-        };
-        let dimensions = self.model.dimensions();
-        let hidden = dimensions.hidden;
-        let parts = Parts::of(self.state.borrow_mut(), &Layout::of(&dimensions));
-        let layers = self.model.lstm_layers();
-        let Some(layer) = layers.get(index) else {
-            return true; // never: a model has a layer at least
-        };
-        // Never 0, but then there is nothing that could panic.
-        let of_layer = |words: &mut [u32], size: usize| {
-            let begin = index * size;
-            begin..(begin + size).min(words.len())
-        };
-        let sums_of = of_layer(parts.sums, TILE_ROWS * hidden);
-        let sums: &mut [Sums] = cast(parts.sums.get_mut(sums_of).unwrap_or_default());
-        let next = match stage {
-            Stage::Units(first) => {
-                let cells_of = of_layer(parts.cells, hidden.div_ceil(2));
-                let end = first.saturating_add(units.max(1)).min(hidden);
-                let mut layer_units = Units {
-                    records: layer.units.get(..end).unwrap_or_default(),
-                    sums,
-                    cells: cast(parts.cells.get_mut(cells_of).unwrap_or_default()),
-                    hidden: parts.hidden,
-                    gate_shift: self.model.gate_shift(),
-                    input_shift: if index == 0 { INPUT_SHIFT } else { 0 },
-                };
-                let symbol = usize::from(symbol);
-                match (index, self.model.inputs()) {
-                    (0, Inputs::Folded(rows)) => {
-                        let begin = symbol * hidden;
-                        let row = rows.get(begin + first..begin + hidden);
-                        let row = row.unwrap_or_default().iter();
-                        let inputs = row.map(|inputs| inputs.map(i32::from));
-                        layer_units.advance(first, inputs, &mut watch);
-                    }
-                    (0, Inputs::Embedded { embedding, matrix }) => {
-                        let columns = Dimensions::padded(dimensions.embedding);
-                        let embedded = embedding.get(symbol * columns..(symbol + 1) * columns);
-                        let embedded = bytemuck::cast_slice(embedded.unwrap_or_default());
-                        let units = first..end;
-                        self.kernel.inputs(
-                            matrix,
-                            embedded,
-                            units,
-                            parts.tables,
-                            |first, inputs| {
-                                layer_units.advance(first, inputs.iter().copied(), &mut watch);
-                            },
-                        );
-                    }
-                    _ => {
-                        let inputs = parts.below.get(first..).unwrap_or_default();
-                        layer_units.advance(first, inputs.iter().copied(), &mut watch);
-                    }
-                }
-                match end < hidden {
-                    true => Some((index, Stage::Units(end))),
-                    false => Some((index, Stage::Blocks(0))),
-                }
-            }
-            Stage::Blocks(first) => {
-                let all = hidden.div_ceil(GROUP * BLOCK_GROUPS);
-                let count = (units / (GROUP * BLOCK_GROUPS)).max(1);
-                let end = first.saturating_add(count).min(all);
-                let recurrent = Product {
-                    part: Part::Recurrent(index),
-                    matrix: layer.recurrent,
-                    sums,
-                };
-                let upwards = match layers.get(index + 1) {
-                    Some(above) => Product {
-                        part: Part::FromBelow(index + 1),
-                        matrix: above.from_below,
-                        sums: &mut *parts.below,
-                    },
-                    None => Product {
-                        part: Part::Output,
-                        matrix: self.model.output(),
-                        sums: &mut *parts.logit_sums,
-                    },
-                };
-                let products = &mut [recurrent, upwards];
-                self.kernel
-                    .multiply(parts.hidden, first..end, products, parts.tables);
-                match (end < all, index + 1 < dimensions.layers) {
-                    (true, _) => Some((index, Stage::Blocks(end))),
-                    (false, true) => Some((index + 1, Stage::Units(0))),
-                    (false, false) => {
-                        let rows = self.model.output_rows().iter().zip(&*parts.logit_sums);
-                        let logits = parts.logits.as_chunks_mut::<TILE_ROWS>().0;
-                        for (logits, (rows, sums)) in logits.iter_mut().zip(rows) {
-                            *logits = finish_logits(rows, *sums);
-                        }
-                        None
-                    }
-                }
-            }
-        };
-        self.pending = next.map(|(layer, stage)| Pending {
-            symbol,
-            layer,
-            stage,
-        });
-        next.is_none()
+        let words = self.state.borrow_mut();
+        self.kernel
+            .advance(&self.model, words, &mut self.pending, units)
     }
 
     /// The logits after the last step, Q5.10, one per symbol; zeros before the first.
@@ -343,6 +237,125 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Lstm<'m, S, K> {
         let part = words.get(place.begin..place.begin + place.words);
         let part = bytemuck::try_cast_slice(part.unwrap_or_default()).unwrap_or_default();
         part.get(..count).unwrap_or_default()
+    }
+}
+
+impl Pending {
+    /// Goes on by so many units, see [`Lstm::advance`]; `watch` sees their gates.
+    #[inline(always)]
+    pub(crate) fn go_on<K: Kernel>(
+        &mut self,
+        kernel: &K,
+        model: &Model<'_>,
+        words: &mut [u32],
+        units: usize,
+        mut watch: impl FnMut([i32; TILE_ROWS]),
+    ) -> bool {
+        let Some(Reading {
+            symbol,
+            layer: index,
+            stage,
+        }) = self.0
+        else {
+            return true;
+        };
+        let dimensions = model.dimensions();
+        let hidden = dimensions.hidden;
+        let parts = Parts::of(words, &Layout::of(&dimensions));
+        let layers = model.lstm_layers();
+        let Some(layer) = layers.get(index) else {
+            return true; // never: a model has a layer at least
+        };
+        // Never 0, but then there is nothing that could panic.
+        let of_layer = |words: &mut [u32], size: usize| {
+            let begin = index * size;
+            begin..(begin + size).min(words.len())
+        };
+        let sums_of = of_layer(parts.sums, TILE_ROWS * hidden);
+        let sums: &mut [Sums] = cast(parts.sums.get_mut(sums_of).unwrap_or_default());
+        let next = match stage {
+            Stage::Units(first) => {
+                let cells_of = of_layer(parts.cells, hidden.div_ceil(2));
+                let end = first.saturating_add(units.max(1)).min(hidden);
+                let mut layer_units = Units {
+                    records: layer.units.get(..end).unwrap_or_default(),
+                    sums,
+                    cells: cast(parts.cells.get_mut(cells_of).unwrap_or_default()),
+                    hidden: parts.hidden,
+                    gate_shift: model.gate_shift(),
+                    input_shift: if index == 0 { INPUT_SHIFT } else { 0 },
+                };
+                let symbol = usize::from(symbol);
+                match (index, model.inputs()) {
+                    (0, Inputs::Folded(rows)) => {
+                        let begin = symbol * hidden;
+                        let row = rows.get(begin + first..begin + hidden);
+                        let row = row.unwrap_or_default().iter();
+                        let inputs = row.map(|inputs| inputs.map(i32::from));
+                        layer_units.advance(first, inputs, &mut watch);
+                    }
+                    (0, Inputs::Embedded { embedding, matrix }) => {
+                        let columns = Dimensions::padded(dimensions.embedding);
+                        let embedded = embedding.get(symbol * columns..(symbol + 1) * columns);
+                        let embedded = bytemuck::cast_slice(embedded.unwrap_or_default());
+                        let units = first..end;
+                        kernel.inputs(matrix, embedded, units, parts.tables, |first, inputs| {
+                            layer_units.advance(first, inputs.iter().copied(), &mut watch);
+                        });
+                    }
+                    _ => {
+                        let inputs = parts.below.get(first..).unwrap_or_default();
+                        layer_units.advance(first, inputs.iter().copied(), &mut watch);
+                    }
+                }
+                match end < hidden {
+                    true => Some((index, Stage::Units(end))),
+                    false => Some((index, Stage::Blocks(0))),
+                }
+            }
+            Stage::Blocks(first) => {
+                let all = hidden.div_ceil(GROUP * BLOCK_GROUPS);
+                let count = (units / (GROUP * BLOCK_GROUPS)).max(1);
+                let end = first.saturating_add(count).min(all);
+                let recurrent = Product {
+                    part: Part::Recurrent(index),
+                    matrix: layer.recurrent,
+                    sums,
+                };
+                let upwards = match layers.get(index + 1) {
+                    Some(above) => Product {
+                        part: Part::FromBelow(index + 1),
+                        matrix: above.from_below,
+                        sums: &mut *parts.below,
+                    },
+                    None => Product {
+                        part: Part::Output,
+                        matrix: model.output(),
+                        sums: &mut *parts.logit_sums,
+                    },
+                };
+                let products = &mut [recurrent, upwards];
+                kernel.multiply(parts.hidden, first..end, products, parts.tables);
+                match (end < all, index + 1 < dimensions.layers) {
+                    (true, _) => Some((index, Stage::Blocks(end))),
+                    (false, true) => Some((index + 1, Stage::Units(0))),
+                    (false, false) => {
+                        let rows = model.output_rows().iter().zip(&*parts.logit_sums);
+                        let logits = parts.logits.as_chunks_mut::<TILE_ROWS>().0;
+                        for (logits, (rows, sums)) in logits.iter_mut().zip(rows) {
+                            *logits = finish_logits(rows, *sums);
+                        }
+                        None
+                    }
+                }
+            }
+        };
+        self.0 = next.map(|(layer, stage)| Reading {
+            symbol,
+            layer,
+            stage,
+        });
+        next.is_none()
     }
 }
 

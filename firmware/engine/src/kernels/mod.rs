@@ -13,7 +13,8 @@
 use core::ops::Range;
 
 use crate::format::{BLOCK_GROUPS, GROUP, TILE_ROWS, largest};
-use crate::image::Matrix;
+use crate::image::{Matrix, Model};
+use crate::lstm::Pending;
 
 #[cfg(any(thumb1, thumb2))]
 mod arm;
@@ -70,7 +71,7 @@ pub enum Part {
 /// How matrices are multiplied. All kernels give the same sums.
 ///
 /// A board has [`Tables`]; a PC, which has memory to spread weights out, may use a kernel of its own.
-pub trait Kernel {
+pub trait Kernel: Sized {
     /// Multiplies `columns`, whole groups, by every matrix of `products`, as far as these blocks of columns
     /// go: the sums begin anew with the first block and are complete after the last.
     ///
@@ -93,6 +94,20 @@ pub trait Kernel {
         tables: &mut [Table],
         give: impl FnMut(usize, &[Sums]),
     );
+
+    /// Goes on with a step, see [`crate::Lstm::advance`].
+    ///
+    /// Each kernel has this without type parameters, so that it is compiled with this crate and its
+    /// optimization, whatever the program has that uses it.
+    fn advance(
+        &self,
+        model: &Model<'_>,
+        state: &mut [u32],
+        pending: &mut Pending,
+        units: usize,
+    ) -> bool {
+        pending.go_on(self, model, state, units, |_| ())
+    }
 }
 
 /// The kernel of boards: tables of sums, built when they are needed.
@@ -154,6 +169,17 @@ impl Kernel for Tables {
             give(first, sums);
             rest = behind;
         }
+    }
+
+    #[inline(never)]
+    fn advance(
+        &self,
+        model: &Model<'_>,
+        state: &mut [u32],
+        pending: &mut Pending,
+        units: usize,
+    ) -> bool {
+        pending.go_on(self, model, state, units, |_| ())
     }
 }
 
