@@ -1,4 +1,4 @@
-//! The `host` command: see `host --help`.
+//! The command line: see `inkling --help`.
 
 fn main() -> std::process::ExitCode {
     host::cli::main()

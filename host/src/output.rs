@@ -44,7 +44,7 @@ macro_rules! note {
 /// Why standard output takes no more.
 #[derive(Debug)]
 enum OutputError {
-    /// The reader has seen enough: `host boards | head -1`.
+    /// The reader has seen enough: `inkling boards | head -1`.
     ReaderGone,
     /// Anything else, a full disk for example.
     Failed(io::Error),

@@ -60,11 +60,11 @@ pub enum RunError {
         holder: String,
     },
     /// There is no such run.
-    #[error("there is no run '{0}': `host train` makes runs")]
+    #[error("there is no run '{0}': `inkling train` makes runs")]
     Missing(String),
     /// It has no weights yet.
     #[error(
-        "the run '{0}' is not finished, so it has no weights yet: `host train --resume {0}` goes on with it"
+        "the run '{0}' is not finished, so it has no weights yet: `inkling train --resume {0}` goes on with it"
     )]
     Unfinished(String),
     /// A file of another training lies in a run's folder.

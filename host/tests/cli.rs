@@ -49,7 +49,7 @@ impl Fixture {
     }
 
     fn host(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::cargo_bin("host").unwrap();
+        let mut command = Command::cargo_bin("inkling").unwrap();
         command.current_dir(self.folder.path()).args(arguments);
         command
     }
@@ -191,7 +191,7 @@ fn what_is_not_there_is_named() {
     ];
     insta::assert_snapshot!(refusals.concat(), @r"
     error: there is no model nothing.img: name an image file
-    error: there is no run 'nothing': `host train` makes runs
+    error: there is no run 'nothing': `inkling train` makes runs
     error: cannot find the text 'nothing.txt'; check the path, or say with --text where it is
     ");
 }

@@ -1,4 +1,4 @@
-//! `host boards` and `host emulate` as typed: what they print, and one sentence for each mistake.
+//! `inkling boards` and `inkling emulate` as typed: what they print, and one sentence for each mistake.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 mod common;
 
 fn host(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
     command.args(arguments);
     command
 }
@@ -227,7 +227,7 @@ fn signals_end_an_emulated_conversation_at_once() {
     std::fs::write(&elf, &firmware.elf).unwrap();
     for arguments in [&[][..], &["--length", "4000000000"]] {
         for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+            let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
             command.args(["emulate", "--elf"]).arg(&elf).args(arguments);
             let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
             let mut child = command.stderr(Stdio::piped()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! How commands look on a terminal of 80 columns, and what `host runs` does.
+//! How commands look on a terminal of 80 columns, and what `inkling runs` does.
 
 #![allow(clippy::unwrap_used)]
 #![cfg(unix)]
@@ -93,7 +93,7 @@ impl Desk {
     }
 
     fn host(&self, line: &str) -> Command {
-        let mut command = Command::cargo_bin("host").unwrap();
+        let mut command = Command::cargo_bin("inkling").unwrap();
         command.current_dir(self.0.path()).args(line.split(' '));
         command
     }
@@ -209,7 +209,7 @@ fn doctor_shows_a_user_what_a_user_needs() {
     assert_eq!(json["ready"], findings.iter().all(ready));
 }
 
-/// What `host runs --json` tells of a run.
+/// What `inkling runs --json` tells of a run.
 fn told(desk: &Desk, name: &str) -> Option<Value> {
     let runs: Value = serde_json::from_str(&desk.output("runs --json")).unwrap();
     let mut runs = runs.as_array().unwrap().clone().into_iter();
@@ -240,7 +240,7 @@ fn runs_are_listed_with_what_there_is_to_know() {
     assert!(list.contains("2.337"), "{list}");
 
     let empty = TempDir::new().unwrap();
-    let mut command = Command::cargo_bin("host").unwrap();
+    let mut command = Command::cargo_bin("inkling").unwrap();
     let output = command
         .current_dir(empty.path())
         .arg("runs")

@@ -1,4 +1,4 @@
-//! `host monitor` against boards that are pseudo-terminals and sockets, in scripts and on a terminal;
+//! `inkling monitor` against boards that are pseudo-terminals and sockets, in scripts and on a terminal;
 //! `host run` on the same terminal.
 
 #![cfg(unix)]
@@ -97,7 +97,7 @@ impl Puppet {
 }
 
 fn monitor(port: &Path, folder: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
     command
         .args(["monitor", "--wait", "0", "--port"])
         .arg(port)
@@ -326,7 +326,7 @@ fn prompts_are_read_as_the_text_was_where_the_model_is_known() {
     let image = common::image(16);
     let board = EmulatedBoard::start(&image);
     let prompt = |folder: &Path| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
         command.args(["monitor", "--port"]).arg(&board.name);
         command.env("INKLING_CACHE", folder).current_dir(folder);
         let output = ended(with_input(
@@ -425,7 +425,7 @@ fn a_signal_that_is_to_be_ignored_is_ignored() {
     // As `nohup` starts programs, so that they outlive the terminal.
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' HUP; exec \"$0\" monitor --port \"$1\""]);
-    command.arg(env!("CARGO_BIN_EXE_host")).arg(&board.name);
+    command.arg(env!("CARGO_BIN_EXE_inkling")).arg(&board.name);
     command.env("INKLING_CACHE", folder.path());
     let mut child = in_script(command);
     let mut shown = Received::of(child.stdout.take().unwrap());
@@ -520,7 +520,7 @@ fn ports_that_cannot_be_opened_are_one_sentence() {
     };
     assert_eq!(
         said("/dev/no-such-port"),
-        "error: there is no serial port /dev/no-such-port: plug the board in, or see `host monitor --list`\n"
+        "error: there is no serial port /dev/no-such-port: plug the board in, or see `inkling monitor --list`\n"
     );
     assert!(said("tcp:127.0.0.1:1").starts_with("error: cannot connect to tcp:127.0.0.1:1: "));
     let file = folder.path().join("file");
@@ -721,7 +721,7 @@ fn an_emulated_board_is_talked_to_in_the_same_way() {
     firmware.replace_model(&common::image(16)).unwrap();
     let elf = folder.path().join("firmware.elf");
     fs::write(&elf, &firmware.elf).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
     command
         .arg("run")
         .arg(&elf)
@@ -746,7 +746,7 @@ fn a_board_that_has_been_flashed_can_be_talked_to_at_once() {
     fs::write(drive.join("INFO_UF2.TXT"), "Board-ID: RPI-RP2\r\n").unwrap();
     let board = Puppet::new();
     let flash = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
         command.arg("flash").arg("--firmware").arg(&elf);
         command
             .arg("--drive")

@@ -32,7 +32,7 @@ impl Desk {
     }
 
     fn run(&self, line: &[&str]) -> Output {
-        let mut command = std::process::Command::cargo_bin("host").unwrap();
+        let mut command = std::process::Command::cargo_bin("inkling").unwrap();
         let command = command.current_dir(self.folder.path());
         command
             .args(["sample", "model.img"])

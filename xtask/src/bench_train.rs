@@ -56,7 +56,7 @@ pub struct Train {
 /// What was measured, each the best of its rounds.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Figures {
-    /// Characters per second of `host train`, by hidden size.
+    /// Characters per second of `inkling train`, by hidden size.
     ours: BTreeMap<i64, f64>,
     /// Those of PyTorch's `nn.LSTM`, where it was measured.
     lstm: Option<f64>,
@@ -151,7 +151,7 @@ impl Figures {
     fn text(&self) -> String {
         let mut text = String::from("characters learned from per second (hidden 128, 2 threads)\n");
         for (name, speed) in [
-            ("host train", Some(self.ours())),
+            ("inkling train", Some(self.ours())),
             ("PyTorch nn.LSTM", self.lstm),
             ("the tutorial's loop", self.tutorial),
         ] {
@@ -174,7 +174,7 @@ impl Figures {
     }
 }
 
-/// The speed of `host train` with this hidden size on a made-up text in `folder`.
+/// The speed of `inkling train` with this hidden size on a made-up text in `folder`.
 fn ours(folder: &Path, hidden: i64) -> anyhow::Result<f64> {
     let text = folder.join("text.txt");
     std::fs::write(&text, made_up_text(200_000))?;

@@ -8,7 +8,7 @@
 /// have it, and none may be handed on with it. **Before you hand boards or firmware files to others,
 /// get an identity of your own**, for example from <https://pid.codes>, and set both, here or in the
 /// environment of every build, as `INKLING_USB_VENDOR` and `INKLING_USB_PRODUCT`: the firmware says
-/// it, `host` finds boards by it, and `host flash --udev` allows it.
+/// it, `inkling` finds boards by it, and `inkling flash --udev` allows it.
 pub const USB_VENDOR: u16 = match option_env!("INKLING_USB_VENDOR") {
     Some(number) => hexadecimal(number),
     None => 0x1209,

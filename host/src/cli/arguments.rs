@@ -87,7 +87,7 @@ mod tests {
     use crate::cli::Cli;
 
     fn refused(arguments: &[&str]) -> String {
-        let all = ["host"].iter().chain(arguments);
+        let all = ["inkling"].iter().chain(arguments);
         match command::<Cli>().try_get_matches_from(all) {
             Ok(_) => "it is understood".into(),
             Err(error) => refusal(&error),

@@ -1,4 +1,4 @@
-//! `host boards`: the list of supported boards.
+//! `inkling boards`: the list of supported boards.
 
 use std::io::{self, Write};
 

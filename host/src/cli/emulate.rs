@@ -1,4 +1,4 @@
-//! `host emulate`: a board on the desk without a desk. Builds, boots, joins the terminal.
+//! `inkling emulate`: a board on the desk without a desk. Builds, boots, joins the terminal.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -34,7 +34,7 @@ holds the text until the prompt behind it, so that this gets the seed. The progr
 passage of the last line that starts one, or, where none does, with the passage that is being
 written then. While the script has the board paused or passages endless (/len 0), it waits for none.")]
 pub struct Args {
-    /// The board; `host boards` lists them
+    /// The board; `inkling boards` lists them
     #[arg(long, default_value = DEFAULT_BOARD)]
     board: String,
     /// The model: an image file, or the name of one in weights/ [default: shakespeare-64k]

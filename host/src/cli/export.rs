@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     if let Some(step) = runs::newer_checkpoint(&weights, &float) {
         note!(
-            "note: this run has gone on to step {step} since its weights were written; `host train --resume` \
+            "note: this run has gone on to step {step} since its weights were written; `inkling train --resume` \
              to its end makes new ones"
         );
     }

@@ -1,4 +1,4 @@
-//! `host fetch`: makes sure that a standard corpus is in the cache.
+//! `inkling fetch`: makes sure that a standard corpus is in the cache.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! `host flash`: a firmware, a model, or both onto a real board.
+//! `inkling flash`: a firmware, a model, or both onto a real board.
 
 use std::io::{Write, stdin};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ written to the flash that the board sets aside for one; that needs no compiler. 
 put together and checked before the board is touched. A Pico that runs Inkling needs no button: it is
 asked over USB to restart into its boot loader.")]
 pub struct Args {
-    /// The board; `host boards` lists them [default: the one that the firmware is for]
+    /// The board; `inkling boards` lists them [default: the one that the firmware is for]
     #[arg(long, required_unless_present_any = ["firmware", "udev"])]
     board: Option<String>,
     /// The model: an image file, or the name of one in weights/ [default: shakespeare-64k, or the

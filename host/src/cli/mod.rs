@@ -36,7 +36,7 @@ const MISUSED: u8 = 2;
 
 /// Train a character LSTM on your own text and let a microcontroller write with it.
 #[derive(Debug, Parser)]
-#[command(name = "host", version, max_term_width = 100)]
+#[command(name = "inkling", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -1,4 +1,4 @@
-//! `host monitor`: the serial console of a real board.
+//! `inkling monitor`: the serial console of a real board.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn attach(board: &Board, elf: &Path) -> Result<ProbeLog> {
     let Some(flasher) = board.flasher else {
         bail!(
-            "{} exists in emulators only: `host emulate --log` shows its log",
+            "{} exists in emulators only: `inkling emulate --log` shows its log",
             board.name
         );
     };

@@ -1,4 +1,4 @@
-//! `host runs`: what trainings there are; comparing, renaming and removing them.
+//! `inkling runs`: what trainings there are; comparing, renaming and removing them.
 
 use std::io::{self, IsTerminal, Write, stderr, stdin};
 
@@ -164,7 +164,7 @@ fn rename(old: &Name, new: &Name) -> Result<()> {
     if model.is_file() {
         writeln!(
             out,
-            "the model '{old}' keeps its name; `host export {new}` makes one of the new name"
+            "the model '{old}' keeps its name; `inkling export {new}` makes one of the new name"
         )?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `host train`: the options of a training, and the start of the program that trains.
+//! `inkling train`: the options of a training, and the start of the program that trains.
 //!
 //! Training is the one thing that needs libtorch, so it is a program of its own, `trainer`: all other
 //! commands work where libtorch is missing or broken. In a checkout the first `train` builds it;
@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", value_parser = budget::parse_bytes,
         conflicts_with_all = ["recipe", "resume"])]
     pub budget: Option<usize>,
-    /// Choose all settings for the flash of a board; `host boards` lists them
+    /// Choose all settings for the flash of a board; `inkling boards` lists them
     #[arg(long, value_name = "NAME", conflicts_with_all = ["recipe", "resume", "budget"])]
     pub board: Option<String>,
     /// Name of the run and of the model; if there is one of that name already, a number is added

@@ -11,7 +11,7 @@ use crate::output::one_line;
 pub enum DeviceError {
     /// The name is not in [`super::board::BOARDS`].
     #[error(
-        "there is no board '{}'; the boards are {}, and `host boards` lists their other names",
+        "there is no board '{}'; the boards are {}, and `inkling boards` lists their other names",
         one_line(name),
         known_boards()
     )]
@@ -20,7 +20,7 @@ pub enum DeviceError {
         name: String,
     },
     /// No emulator has a model of the board.
-    #[error("the board {board} cannot be emulated; `host boards` lists those that can")]
+    #[error("the board {board} cannot be emulated; `inkling boards` lists those that can")]
     NoEmulator {
         /// The board's name.
         board: &'static str,

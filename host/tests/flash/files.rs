@@ -323,7 +323,7 @@ fn a_program_that_is_not_inkling_is_asked_about_on_a_terminal() {
             let mut options = fs::OpenOptions::new();
             Stdio::from(options.read(true).write(true).open(&name).unwrap())
         };
-        let child = Command::new(env!("CARGO_BIN_EXE_host"))
+        let child = Command::new(env!("CARGO_BIN_EXE_inkling"))
             .args([
                 "flash",
                 "--firmware",

@@ -1,4 +1,4 @@
-//! `host flash` as typed, against folders that look like the drives of boards.
+//! `inkling flash` as typed, against folders that look like the drives of boards.
 //!
 //! Nothing is built here, but for one test.
 
@@ -80,7 +80,7 @@ fn decoded(file: &[u8]) -> Load {
 }
 
 fn flash(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
     command.arg("flash").args(arguments);
     command
 }

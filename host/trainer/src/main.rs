@@ -1,4 +1,4 @@
-//! The program behind `host train`: it takes the same options.
+//! The program behind `inkling train`: it takes the same options.
 
 fn main() -> std::process::ExitCode {
     trainer::cli::main()

@@ -1,4 +1,4 @@
-//! `host runs compare`: the settings that differ, and how the losses fell.
+//! `inkling runs compare`: the settings that differ, and how the losses fell.
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -11,7 +11,7 @@ use crate::device::error::shown;
 #[derive(Debug, thiserror::Error)]
 pub enum FlashError {
     /// The board exists in emulators only.
-    #[error("{board} exists in emulators only: `host emulate --board {board}` boots it")]
+    #[error("{board} exists in emulators only: `inkling emulate --board {board}` boots it")]
     EmulatedOnly {
         /// The board's name.
         board: &'static str,
@@ -70,7 +70,7 @@ pub enum FlashError {
     },
     /// The board's flash has no place for a model of its own.
     #[error(
-        "{board} has no flash set aside for a model: `host flash --board {board} --model FILE` builds \
+        "{board} has no flash set aside for a model: `inkling flash --board {board} --model FILE` builds \
          the program around it instead"
     )]
     NoRegion {
@@ -247,7 +247,7 @@ pub enum FlashError {
     /// There is no probe.
     #[error(
         "no debug probe was found: plug it in; if it is, your system may keep you from it, which \
-         `host flash --udev` mends on Linux for whoever sits at the machine"
+         `inkling flash --udev` mends on Linux for whoever sits at the machine"
     )]
     NoProbe,
     /// There are other probes only.
@@ -272,7 +272,7 @@ pub enum FlashError {
     },
     /// The tool said what is wrong.
     #[error(
-        "{tool} could not flash the board, see above; if it may not open the device, `host flash \
+        "{tool} could not flash the board, see above; if it may not open the device, `inkling flash \
          --udev` mends that on Linux for whoever sits at the machine"
     )]
     Tool {

@@ -20,7 +20,7 @@ pub enum LineError {
         ports: Vec<String>,
     },
     /// The port does not exist.
-    #[error("there is no serial port {port}: plug the board in, or see `host monitor --list`")]
+    #[error("there is no serial port {port}: plug the board in, or see `inkling monitor --list`")]
     NoPort {
         /// What was asked for.
         port: String,

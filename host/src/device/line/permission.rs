@@ -36,7 +36,7 @@ pub(super) fn advice(port: &str, usb: Option<(u16, u16)>) -> String {
 }
 
 fn advise(situation: &Situation) -> String {
-    const RULE: &str = "`host flash --udev` writes the udev rule that allows it";
+    const RULE: &str = "`inkling flash --udev` writes the udev rule that allows it";
     let join = situation.group.as_ref().map(|group| {
         format!(
             "join its group {group}: `sudo usermod -aG {group} $USER`, then log out and in again"
@@ -123,7 +123,7 @@ mod tests {
             ..dialout()
         });
         assert!(
-            at_desk.starts_with("`host flash --udev` writes"),
+            at_desk.starts_with("`inkling flash --udev` writes"),
             "{at_desk}"
         );
         assert!(

@@ -37,9 +37,9 @@ use plan::{Plan, Read};
 /// How often a thread looks whether the user wants to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// A training, as `host train` starts it.
+/// A training, as `inkling train` starts it.
 #[derive(Debug, Parser)]
-#[command(name = "host train", version, max_term_width = 100)]
+#[command(name = "inkling train", version, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     args: Args,

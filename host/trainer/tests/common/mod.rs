@@ -31,14 +31,14 @@ pub fn text(sentences: u32) -> String {
 /// Options for a model that is trained in no time.
 pub const SMALL: [&str; 6] = ["--hidden", "8", "--batch", "2", "--seq-len", "16"];
 
-/// What `host train` starts, in a folder of its own.
+/// What `inkling train` starts, in a folder of its own.
 pub fn train(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::cargo_bin("inkling-trainer").unwrap();
     command.current_dir(folder).args(args);
     command
 }
 
-/// The program `host`, in a folder of its own.
+/// The program `inkling`, in a folder of its own.
 pub fn host(folder: &Path, args: &[&str]) -> Command {
     // Cargo builds the programs of the package that it tests, and no others.
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -46,7 +46,7 @@ pub fn host(folder: &Path, args: &[&str]) -> Command {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let output = cargo::cargo()
             .current_dir(root)
-            .args(["build", "--quiet", "--package", "host", "--bin", "host"])
+            .args(["build", "--quiet", "--package", "host", "--bin", "inkling"])
             .arg("--message-format=json-render-diagnostics")
             .output()
             .unwrap();
