@@ -15,6 +15,7 @@ mod boards;
 mod command;
 mod demo;
 mod dist;
+mod engine;
 mod esp;
 mod fma_peak;
 mod setup;
@@ -46,6 +47,9 @@ enum Task {
     Soak(soak::Args),
     /// Build the firmware for every board and check that it fits
     Boards(boards::Args),
+    /// Check what other programs rely on in the crate inkling-engine
+    #[command(subcommand)]
+    Engine(engine::Task),
     /// Measure
     #[command(subcommand)]
     Bench(bench::Task),
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Soak(args) => soak::run(&args),
         Task::Boards(args) => boards::run(&args),
+        Task::Engine(task) => engine::run(&task),
         Task::Bench(task) => bench::run(&task),
     });
     match result {

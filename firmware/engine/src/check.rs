@@ -79,7 +79,7 @@ pub const fn check(bytes: &[u8]) -> Result<Header, ImageError> {
     // Older images have zeros there, and what is there counts for nothing.
     let streaks = match header.split_at(STREAKS_OFFSET).1.first_chunk() {
         Some(streaks) if is_guarded => *streaks,
-        _ => [0; _],
+        _ => [0; 1 + STREAK_LEVELS.len()],
     };
     let sound = dimensions.image_bytes() == length
         && is_shift

@@ -140,6 +140,7 @@ pub struct Dimensions {
 }
 
 /// What a section holds.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     /// Code points.

@@ -27,6 +27,7 @@ const DENSITY_SHIFT: u32 = 7;
 const CLOCK_END: u32 = 1 << 30;
 
 /// How streaks are limited.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Guard {
     /// As in the text that the model was trained on, if it knows that.

@@ -41,6 +41,7 @@ pub const fn checksum(image: &[u8]) -> u32 {
 }
 
 /// Why an image was refused.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ImageError {
@@ -128,6 +129,7 @@ impl fmt::Display for ImageError {
 impl core::error::Error for ImageError {}
 
 /// A matrix of weights in trits, as [`crate::format`] lays them out.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Matrix<'a> {
     /// The weights.
@@ -165,6 +167,7 @@ impl Matrix<'_> {
 }
 
 /// What the first layer reads.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub enum Inputs<'a> {
     /// For each symbol what it adds to the gates of all units.
@@ -179,6 +182,7 @@ pub enum Inputs<'a> {
 }
 
 /// One LSTM layer of an image.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layer<'a> {
     /// `[H]`.
@@ -341,18 +345,21 @@ impl<'a> Model<'a> {
     }
 
     /// Right shift from a multiplied sum to a gate.
+    #[doc(hidden)]
     #[must_use]
     pub fn gate_shift(&self) -> u32 {
         self.gate_shift
     }
 
     /// What the first layer reads.
+    #[doc(hidden)]
     #[must_use]
     pub fn inputs(&self) -> Inputs<'a> {
         self.inputs
     }
 
     /// The LSTM layers, lowest first.
+    #[doc(hidden)]
     #[must_use]
     pub fn lstm_layers(&self) -> &[Layer<'a>] {
         self.layers
@@ -361,12 +368,14 @@ impl<'a> Model<'a> {
     }
 
     /// Biases and multipliers of the logits, four at a time.
+    #[doc(hidden)]
     #[must_use]
     pub fn output_rows(&self) -> &'a [OutputRows] {
         self.output_rows
     }
 
     /// From the last layer's hidden units to the logits.
+    #[doc(hidden)]
     #[must_use]
     pub fn output(&self) -> Matrix<'a> {
         self.output

@@ -96,6 +96,7 @@ pub struct Lstm<'m, S = State, K = Tables> {
 }
 
 /// The step that has been begun, if one has, and how far it has come.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pending(Option<Reading>);
 
@@ -127,6 +128,7 @@ impl<'m, S: BorrowMut<[u32]>> Lstm<'m, S> {
 
 impl<'m, S: BorrowMut<[u32]>, K: Kernel> Lstm<'m, S, K> {
     /// The same with a kernel of one's own.
+    #[doc(hidden)]
     ///
     /// # Errors
     /// As for [`Lstm::new`].
@@ -174,6 +176,7 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Lstm<'m, S, K> {
 
     /// The same; `watch` sees the gates i, f, g, o of every unit before their activation, Q3.8 in 12
     /// bits, the lowest layer first.
+    #[doc(hidden)]
     #[cfg(not(target_pointer_width = "32"))]
     pub fn step_watched(&mut self, symbol: Symbol, mut watch: impl FnMut([i32; 4])) {
         self.begin(symbol);
@@ -360,6 +363,7 @@ impl Pending {
 }
 
 /// The units of a layer on the way to their new state.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Units<'a> {
     /// `[H]`: biases and multipliers.
@@ -432,6 +436,7 @@ impl Units<'_> {
 }
 
 /// Finishes a unit: its new cell in place, its new hidden state as the result.
+#[doc(hidden)]
 #[inline(always)]
 #[must_use]
 pub fn update_unit(gates: [i32; TILE_ROWS], cell: &mut i16) -> i8 {

@@ -83,6 +83,8 @@ pub fn all() -> Vec<Step> {
             [
                 clippy("-p inkling-engine -p firmware -p xtask --all-targets"),
                 clippy("-p host -p trainer --all-targets"),
+                clippy("-p example-pico --target thumbv6m-none-eabi"),
+                clippy("-p example-uart-interrupt --target thumbv7em-none-eabihf"),
             ]
             .into_iter()
             .chain(BOARDS.iter().map(|board| {
@@ -101,7 +103,12 @@ pub fn all() -> Vec<Step> {
         step(
             "engine",
             "the engine keeps its promises",
-            [test("inkling-engine"), test("firmware")],
+            [
+                test("inkling-engine"),
+                test("firmware"),
+                cargo("xtask engine api --check"),
+                cargo("xtask engine oldest-rust"),
+            ],
         ),
         step("xtask", "the chores keep their promises", [test("xtask")]),
         Step {

@@ -1,0 +1,134 @@
+//! `cargo xtask engine`: what programs of others rely on in the crate `inkling-engine`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use serde::Deserialize;
+
+use crate::command::Invocation;
+
+/// The crate.
+const CRATE: &str = "firmware/engine";
+
+/// Its public interface, an item a line.
+const INTERFACE: &str = "firmware/engine/api.txt";
+
+/// Where both checks build: with other compilers, or other options, than everything else.
+const FOLDER: &str = "target/engine";
+
+/// Cores that it is built for with the oldest compiler: those with kernels of their own.
+const TARGETS: [&str; 2] = ["thumbv6m-none-eabi", "thumbv7em-none-eabihf"];
+
+/// What to check.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Write down the public interface, so that a change of it is seen
+    Api {
+        /// Write nothing, and fail if it is not what is written down
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build with the oldest compiler that the crate promises
+    OldestRust,
+}
+
+/// Runs one of them.
+pub fn run(task: &Task) -> anyhow::Result<()> {
+    match task {
+        Task::Api { check } => api(*check),
+        Task::OldestRust => oldest_rust(),
+    }
+}
+
+fn api(check: bool) -> anyhow::Result<()> {
+    // The compiler's description of a crate is not stable yet; it is asked for explicitly.
+    Invocation::parse(&format!(
+        "cargo rustdoc --quiet --locked -p inkling-engine --lib --features alloc --target-dir {FOLDER} -- \
+         -Z unstable-options --output-format json"
+    ))
+    .env("RUSTC_BOOTSTRAP", "1")
+    .run()?;
+    let described = Path::new(FOLDER).join("doc/inkling_engine.json");
+    let interface = public_api::Builder::from_rustdoc_json(described)
+        .omit_blanket_impls(true)
+        .omit_auto_trait_impls(true)
+        .omit_auto_derived_impls(true)
+        .build()
+        .context("the description of the crate cannot be read: is there a newer `public-api`?")?;
+    let interface = interface.to_string();
+    if !check {
+        fs::write(INTERFACE, interface).with_context(|| format!("cannot write {INTERFACE}"))?;
+        println!("written to {INTERFACE}");
+        return Ok(());
+    }
+    let recorded = fs::read_to_string(INTERFACE).unwrap_or_default();
+    let only_in = |one: &str, other: &str, sign: char| -> Vec<String> {
+        let known: Vec<&str> = other.lines().collect();
+        let new = one.lines().filter(|line| !known.contains(line));
+        new.map(|line| format!("{sign} {line}")).collect()
+    };
+    let mut changes = only_in(&recorded, &interface, '-');
+    changes.extend(only_in(&interface, &recorded, '+'));
+    if !changes.is_empty() {
+        bail!(
+            "the public interface of inkling-engine has changed:\n{}\nif it is meant to, say so in \
+             CHANGELOG.md and run: cargo xtask engine api",
+            changes.join("\n")
+        );
+    }
+    println!("{} items, as in {INTERFACE}", interface.lines().count());
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    package: Package,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Package {
+    rust_version: String,
+}
+
+fn oldest_rust() -> anyhow::Result<()> {
+    let manifest = fs::read_to_string(Path::new(CRATE).join("Cargo.toml"))?;
+    let Manifest { package } = toml::from_str(&manifest)?;
+    let version = package.rust_version;
+    let path = match compiler(&version) {
+        Some(path) => path,
+        None => {
+            install(&version)?;
+            compiler(&version).context("rustup does not find what it installed")?
+        }
+    };
+    for target in TARGETS {
+        // Cargo itself may be newer: the manifests of the workspace want that.
+        Invocation::parse(&format!(
+            "cargo check --quiet --locked -p inkling-engine --target {target} --target-dir {FOLDER}"
+        ))
+        .env("RUSTC", path.clone())
+        .run()?;
+        println!("builds with Rust {version} for {target}");
+    }
+    Ok(())
+}
+
+/// Where the compiler of a version is, if it is installed.
+fn compiler(version: &str) -> Option<String> {
+    let which = Invocation::parse(&format!("rustup which rustc --toolchain {version}"));
+    let output = which.command().output().ok()?;
+    let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    output.status.success().then_some(path)
+}
+
+fn install(version: &str) -> anyhow::Result<()> {
+    let targets = TARGETS.map(|target| format!("--target={target}"));
+    Invocation::parse("rustup --quiet toolchain install --profile minimal")
+        .args(targets)
+        .args([version])
+        .run()
+        .with_context(|| format!("the engine is to build with Rust {version}, which is missing"))
+}
