@@ -81,7 +81,7 @@ pub fn all() -> Vec<Step> {
             "clippy",
             "no lint complains, on the PC and on boards",
             [
-                clippy("-p firmware -p xtask --all-targets"),
+                clippy("-p firmware -p xtask -p book --all-targets"),
                 clippy("-p host -p trainer --all-targets"),
             ]
             .into_iter()
@@ -94,8 +94,17 @@ pub fn all() -> Vec<Step> {
             "docs",
             "the documentation has no broken link",
             [
-                cargo("doc --locked --no-deps -p firmware -p host -p trainer -p xtask")
+                cargo("doc --locked --no-deps -p firmware -p host -p trainer -p xtask -p book")
                     .env("RUSTDOCFLAGS", "-D warnings"),
+            ],
+        ),
+        step(
+            "book",
+            "the book can be built, its figures are the measured ones, and no link is broken",
+            [
+                cargo("xtask tables --check"),
+                test("book"),
+                cargo("run --locked -p book"),
             ],
         ),
         step(
