@@ -17,8 +17,10 @@ mod demo;
 mod dist;
 mod esp;
 mod fma_peak;
+mod picture;
 mod setup;
 mod soak;
+mod tables;
 mod test;
 
 /// Set-up, demo, tests and benchmarks of Inkling
@@ -46,6 +48,10 @@ enum Task {
     Soak(soak::Args),
     /// Build the firmware for every board and check that it fits
     Boards(boards::Args),
+    /// Record a board's console as a picture for README and book
+    Picture(picture::Args),
+    /// Write the tables of README and book from the files of results
+    Tables(tables::Args),
     /// Measure
     #[command(subcommand)]
     Bench(bench::Task),
@@ -61,6 +67,8 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Soak(args) => soak::run(&args),
         Task::Boards(args) => boards::run(&args),
+        Task::Picture(args) => picture::run(&args),
+        Task::Tables(args) => tables::run(&args),
         Task::Bench(task) => bench::run(&task),
     });
     match result {

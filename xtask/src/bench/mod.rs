@@ -11,6 +11,7 @@ use host::synthetic::float_model;
 use tempfile::TempDir;
 
 use crate::bench_train;
+use crate::tables::results;
 
 mod corpora;
 mod engine;
@@ -70,7 +71,7 @@ pub struct Device {
     #[arg(long)]
     json: bool,
 
-    /// Print the figures as tables for the README
+    /// Print the figures as tables in Markdown
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
 }
@@ -95,7 +96,9 @@ fn run_device(args: &Device) -> anyhow::Result<()> {
         vec![measure(args)?]
     };
     if args.markdown {
-        print!("{}", report::markdown(&reports));
+        let reports: Vec<results::Device> =
+            serde_json::from_value(serde_json::to_value(&reports)?)?;
+        print!("{}", results::of_boards(&reports));
     } else if args.json && args.all {
         println!("{}", serde_json::to_string_pretty(&reports)?);
     } else if args.json {
