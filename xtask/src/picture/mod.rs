@@ -12,9 +12,9 @@ mod terminal;
 
 /// What is typed, and what the terminal shows when the next line may be typed.
 const SCRIPT: [(&str, &str); 4] = [
-    ("/len 420", "length 420"),
-    ("/temp 0.7", "temperature 0.7"),
-    ("/seed 3", "seed 3"),
+    ("/len 348", "length 348"),
+    ("/temp 0.6", "temperature 0.6"),
+    ("/seed 4", "seed 4"),
     ("ROMEO:", "# end: "),
 ];
 
