@@ -20,7 +20,7 @@ pub fn table(name: &str) -> anyhow::Result<String> {
     let file = |name: &str| format!("{RESULTS}/{name}.json");
     let device = || rows::<Device>(file("device"));
     Ok(match name {
-        "models" => models()?,
+        "models" => models(&blocks(&format!("{RESULTS}/blocks.jsonl"))?)?,
         "corpora" => corpora(&rows("weights/corpora.json".into())?),
         "instructions" => instructions(&device()?),
         "parts" => parts(&device()?),
@@ -344,21 +344,44 @@ fn recipes(recipes: &[Recipe]) -> String {
     )
 }
 
-/// The speeds of training by their names, of `bench train --json`: a file may hold more or fewer.
+/// The speeds of training by their names, of `bench train --json`, and how often others go into ours.
 fn training(figures: &BTreeMap<String, serde_json::Value>) -> String {
     let rows = figures.iter().filter_map(|(name, value)| {
-        let backend = name.strip_suffix("characters_per_second")?;
-        let backend = match backend.trim_end_matches('_') {
-            "" => "inkling".to_owned(),
-            other => other.replace('_', " "),
+        let value = value.as_f64()?;
+        let (name, value) = match name.strip_prefix("times_") {
+            Some(other) => (format!("times {other}"), format!("{value:.2}")),
+            None => {
+                let who = name.strip_suffix("characters_per_second")?;
+                let who = format!("characters per second, {who}");
+                (who.trim_end_matches([',', ' ', '_']).into(), grouped(value))
+            }
         };
-        Some(vec![backend, grouped(value.as_f64()?)])
+        Some(vec![name.replace('_', " "), value])
     });
-    markdown(&["what trains", ">characters per second"], rows)
+    markdown(&["training", ">figure"], rows)
+}
+
+/// The losses of models over blocks of 256 characters, by their names.
+fn blocks(path: &str) -> anyhow::Result<BTreeMap<String, f64>> {
+    #[derive(Deserialize)]
+    struct Blocks {
+        model: String,
+        block_loss_nats: f64,
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+    let mut losses = BTreeMap::new();
+    for line in text.lines() {
+        let Blocks {
+            model,
+            block_loss_nats,
+        } = serde_json::from_str(line).with_context(|| format!("a line of {path}"))?;
+        losses.insert(model, block_loss_nats);
+    }
+    Ok(losses)
 }
 
 /// The models that ship, out of their cards.
-fn models() -> anyhow::Result<String> {
+fn models(blocks: &BTreeMap<String, f64>) -> anyhow::Result<String> {
     let mut models = Vec::new();
     for entry in fs::read_dir("weights").context("cannot read weights/")? {
         let path = entry?.path();
@@ -372,6 +395,7 @@ fn models() -> anyhow::Result<String> {
     }
     models.sort_by_key(|model| model.bytes);
     let rows = models.into_iter().map(|model| {
+        let block_loss = blocks.get(&model.name);
         vec![
             format!("`{}`", model.name),
             grouped(model.bytes as f64),
@@ -380,6 +404,7 @@ fn models() -> anyhow::Result<String> {
             model.engine_loss,
             model.bits,
             model.float_loss,
+            block_loss.map_or("-".into(), |loss| format!("{loss:.4}")),
         ]
     });
     Ok(markdown(
@@ -391,6 +416,7 @@ fn models() -> anyhow::Result<String> {
             ">loss, nats/char",
             ">bits/char",
             ">float loss",
+            ">in blocks of 256",
         ],
         rows,
     ))
