@@ -22,6 +22,8 @@ mod setup;
 mod soak;
 mod tables;
 mod test;
+#[cfg(test)]
+mod workflows;
 
 /// Set-up, demo, tests and benchmarks of Inkling
 #[derive(Debug, Parser)]

@@ -10,11 +10,12 @@ mod svg;
 #[cfg(unix)]
 mod terminal;
 
-/// What is typed, and what the terminal shows when the next line may be typed.
+/// What is typed, and what the terminal shows when the next line may be typed. The prompt gets the seed
+/// behind the one that is set.
 const SCRIPT: [(&str, &str); 4] = [
     ("/len 348", "length 348"),
     ("/temp 0.6", "temperature 0.6"),
-    ("/seed 4", "seed 4"),
+    ("/seed 3", "start: seed 3"),
     ("ROMEO:", "# end: "),
 ];
 

@@ -124,10 +124,4 @@ mod tests {
             assert!(renewed(text, table).is_err(), "{text}");
         }
     }
-
-    #[test]
-    fn every_table_says_what_its_results_do() {
-        crate::enter_project().expect("the project");
-        run(&Args { check: true }).expect("tables like their results");
-    }
 }

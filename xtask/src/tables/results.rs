@@ -346,17 +346,28 @@ fn recipes(recipes: &[Recipe]) -> String {
 
 /// The speeds of training by their names, of `bench train --json`, and how often others go into ours.
 fn training(figures: &BTreeMap<String, serde_json::Value>) -> String {
+    const SPEED: &str = "characters_per_second";
+    let who = |name: &str| match name {
+        "" => "Inkling".to_owned(),
+        "pytorch_lstm" => "PyTorch's `nn.LSTM`".to_owned(),
+        "tutorial_loop" => "the tutorial's loop".to_owned(),
+        other => other.replace('_', " "),
+    };
     let rows = figures.iter().filter_map(|(name, value)| {
         let value = value.as_f64()?;
-        let (name, value) = match name.strip_prefix("times_") {
-            Some(other) => (format!("times {other}"), format!("{value:.2}")),
+        Some(match name.strip_prefix("times_") {
+            Some(other) => vec![
+                format!("that is so many times {}", who(other)),
+                format!("{value:.2}"),
+            ],
             None => {
-                let who = name.strip_suffix("characters_per_second")?;
-                let who = format!("characters per second, {who}");
-                (who.trim_end_matches([',', ' ', '_']).into(), grouped(value))
+                let name = name.strip_suffix(SPEED)?.trim_end_matches('_');
+                vec![
+                    format!("characters per second: {}", who(name)),
+                    grouped(value),
+                ]
             }
-        };
-        Some(vec![name.replace('_', " "), value])
+        })
     });
     markdown(&["training", ">figure"], rows)
 }
@@ -565,6 +576,29 @@ mod tests {
             ["1.4840", "2.1409", "1.4839"]
         );
         assert!(Card::read("owl", "| image | 1 bytes |").is_err());
+    }
+
+    #[test]
+    fn speeds_of_training_are_read_whatever_else_was_measured() {
+        let figures = serde_json::json!({
+            "characters_per_second": 339_000,
+            "seconds_to_loss": null,
+            "sizes": [],
+            "times_pytorch_lstm": 1.89,
+        });
+        let figures = serde_json::from_value(figures).expect("figures by names");
+        let rows: Vec<_> = training(&figures)
+            .lines()
+            .skip(2)
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                "| characters per second: Inkling | 339,000 |",
+                "| that is so many times PyTorch's `nn.LSTM` | 1.89 |",
+            ]
+        );
     }
 
     #[test]
