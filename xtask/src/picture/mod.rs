@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         terminal.type_line(line)?;
         terminal.wait_for(answer)?;
     }
-    let title = format!("cargo run -p host -- emulate --model {}", args.model);
+    let title = format!("inkling emulate --model {}", args.model);
     let picture = svg::draw(terminal.screen(), &title);
     host::paths::write_atomic(&args.output, picture.as_bytes())
         .with_context(|| format!("cannot write {}", args.output.display()))?;
