@@ -58,6 +58,7 @@ fn follow(pages: &Pages, path: &Path, page: &Page, target: &str) -> Result<(), S
             None => return Ok(()),
         },
         None if place.contains("://") || place.starts_with("mailto:") => return Ok(()),
+        None if is_of_rustdoc(place) => return Ok(()),
         None => {
             let goal = joined(path.parent().unwrap_or(Path::new("")), place);
             let goal = goal.ok_or("leads out of the repository")?;
@@ -77,6 +78,13 @@ fn follow(pages: &Pages, path: &Path, page: &Page, target: &str) -> Result<(), S
         Some(page) => has_anchor(page, anchor),
         None => Ok(()),
     }
+}
+
+/// Whether a link leads to an item of Rust, as in a README that is a crate's documentation too; whether
+/// that item exists is checked when the documentation is built.
+fn is_of_rustdoc(place: &str) -> bool {
+    let kind = place.split_once('@').map(|(kind, _)| kind);
+    place.contains("::") || kind.is_some_and(|kind| kind.chars().all(|c| c.is_ascii_lowercase()))
 }
 
 fn has_anchor(page: &Page, anchor: Option<&str>) -> Result<(), String> {
@@ -188,6 +196,15 @@ mod tests {
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert!(faults[0].contains("the link ../../code.rs leads out of the book: write https"));
         assert!(faults[1].ends_with("leads to no.rs, which is not there"));
+    }
+
+    #[test]
+    fn links_to_items_are_left_to_rustdoc() {
+        let page = "[a](mod@format) [b](crate::format) [c](MODEL@2.md)";
+        assert_eq!(
+            faults_of(&[("README.md", page)]),
+            ["README.md: the link MODEL@2.md leads to MODEL@2.md, which is not there"]
+        );
     }
 
     #[test]
