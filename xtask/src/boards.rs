@@ -7,12 +7,25 @@ use comfy_table::{CellAlignment, Table, presets};
 use host::device::{self, BOARDS, Board, Firmware, Fit, Program};
 use host::image;
 use host::paths;
+use serde::Serialize;
 
 /// Options of `boards`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only these boards [default: all]
     boards: Vec<String>,
+
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a board takes, as the file of results holds it.
+#[derive(Debug, Serialize)]
+struct Figures {
+    core: &'static str,
+    #[serde(flatten)]
+    fit: Fit,
 }
 
 /// Builds for each board around the model that ships, and fails if one has too little room.
@@ -27,9 +40,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let model = image::open(&paths::weights_dir().join("shakespeare-64k.img"))?;
     let model_bytes = model.bytes().len() as u64;
     let mut table = new_table();
+    let mut all = Vec::new();
     let mut faults = Vec::new();
     for board in boards {
-        println!("building for {}", board.name);
+        eprintln!("building for {}", board.name);
         let start = Instant::now();
         // The tests on emulators use the same programs.
         let firmware = Firmware::with_room(board, Program::Console)?;
@@ -37,8 +51,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let fit = Fit::of(&firmware, model_bytes);
         faults.extend(fit.faults());
         table.add_row(row(board, &fit, time));
+        all.push(Figures {
+            core: board.core,
+            fit,
+        });
     }
-    println!("{table}");
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&all)?);
+    } else {
+        println!("{table}");
+    }
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
     }

@@ -18,9 +18,13 @@ mod dist;
 mod engine;
 mod esp;
 mod fma_peak;
+mod picture;
 mod setup;
 mod soak;
+mod tables;
 mod test;
+#[cfg(test)]
+mod workflows;
 
 /// Set-up, demo, tests and benchmarks of Inkling
 #[derive(Debug, Parser)]
@@ -50,6 +54,10 @@ enum Task {
     /// Check what other programs rely on in the crate inkling-engine
     #[command(subcommand)]
     Engine(engine::Task),
+    /// Record a board's console as a picture for README and book
+    Picture(picture::Args),
+    /// Write the tables of README and book from the files of results
+    Tables(tables::Args),
     /// Measure
     #[command(subcommand)]
     Bench(bench::Task),
@@ -66,6 +74,8 @@ fn main() -> ExitCode {
         Task::Soak(args) => soak::run(&args),
         Task::Boards(args) => boards::run(&args),
         Task::Engine(task) => engine::run(&task),
+        Task::Picture(args) => picture::run(&args),
+        Task::Tables(args) => tables::run(&args),
         Task::Bench(task) => bench::run(&task),
     });
     match result {

@@ -37,11 +37,8 @@ struct Report {
 
 /// Runs `bench engine`.
 pub fn run(args: &Engine) -> anyhow::Result<()> {
-    let shipped = ["32k", "40k", "64k", "128k", "256k", "512k"];
     let models = match args.models.as_slice() {
-        [] => shipped
-            .map(|size| format!("shakespeare-{size}").into())
-            .to_vec(),
+        [] => super::shipped().map(PathBuf::from).collect(),
         models => models.to_vec(),
     };
     let reports = models

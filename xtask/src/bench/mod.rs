@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: figures that can be compared between machines and versions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use host::cli::model::image_path;
 use host::device::bench::{self, BenchReport, SHAPE_PLANES, TUTORIAL_HIDDEN, TUTORIAL_SYMBOLS};
@@ -11,6 +11,7 @@ use host::synthetic::float_model;
 use tempfile::TempDir;
 
 use crate::bench_train;
+use crate::tables::results;
 
 mod corpora;
 mod engine;
@@ -18,6 +19,9 @@ mod report;
 
 /// The hidden sizes that `--all` compares, on the default board.
 const HIDDEN_SIZES: [usize; 4] = [64, 100, 128, 256];
+
+/// The sizes of the models that ship.
+const SHIPPED_SIZES: [&str; 6] = ["32k", "40k", "64k", "128k", "256k", "512k"];
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
@@ -55,7 +59,7 @@ pub struct Device {
     #[arg(long, value_enum)]
     inputs: Option<InputForm>,
 
-    /// Measure every board with both forms of inputs, and several hidden sizes
+    /// Measure every board with both forms of inputs, several hidden sizes, and the models that ship
     #[arg(long, conflicts_with_all = ["board", "model", "hidden", "inputs"])]
     all: bool,
 
@@ -67,7 +71,7 @@ pub struct Device {
     #[arg(long)]
     json: bool,
 
-    /// Print the figures as tables for the README
+    /// Print the figures as tables in Markdown
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
 }
@@ -92,7 +96,9 @@ fn run_device(args: &Device) -> anyhow::Result<()> {
         vec![measure(args)?]
     };
     if args.markdown {
-        print!("{}", report::markdown(&reports));
+        let reports: Vec<results::Device> =
+            serde_json::from_value(serde_json::to_value(&reports)?)?;
+        print!("{}", results::of_boards(&reports));
     } else if args.json && args.all {
         println!("{}", serde_json::to_string_pretty(&reports)?);
     } else if args.json {
@@ -130,7 +136,8 @@ fn measure(args: &Device) -> anyhow::Result<BenchReport> {
     Ok(bench::run(board, &image_path(&model)?)?)
 }
 
-/// Every emulated board with the tutorial's shape, then every hidden size on the default board.
+/// Every emulated board with the tutorial's shape, then every hidden size and every model that ships on
+/// the default board.
 fn measure_all() -> anyhow::Result<Vec<BenchReport>> {
     let default = device::find(device::DEFAULT_BOARD)?;
     let emulated = BOARDS.iter().filter(|board| board.emulator.is_some());
@@ -144,7 +151,18 @@ fn measure_all() -> anyhow::Result<Vec<BenchReport>> {
             reports.push(measure_shape(board, hidden, form)?);
         }
     }
+    for model in shipped() {
+        eprintln!("measuring {}, {model}", default.name);
+        reports.push(bench::run(default, &image_path(Path::new(&model))?)?);
+    }
     Ok(reports)
+}
+
+/// The names of the models that ship, the smallest first.
+fn shipped() -> impl Iterator<Item = String> {
+    SHIPPED_SIZES
+        .map(|size| format!("shakespeare-{size}"))
+        .into_iter()
 }
 
 /// Measures a model that has the shape and nothing else.

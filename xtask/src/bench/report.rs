@@ -1,7 +1,6 @@
-//! Bench reports as people read them, and as tables for the README.
+//! Bench reports as people read them.
 
 use host::device::bench::BenchReport;
-use host::device::board::Unit;
 
 /// The report as people read it.
 pub fn text(report: &BenchReport) -> String {
@@ -48,95 +47,10 @@ pub fn text(report: &BenchReport) -> String {
     text
 }
 
-/// Tables for the README: every core with one shape, then every shape on one core.
-pub fn markdown(reports: &[BenchReport]) -> String {
-    let Some(first) = reports.first() else {
-        return String::new();
-    };
-    let same_shape = reports
-        .iter()
-        .filter(|report| report.hidden == first.hidden);
-    let mut text = table(same_shape);
-    let mut others = reports
-        .iter()
-        .filter(|report| report.hidden != first.hidden);
-    if let Some(other) = others.next() {
-        let mut of_one_board: Vec<_> = reports
-            .iter()
-            .filter(|report| report.board == other.board)
-            .collect();
-        of_one_board.sort_by_key(|report| report.hidden);
-        text += "\n";
-        text += &table(of_one_board);
-    }
-    text
-}
-
-fn table<'r>(reports: impl IntoIterator<Item = &'r BenchReport>) -> String {
-    let mut text = "\
-        | core | board | hidden | inputs | instructions per character | from inputs | tables | recurrent product \
-        | activations | output product | sampling | per multiply-accumulate: recurrent, output \
-        | program in flash | static RAM | deepest stack |\n"
-        .to_owned();
-    text += "| --- | --- |";
-    text += &" ---: |".repeat(13);
-    text += "\n";
-    for report in reports {
-        let parts = report.parts;
-        let cells = [
-            report.core.into(),
-            format!("`{}`", report.board),
-            report.hidden.to_string(),
-            report.input_form.to_string(),
-            format!(
-                "**{}**{}",
-                grouped(report.instructions_per_char),
-                unit(report)
-            ),
-            grouped(parts.inputs),
-            grouped(parts.tables),
-            grouped(parts.recurrent_product),
-            grouped(parts.activations),
-            grouped(parts.output_product),
-            grouped(parts.sampling),
-            format!(
-                "{:.2}, {:.2}",
-                report.products.recurrent.instructions_each,
-                report.products.output.instructions_each
-            ),
-            grouped(report.code_bytes as f64),
-            grouped(report.static_ram_bytes as f64),
-            grouped(report.stack_bytes as f64),
-        ];
-        text += &format!("| {} |\n", cells.join(" | "));
-    }
-    text
-}
-
-/// What is not what the heading says.
-fn unit(report: &BenchReport) -> &'static str {
-    match report.unit {
-        Unit::Instructions => "",
-        Unit::Cycles => " cycles",
-    }
-}
-
-/// A whole number with its thousands set apart.
-fn grouped(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use host::device::bench;
+    use host::device::board::Unit;
     use host::quantize::InputForm;
 
     use super::*;
@@ -194,34 +108,5 @@ mod tests {
         );
         assert_eq!(lines[8], "each recurrent product           0.92");
         assert_eq!(lines[10], "bytes of flash                 140000");
-    }
-
-    #[test]
-    fn tables_have_a_row_for_each_report_and_one_for_each_size_of_the_other_ones() {
-        let other_size = BenchReport {
-            hidden: 64,
-            ..report()
-        };
-        let other_board = BenchReport {
-            board: "microbit",
-            ..report()
-        };
-        let text = markdown(&[report(), other_board, other_size]);
-        let rows: Vec<&str> = text.lines().collect();
-        let columns = rows[0].matches('|').count();
-        assert!(
-            rows[1..4]
-                .iter()
-                .all(|row| row.matches('|').count() == columns)
-        );
-        assert!(
-            rows[2]
-                .starts_with("| Cortex-M4F | `mps2-an386` | 128 | folded | **80,000** | 4,000 |")
-        );
-        assert!(rows[3].starts_with("| Cortex-M4F | `microbit` | 128 |"));
-        assert_eq!(rows[4], "");
-        assert!(rows[7].starts_with("| Cortex-M4F | `mps2-an386` | 64 |"));
-        assert!(rows[8].starts_with("| Cortex-M4F | `mps2-an386` | 128 |"));
-        assert_eq!(rows.len(), 9);
     }
 }

@@ -81,7 +81,7 @@ pub fn all() -> Vec<Step> {
             "clippy",
             "no lint complains, on the PC and on boards",
             [
-                clippy("-p inkling-engine -p firmware -p xtask --all-targets"),
+                clippy("-p inkling-engine -p firmware -p xtask -p book --all-targets"),
                 clippy("-p host -p trainer --all-targets"),
                 clippy("-p example-pico --target thumbv6m-none-eabi"),
                 clippy("-p example-uart-interrupt --target thumbv7em-none-eabihf"),
@@ -96,9 +96,18 @@ pub fn all() -> Vec<Step> {
             "docs",
             "the documentation has no broken link",
             [cargo(
-                "doc --locked --no-deps -p inkling-engine -p firmware -p host -p trainer -p xtask",
+                "doc --locked --no-deps -p inkling-engine -p firmware -p host -p trainer -p xtask -p book",
             )
             .env("RUSTDOCFLAGS", "-D warnings")],
+        ),
+        step(
+            "book",
+            "the book can be built, its figures are the measured ones, and no link is broken",
+            [
+                cargo("xtask tables --check"),
+                test("book"),
+                cargo("run --locked -p book"),
+            ],
         ),
         step(
             "engine",
