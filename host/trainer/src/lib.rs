@@ -3,30 +3,20 @@
 //! A crate of its own, since it is the only part of Inkling that needs libtorch: every other command
 //! builds and runs without. [`Recipe`](host::recipe::Recipe) says how, [`Trainer`] holds everything
 //! that changes from step to step, [`run`](run::run) drives it and tells an [`Observer`], and
-//! [`checkpoint`] makes an interrupted run go on as if nothing had happened.
+//! [`checkpoint`](run::checkpoint) makes an interrupted run go on as if nothing had happened.
 
-mod adam;
-pub mod checkpoint;
+mod backend;
 pub mod cli;
+mod data;
 mod error;
-pub mod evaluate;
-pub mod events;
-mod feed;
-mod native;
-mod network;
-mod random;
 mod rounding;
 pub mod run;
-mod store;
-mod trainer;
-mod verdict;
-mod weights;
-mod workers;
+mod shape;
 
 pub use error::TrainError;
-pub use events::Observer;
-pub use trainer::{Job, Trainer};
-pub use weights::Shape;
+pub use run::events::Observer;
+pub use run::trainer::{Job, Trainer};
+pub use shape::Shape;
 
 use host::cli::train::DeviceChoice;
 

@@ -10,8 +10,8 @@ use host::quantize::trits::{self, Planes};
 use host::recipe::{Keep, Length, Recipe, Schedule};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
-use trainer::checkpoint::Checkpoint;
 use trainer::run::Outcome;
+use trainer::run::checkpoint::Checkpoint;
 
 mod common;
 use common::text;

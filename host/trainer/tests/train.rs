@@ -10,9 +10,9 @@ use host::figures::{Figures, TRAINING_LOSS_KEY};
 use host::quantize::float::FloatModel;
 use host::recipe::{Length, Order, Recipe};
 use host::report::{Export, Point, Report, State};
-use trainer::checkpoint::{self, Checkpoint};
-use trainer::events::Event;
 use trainer::run::Outcome;
+use trainer::run::checkpoint::{self, Checkpoint};
+use trainer::run::events::Event;
 use trainer::{TrainError, Trainer};
 
 mod common;

@@ -10,7 +10,7 @@ use indicatif::style::ProgressTracker;
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::Observer;
-use crate::events::{Event, Step};
+use crate::run::events::{Event, Step};
 use host::evaluate;
 use host::note;
 use host::output;

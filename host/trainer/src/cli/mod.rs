@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::checkpoint::{self, Checkpoint};
+use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::{Outcome, run as train};
 use crate::{Job, Observer, Trainer};
 use clap::Parser;

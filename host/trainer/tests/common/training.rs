@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use host::corpus::{Corpus, Reading, Source};
 use host::name::Name;
 use host::recipe::{Length, Recipe};
-use trainer::events::Event;
+use trainer::run::events::Event;
 use trainer::run::{Outcome, run};
 use trainer::{Job, Observer, TrainError, Trainer};
 

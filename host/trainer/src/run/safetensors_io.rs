@@ -8,7 +8,7 @@ use safetensors::{Dtype, SafeTensors};
 use tch::{Kind, Tensor};
 
 use crate::TrainError;
-use crate::weights::{Entry, Shape};
+use crate::shape::{Entry, Shape};
 use host::corpus::Alphabet;
 use host::paths;
 use host::quantize::FloatModel;

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::weights::Shape;
+use crate::shape::Shape;
 use host::recipe::{Optimizer, Schedule};
 
 /// What Adam remembers: the mean gradient and the mean squared one.

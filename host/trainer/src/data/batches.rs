@@ -1,13 +1,13 @@
-//! The feed: which window of the text each step learns from, as a function of the step alone.
+//! Batches: which window of the text each step learns from, as a function of the step alone.
 
 use tch::{Device, Tensor};
 
-use crate::random::{Purpose, draw};
+use crate::data::random::{Purpose, draw};
 use host::recipe::{Data, Order};
 
 /// How a training text is read for a recipe. The text itself stays where it is, a byte per character.
 #[derive(Debug)]
-pub struct Feed {
+pub struct Batches {
     cut: Cut,
     order: Order,
     seed: u64,
@@ -66,8 +66,8 @@ impl Cut {
     }
 }
 
-impl Feed {
-    /// A feed of a training text of so many characters, at least two.
+impl Batches {
+    /// The batches of a training text of so many characters, at least two.
     #[must_use]
     pub fn new(characters: usize, data: &Data, seed: u64, device: Device) -> Self {
         Self {
@@ -163,8 +163,8 @@ mod tests {
         ) {
             let order = if chunks { Order::Chunks } else { Order::Streams };
             let text: Vec<u8> = (0..len as u8).collect();
-            let feed = Feed::new(len, &data(order, batch, seq_len), 7, Device::Cpu);
-            let window = feed.window(&text, step);
+            let batches = Batches::new(len, &data(order, batch, seq_len), 7, Device::Cpu);
+            let window = batches.window(&text, step);
             let (input, target) = (numbers(&window.input), numbers(&window.target));
             prop_assert!(input.len() as i64 <= seq_len && input[0].len() as i64 <= batch);
             for (row, (inputs, targets)) in input.iter().zip(&target).enumerate() {
@@ -183,8 +183,8 @@ mod tests {
             step in 0_u64..50,
         ) {
             let text: Vec<u8> = (0..len as u8).collect();
-            let feed = Feed::new(len, &data(Order::Streams, batch, seq_len), 7, Device::Cpu);
-            let (this, next) = (feed.window(&text, step), feed.window(&text, step + 1));
+            let batches = Batches::new(len, &data(Order::Streams, batch, seq_len), 7, Device::Cpu);
+            let (this, next) = (batches.window(&text, step), batches.window(&text, step + 1));
             if !next.fresh {
                 let ends = numbers(&this.target).pop();
                 prop_assert_eq!(ends, numbers(&next.input).first().cloned());
@@ -196,10 +196,10 @@ mod tests {
     fn streams_read_nearly_all_of_a_long_text_each_time() {
         let data = data(Order::Streams, 4, 10);
         let text: Vec<u8> = (0..=250).collect();
-        let feed = Feed::new(text.len(), &data, 7, Device::Cpu);
+        let batches = Batches::new(text.len(), &data, 7, Device::Cpu);
         let (mut seen, mut begins) = ([false; 251], Vec::new());
-        for step in 0..20 * feed.cut.windows as u64 {
-            let window = feed.window(&text, step);
+        for step in 0..20 * batches.cut.windows as u64 {
+            let window = batches.window(&text, step);
             let input = numbers(&window.input);
             if window.fresh {
                 begins.push(input[0][0]);

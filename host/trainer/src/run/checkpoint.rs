@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::TrainError;
-use crate::adam::Adam;
-use crate::network::State;
-use crate::store::{self, Archive};
-use crate::trainer::{Job, Progress, Tensors, Trainer};
+use crate::backend::libtorch::network::State;
+use crate::run::optimizer::Adam;
+use crate::run::safetensors_io::{self, Archive};
+use crate::run::trainer::{Job, Progress, Tensors, Trainer};
 use host::corpus::Corpus;
 use host::runs::{self, RunError, RunId};
 
@@ -151,9 +151,11 @@ impl Checkpoint {
         let tensors = (|| {
             let file = SafeTensors::deserialize(&self.bytes).map_err(|error| error.to_string())?;
             let flat = |prefix| {
-                store::network(&file, prefix, &shape).map(|tensor| tensor.to_device(device))
+                safetensors_io::network(&file, prefix, &shape)
+                    .map(|tensor| tensor.to_device(device))
             };
-            let state = |name| store::tensor(&file, name).map(|tensor| tensor.to_device(device));
+            let state =
+                |name| safetensors_io::tensor(&file, name).map(|tensor| tensor.to_device(device));
             Ok(Tensors {
                 weights: flat("weights/")?,
                 average: flat("average/")?,

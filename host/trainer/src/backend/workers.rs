@@ -9,9 +9,9 @@ use std::thread::{self, JoinHandle};
 
 use tch::{TchError, Tensor};
 
-use crate::native::{Batch, Network};
-use crate::network::{Dropped, State, forward};
-use crate::weights::{Shape, Weights};
+use crate::backend::libtorch::network::{Dropped, State, forward};
+use crate::backend::native::{Batch, Network};
+use crate::shape::{Shape, Weights};
 
 /// A part of a window.
 #[derive(Debug)]

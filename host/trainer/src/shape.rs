@@ -5,7 +5,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::random::{Purpose, seed_torch};
+use crate::data::random::{Purpose, seed_torch};
 
 /// The dimensions of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

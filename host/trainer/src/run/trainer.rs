@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::TrainError;
-use crate::adam::{self, Adam};
-use crate::evaluate;
-use crate::feed::{Cut, Feed};
-use crate::network::{Dropped, State};
-use crate::random::{Purpose, draw, seed_torch};
+use crate::backend::libtorch::network::{Dropped, State};
+use crate::backend::workers::{Computation, Part, Task, Workers};
+use crate::data::batches::{Batches, Cut};
+use crate::data::random::{Purpose, draw, seed_torch};
 use crate::rounding;
-use crate::store;
-use crate::weights::Shape;
-use crate::workers::{Computation, Part, Task, Workers};
+use crate::run::evaluate;
+use crate::run::optimizer::{self, Adam};
+use crate::run::safetensors_io;
+use crate::shape::Shape;
 use host::corpus::{Corpus, Reading, Source};
 use host::name::Name;
 use host::recipe::{AlphabetKind, Keep, Recipe};
@@ -74,7 +74,7 @@ pub struct Trainer {
     pub(crate) device: Device,
     pub(crate) progress: Progress,
     pub(crate) tensors: Tensors,
-    feed: Feed,
+    batches: Batches,
     workers: Workers,
     /// The weights that workers compute with: the same memory, or rounded copies.
     seen: Tensor,
@@ -124,7 +124,9 @@ impl Trainer {
         let cut = Self::cut(&job, &corpus)?;
         let shape = Self::shape_of(&job, &corpus);
         let weights = match &job.from {
-            Some(path) => store::start_from(path, &shape, &corpus.alphabet)?.to_device(device),
+            Some(path) => {
+                safetensors_io::start_from(path, &shape, &corpus.alphabet)?.to_device(device)
+            }
             None => shape.first_weights(job.recipe.seed, device),
         };
         let tensors = Tensors {
@@ -153,13 +155,13 @@ impl Trainer {
     ) -> Self {
         let shape = Self::shape_of(&job, &corpus);
         let data = &job.recipe.data;
-        let feed = Feed::new(corpus.training().len(), data, job.recipe.seed, device);
+        let batches = Batches::new(corpus.training().len(), data, job.recipe.seed, device);
         let most = if device == Device::Cpu {
             data.workers
         } else {
             1
         };
-        let workers = most.min(feed.cut().batch) as usize;
+        let workers = most.min(batches.cut().batch) as usize;
         if device == Device::Cpu {
             // The workers are the threads.
             tch::set_num_threads(1);
@@ -177,7 +179,7 @@ impl Trainer {
         Self {
             workers: Workers::new(&shape, &seen, workers, by),
             seen,
-            feed,
+            batches,
             shape,
             job,
             corpus,
@@ -228,7 +230,7 @@ impl Trainer {
     /// Windows per step and predictions per window: the recipe's, or what fits the text.
     #[must_use]
     pub fn batch_and_seq_len(&self) -> (i64, i64) {
-        let cut = self.feed.cut();
+        let cut = self.batches.cut();
         (cut.batch, cut.seq_len)
     }
 
@@ -275,7 +277,7 @@ impl Trainer {
     /// The learning rate of the next step.
     #[must_use]
     pub fn learning_rate(&self) -> f64 {
-        adam::learning_rate(&self.job.recipe.optimizer, self.progress.step, self.done())
+        optimizer::learning_rate(&self.job.recipe.optimizer, self.progress.step, self.done())
     }
 
     /// Learns from the next window and returns its mean loss in nats per character.
@@ -300,7 +302,7 @@ impl Trainer {
         for other in gradients {
             gradient += other;
         }
-        let norm = adam::clip(&mut gradient, self.job.recipe.optimizer.clip_norm);
+        let norm = optimizer::clip(&mut gradient, self.job.recipe.optimizer.clip_norm);
         if !(f64::is_finite(loss) && norm.is_finite()) {
             return Err(self.diverged(loss));
         }
@@ -357,8 +359,8 @@ impl Trainer {
 
     /// The next window, in one part per worker.
     fn tasks(&self) -> Vec<Task> {
-        let (step, batch) = (self.progress.step, self.feed.cut().batch);
-        let window = self.feed.window(self.corpus.training(), step);
+        let (step, batch) = (self.progress.step, self.batches.cut().batch);
+        let window = self.batches.window(self.corpus.training(), step);
         let zero;
         let start = if window.fresh {
             zero = State::zero(&self.shape, batch, self.device);
@@ -397,7 +399,7 @@ impl Trainer {
         } = &mut self.tensors;
         let decay = self.job.recipe.regularization.weight_decay;
         if decay > 0.0 {
-            adam::decay(&self.shape, weights, decay * rate);
+            optimizer::decay(&self.shape, weights, decay * rate);
         }
         adam.update(weights, gradient, step + 1, rate, settings);
         // A young average forgets faster, or it would remember the first, random weights.

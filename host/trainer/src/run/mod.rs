@@ -1,16 +1,24 @@
 //! A run from its first (or next) step to its last: reports, samples, measurements, checkpoints.
 
+pub mod checkpoint;
+pub mod evaluate;
+pub mod events;
+pub mod optimizer;
+pub mod safetensors_io;
+pub mod trainer;
+mod verdict;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::events::{Event, Observer, Step};
-use crate::store::Archive;
-use crate::trainer::Trainer;
-use crate::verdict::{verdict, worse_in_a_row};
-use crate::{TrainError, checkpoint};
+use crate::TrainError;
+use crate::run::events::{Event, Observer, Step};
+use crate::run::safetensors_io::Archive;
+use crate::run::trainer::Trainer;
+use crate::run::verdict::{verdict, worse_in_a_row};
 use host::figures::{self, Figures};
 use host::quantize::float::FORMAT;
 use host::recipe::Length;

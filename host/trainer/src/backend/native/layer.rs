@@ -2,7 +2,7 @@
 
 use pulp::Arch;
 
-use super::cells::{Backward, Forward};
+use super::cell::{Backward, Forward};
 use super::product::{Matrix, Panels, Products};
 
 /// The extent of a window in a layer.

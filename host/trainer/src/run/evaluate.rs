@@ -2,9 +2,9 @@
 
 use tch::{Device, Kind, Reduction, Tensor};
 
-use crate::network::{Dropped, State, forward};
-use crate::random::{Purpose, seed_torch};
-use crate::weights::{Shape, Weights};
+use crate::backend::libtorch::network::{Dropped, State, forward};
+use crate::data::random::{Purpose, seed_torch};
+use crate::shape::{Shape, Weights};
 use host::corpus::{Alphabet, Block, REPLACEMENT, Validation};
 
 /// Symbols of a stream that are read at once, at most.

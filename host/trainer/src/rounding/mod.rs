@@ -6,7 +6,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::weights::{Entry, Shape};
+use crate::shape::{Entry, Shape};
 use host::quantize::trits::{Planes, first_step, largest};
 
 /// The largest integer that an embedded symbol's component is rounded to.

@@ -1,24 +1,24 @@
 //! The network in plain Rust, forward and backward by hand: what computes a window on the CPU.
 //!
-//! It computes what [`forward`](super::network::forward) and libtorch's differentiation do, faster:
+//! It computes what [`forward`](crate::backend::libtorch::network::forward) and libtorch's differentiation do, faster:
 //! where no part of an embedded symbol is dropped, embedding and input weights become one row per
 //! symbol; each step is one product with weights packed once per window and one pass over its
 //! cells; and the gradient of all recurrent weights is one product over all steps.
 
 use pulp::Arch;
 
-use crate::weights::Shape;
+use crate::shape::Shape;
 
-mod cells;
+mod cell;
+mod cross_entropy;
 mod functions;
 mod layer;
 mod product;
-mod scores;
 mod vectors;
 
+use cross_entropy::CrossEntropy;
 use layer::{Extent, Layer};
 use product::{Matrix, Products};
-use scores::CrossEntropy;
 
 /// A window, or the part of it that one worker computes.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::weights::{Shape, Weights};
+use crate::shape::{Shape, Weights};
 use host::recipe::Regularization;
 
 /// What an LSTM remembers between windows: `[layers, batch, hidden]` each.

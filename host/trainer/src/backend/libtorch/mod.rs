@@ -1,0 +1,3 @@
+//! Losses and gradients by libtorch.
+
+pub mod network;

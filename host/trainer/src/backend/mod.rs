@@ -1,0 +1,5 @@
+//! Backends: what computes losses and gradients, [`native`] in plain Rust and [`libtorch`].
+
+pub mod libtorch;
+pub mod native;
+pub mod workers;
