@@ -17,18 +17,3 @@ pub use error::TrainError;
 pub use run::events::Observer;
 pub use run::trainer::{Job, Trainer};
 pub use shape::Shape;
-
-use host::cli::train::DeviceChoice;
-
-/// The device called `name`: `auto`, `cpu` or `cuda`.
-///
-/// # Errors
-/// When CUDA is asked for and cannot be used.
-pub fn device(choice: DeviceChoice) -> Result<tch::Device, TrainError> {
-    match choice {
-        DeviceChoice::Auto => Ok(tch::Device::cuda_if_available()),
-        DeviceChoice::Cpu => Ok(tch::Device::Cpu),
-        DeviceChoice::Cuda if tch::Cuda::is_available() => Ok(tch::Device::Cuda(0)),
-        DeviceChoice::Cuda => Err(TrainError::NoCuda),
-    }
-}

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use host::quantize::float::FloatModel;
 use host::quantize::trits::{self, Planes};
-use host::recipe::{Keep, Length, Recipe, Schedule};
+use host::recipe::{BackendKind, Keep, Length, Recipe, Schedule};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use trainer::run::Outcome;
@@ -141,14 +141,13 @@ fn libtorch_rounds_as_the_native_computation_does() {
         recipe.quantization.start = 0.3;
         recipe.regularization.input_dropout = 0.1;
         recipe.regularization.drop_connect = 0.1;
-        let losses = |by_libtorch: bool| -> Vec<f64> {
-            let mut trainer = trainer(&text, recipe.clone());
-            if by_libtorch {
-                trainer.use_libtorch();
-            }
+        let losses = |backend| -> Vec<f64> {
+            let mut recipe = recipe.clone();
+            recipe.backend = Some(backend);
+            let mut trainer = trainer(&text, recipe);
             (0..50).map(|_| trainer.step().unwrap()).collect()
         };
-        let (native, libtorch) = (losses(false), losses(true));
+        let (native, libtorch) = (losses(BackendKind::Native), losses(BackendKind::Libtorch));
         assert_ne!(native, libtorch, "nothing was compared");
         for (step, (native, libtorch)) in native.iter().zip(libtorch).enumerate() {
             let gap = (native - libtorch).abs();

@@ -109,7 +109,7 @@ mod tests {
                     "output.weight" => planes.output,
                     _ => continue,
                 };
-                let columns = entry.size[1] as usize;
+                let columns = entry.size[1];
                 let (float, ours) = (numbers(float), numbers(&ours));
                 let rows = float.chunks_exact(columns).zip(ours.chunks_exact(columns));
                 for (row, (float, ours)) in rows.enumerate() {
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn weights_of_zero_stay_zero_and_what_is_no_number_is_not_hidden() {
-        let zeros = Tensor::zeros([SHAPE.numel()], (Kind::Float, Device::Cpu));
+        let zeros = Tensor::zeros([SHAPE.numel() as i64], (Kind::Float, Device::Cpu));
         let planes = Planes::uniform(2);
         assert_eq!(numbers(&rounded(&SHAPE, &zeros, planes)), numbers(&zeros));
         let nans = &zeros + f64::NAN;

@@ -145,6 +145,7 @@ impl Run<'_> {
             layers: shape.layers,
             parameters: shape.numel(),
             device: self.device(),
+            backend: trainer.backend(),
             step: trainer.progress.step,
             steps: match trainer.job.recipe.length {
                 Length::Steps(steps) => Some(steps),
@@ -368,8 +369,9 @@ impl Run<'_> {
             step: progress.step,
             done: trainer.done(),
             seconds: progress.seconds,
-            parameters: trainer.shape.numel(),
+            parameters: trainer.shape.numel() as i64,
             device: self.device(),
+            backend: Some(trainer.backend()),
             recipe: trainer.job.recipe.to_toml(),
             text: self.text.clone(),
             notes: self.notes(),

@@ -18,7 +18,7 @@ impl Adam {
     /// Before the first step.
     #[must_use]
     pub fn new(shape: &Shape, device: Device) -> Self {
-        let zeros = || Tensor::zeros([shape.numel()], (Kind::Float, device));
+        let zeros = || Tensor::zeros([shape.numel() as i64], (Kind::Float, device));
         Self {
             mean: zeros(),
             square: zeros(),
@@ -101,7 +101,7 @@ mod tests {
             layers: 1,
         };
         // One matrix and no bias, so that everything decays, as it does there.
-        let start = Tensor::arange(shape.numel(), (Kind::Float, Device::Cpu)) / 10.0 - 1.0;
+        let start = Tensor::arange(shape.numel() as i64, (Kind::Float, Device::Cpu)) / 10.0 - 1.0;
         let aim = start.sin();
 
         let store = nn::VarStore::new(Device::Cpu);
@@ -136,7 +136,7 @@ mod tests {
             hidden: 2,
             layers: 2,
         };
-        let weights = Tensor::ones([shape.numel()], (Kind::Float, Device::Cpu));
+        let weights = Tensor::ones([shape.numel() as i64], (Kind::Float, Device::Cpu));
         decay(&shape, &weights, 0.25);
         for (entry, view) in shape.views(&weights) {
             let expected = if entry.name.contains("bias") {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::TrainError;
 use crate::shape::{Entry, Shape};
@@ -22,20 +22,18 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Adds one tensor of f32 numbers.
-    pub fn tensor(&mut self, name: String, tensor: &Tensor) {
-        let size = tensor.size().iter().map(|&n| n as usize).collect();
-        let flat = tensor.to_kind(Kind::Float).flatten(0, -1).contiguous();
-        let mut numbers = vec![0_f32; flat.numel()];
-        flat.copy_data(&mut numbers, flat.numel());
+    /// Adds f32 numbers of this size.
+    pub fn numbers(&mut self, name: String, size: &[usize], numbers: &[f32]) {
         let bytes = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
-        self.tensors.push((name, size, bytes));
+        self.tensors.push((name, size.to_vec(), bytes));
     }
 
     /// Adds the tensors of a flat one, each name after `prefix`.
     pub fn network(&mut self, prefix: &str, shape: &Shape, flat: &Tensor) {
         for (entry, view) in shape.views(flat) {
-            self.tensor(format!("{prefix}{}", entry.name), &view);
+            let mut numbers = vec![0.0; entry.numel()];
+            view.contiguous().copy_data(&mut numbers, entry.numel());
+            self.numbers(format!("{prefix}{}", entry.name), &entry.size, &numbers);
         }
     }
 
@@ -66,17 +64,20 @@ impl Archive {
     }
 }
 
-/// A tensor of a file that was read.
+/// The numbers of a tensor in a file that was read.
 ///
 /// # Errors
-/// A reason, when it is not there or not of f32 numbers.
-pub fn tensor(file: &SafeTensors<'_>, name: &str) -> Result<Tensor, String> {
+/// A reason, when it is not there, not of f32 numbers or not of this size.
+pub fn numbers(file: &SafeTensors<'_>, name: &str, size: &[usize]) -> Result<Vec<f32>, String> {
     let view = file.tensor(name).map_err(|error| error.to_string())?;
     if view.dtype() != Dtype::F32 {
         return Err(format!("{name} is not of 32-bit floats"));
     }
-    let size: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
-    Ok(Tensor::from_data_size(view.data(), &size, Kind::Float))
+    if view.shape() != size {
+        return Err(format!("{name} is of another size"));
+    }
+    let numbers = view.data().as_chunks::<4>().0.iter();
+    Ok(numbers.map(|&bytes| f32::from_le_bytes(bytes)).collect())
 }
 
 /// The weights that a training starts with from those of a finished one: its LSTM as it is, its
@@ -87,11 +88,11 @@ pub fn tensor(file: &SafeTensors<'_>, name: &str) -> Result<Tensor, String> {
 /// A reason, when its network is of another shape.
 pub fn start(model: &FloatModel, shape: &Shape, alphabet: &Alphabet) -> Result<Tensor, String> {
     for (what, theirs, ours) in [
-        ("units", model.hidden as i64, shape.hidden),
-        ("layers", model.layers.len() as i64, shape.layers),
+        ("units", model.hidden, shape.hidden),
+        ("layers", model.layers.len(), shape.layers),
         (
             "embedding components",
-            model.embedding_size as i64,
+            model.embedding_size,
             shape.embedding,
         ),
     ] {
@@ -164,20 +165,11 @@ fn mean_row(numbers: &[f32], columns: usize) -> Vec<f32> {
 /// # Errors
 /// A reason, when one is missing or of another size.
 pub fn network(file: &SafeTensors<'_>, prefix: &str, shape: &Shape) -> Result<Tensor, String> {
-    let part = |entry: Entry| {
-        let part = tensor(file, &format!("{prefix}{}", entry.name))?;
-        if part.size() == entry.size {
-            Ok(part.flatten(0, -1))
-        } else {
-            Err(format!("{} is of another size", entry.name))
-        }
-    };
-    let parts: Vec<Tensor> = shape
-        .entries()
-        .into_iter()
-        .map(part)
-        .collect::<Result<_, _>>()?;
-    Ok(Tensor::cat(&parts, 0))
+    let mut flat = Vec::with_capacity(shape.numel());
+    for Entry { name, size } in shape.entries() {
+        flat.extend(numbers(file, &format!("{prefix}{name}"), &size)?);
+    }
+    Ok(Tensor::from_slice(&flat))
 }
 
 #[cfg(test)]
@@ -185,12 +177,12 @@ mod tests {
     use super::*;
     use host::synthetic::float_model;
 
-    fn shape(symbols: i64, model: &FloatModel) -> Shape {
+    fn shape(symbols: usize, model: &FloatModel) -> Shape {
         Shape {
             symbols,
-            embedding: model.embedding_size as i64,
-            hidden: model.hidden as i64,
-            layers: model.layers.len() as i64,
+            embedding: model.embedding_size,
+            hidden: model.hidden,
+            layers: model.layers.len(),
         }
     }
 

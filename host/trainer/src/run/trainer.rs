@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::TrainError;
-use crate::backend::libtorch::network::{Dropped, State};
-use crate::backend::workers::{Computation, Part, Task, Workers};
+use crate::backend::workers::Workers;
+use crate::backend::{self, Part, StreamState, Task};
 use crate::data::batches::{Batches, Cut};
+use crate::data::dropout::Dropped;
 use crate::data::random::{Purpose, draw, seed_torch};
 use crate::rounding;
 use crate::run::evaluate;
@@ -18,7 +19,7 @@ use crate::run::safetensors_io;
 use crate::shape::Shape;
 use host::corpus::{Corpus, Reading, Source};
 use host::name::Name;
-use host::recipe::{AlphabetKind, Keep, Recipe};
+use host::recipe::{AlphabetKind, BackendKind, Keep, Recipe};
 use host::report::{Point, Sample};
 use host::runs::RunId;
 
@@ -100,19 +101,19 @@ pub struct Progress {
     pub samples: Vec<Sample>,
 }
 
-/// The numbers of a training.
+/// The numbers of a training. What is as long as the weights is a flat tensor on the device.
 #[derive(Debug)]
 pub struct Tensors {
     /// The weights.
     pub weights: Tensor,
-    /// Their moving average.
+    /// Their exponential moving average (EMA).
     pub average: Tensor,
     /// The average with the lowest validation loss.
     pub best: Tensor,
     /// What the optimizer remembers.
     pub adam: Adam,
     /// Where the streams are.
-    pub state: State,
+    pub state: StreamState,
 }
 
 impl Trainer {
@@ -134,28 +135,31 @@ impl Trainer {
             best: weights.copy(),
             weights,
             adam: Adam::new(&shape, device),
-            state: State::zero(&shape, cut.batch, device),
+            state: StreamState::zero(&shape, cut.batch as usize),
         };
-        Ok(Self::assemble(
-            job,
-            corpus,
-            device,
-            tensors,
-            Progress::default(),
-        ))
+        Self::assemble(job, corpus, device, tensors, Progress::default())
     }
 
-    /// A training in the middle.
+    /// A training in the middle. Where its recipe leaves the backend open, it says from here on which one
+    /// it is.
+    ///
+    /// # Errors
+    /// When the backend cannot compute on the device.
     pub(crate) fn assemble(
-        job: Job,
+        mut job: Job,
         corpus: Corpus,
         device: Device,
         tensors: Tensors,
         progress: Progress,
-    ) -> Self {
+    ) -> Result<Self, TrainError> {
+        let default = backend::default_for(device);
+        let backend = *job.recipe.backend.get_or_insert(default);
+        if backend == BackendKind::Native && device != Device::Cpu {
+            return Err(TrainError::NativeOnGpu);
+        }
         let shape = Self::shape_of(&job, &corpus);
         let data = &job.recipe.data;
-        let batches = Batches::new(corpus.training().len(), data, job.recipe.seed, device);
+        let batches = Batches::new(corpus.training().len(), data, job.recipe.seed);
         let most = if device == Device::Cpu {
             data.workers
         } else {
@@ -171,13 +175,8 @@ impl Trainer {
         } else {
             tensors.weights.shallow_clone()
         };
-        let by = if device == Device::Cpu {
-            Computation::Native
-        } else {
-            Computation::Libtorch
-        };
-        Self {
-            workers: Workers::new(&shape, &seen, workers, by),
+        Ok(Self {
+            workers: Workers::new(backend, &shape, &seen, workers),
             seen,
             batches,
             shape,
@@ -186,23 +185,16 @@ impl Trainer {
             device,
             progress,
             tensors,
-        }
-    }
-
-    /// Lets libtorch compute losses and gradients on the CPU too, as it does elsewhere: slower, and to
-    /// compare with.
-    pub fn use_libtorch(&mut self) {
-        let count = self.workers.count();
-        self.workers = Workers::new(&self.shape, &self.seen, count, Computation::Libtorch);
+        })
     }
 
     /// The dimensions that follow from the recipe and the text.
     pub(crate) fn shape_of(job: &Job, corpus: &Corpus) -> Shape {
         Shape {
-            symbols: corpus.alphabet.len() as i64,
-            embedding: job.recipe.model.embedding,
-            hidden: job.recipe.model.hidden,
-            layers: job.recipe.model.layers,
+            symbols: corpus.alphabet.len(),
+            embedding: job.recipe.model.embedding as usize,
+            hidden: job.recipe.model.hidden as usize,
+            layers: job.recipe.model.layers as usize,
         }
     }
 
@@ -267,6 +259,15 @@ impl Trainer {
         numbers
     }
 
+    /// What computes losses and gradients.
+    #[must_use]
+    pub fn backend(&self) -> BackendKind {
+        self.job
+            .recipe
+            .backend
+            .unwrap_or(backend::default_for(self.device))
+    }
+
     /// How much of the run is done, from 0 to 1.
     #[must_use]
     pub fn done(&self) -> f64 {
@@ -306,7 +307,7 @@ impl Trainer {
         if !(f64::is_finite(loss) && norm.is_finite()) {
             return Err(self.diverged(loss));
         }
-        self.tensors.state = State::join(&states);
+        self.tensors.state = StreamState::join(&self.shape, &states);
         self.change(&gradient, rate);
         if !self
             .tensors
@@ -359,35 +360,36 @@ impl Trainer {
 
     /// The next window, in one part per worker.
     fn tasks(&self) -> Vec<Task> {
-        let (step, batch) = (self.progress.step, self.batches.cut().batch);
+        let (step, shape) = (self.progress.step, &self.shape);
         let window = self.batches.window(self.corpus.training(), step);
+        let batch = window.streams;
         let zero;
         let start = if window.fresh {
-            zero = State::zero(&self.shape, batch, self.device);
+            zero = StreamState::zero(shape, batch);
             &zero
         } else {
             &self.tensors.state
         };
         seed_torch(self.job.recipe.seed, Purpose::Dropout, step);
-        let settings = &self.job.recipe.regularization;
-        let dropped = Dropped::draw(&self.shape, batch, settings, self.device);
-        let count = self.workers.count() as i64;
+        let dropped = Dropped::draw(shape, batch, &self.job.recipe.regularization);
+        let count = self.workers.count();
         (0..count)
             .map(|part| {
-                let (begin, end) = (part * batch / count, (part + 1) * batch / count);
-                let size = end - begin;
+                let streams = part * batch / count..(part + 1) * batch / count;
+                let (inputs, targets) = window.part(&streams);
                 Task {
-                    input: window.input.narrow(1, begin, size),
-                    target: window.target.narrow(1, begin, size),
-                    state: start.part(begin, size),
-                    dropped: dropped.part(begin, size),
-                    share: size as f64 / batch as f64,
+                    streams: streams.len(),
+                    inputs,
+                    targets,
+                    state: start.part(shape, &streams),
+                    share: streams.len() as f64 / batch as f64,
+                    dropped: dropped.part(shape, streams),
                 }
             })
             .collect()
     }
 
-    /// Moves the weights and their average.
+    /// Changes the weights and their average.
     fn change(&mut self, gradient: &Tensor, rate: f64) {
         let settings = &self.job.recipe.optimizer;
         let step = self.progress.step;

@@ -1,117 +1,123 @@
-//! The network: embedding → LSTM → one score per symbol, over whole windows at once, by libtorch.
+//! The network by libtorch: embedding → LSTM → a logit per symbol, over whole windows at once.
 //!
-//! It measures and samples everywhere, and trains on GPUs; `native` trains on the CPU.
+//! It trains as the backend [`libtorch`](super), and measures and samples whatever the backend.
 
 use tch::{Device, Kind, Tensor};
 
-use crate::shape::{Shape, Weights};
-use host::recipe::Regularization;
+use crate::shape::{Entry, Shape};
 
-/// What an LSTM remembers between windows: `[layers, batch, hidden]` each.
+/// Hidden and cell state of an LSTM: `[layers, streams, hidden]` each.
 #[derive(Debug)]
 pub struct State {
-    /// The output of each cell.
+    /// The hidden state.
     pub hidden: Tensor,
-    /// The content of each cell.
+    /// The cell state.
     pub cell: Tensor,
 }
 
 impl State {
     /// The state before the first symbol.
     #[must_use]
-    pub fn zero(shape: &Shape, batch: i64, device: Device) -> Self {
-        let zeros = || Tensor::zeros([shape.layers, batch, shape.hidden], (Kind::Float, device));
+    pub fn zero(shape: &Shape, streams: usize, device: Device) -> Self {
+        let size = [shape.layers, streams, shape.hidden].map(|n| n as i64);
+        let zeros = || Tensor::zeros(size, (Kind::Float, device));
         Self {
             hidden: zeros(),
             cell: zeros(),
         }
     }
-
-    /// The state of `size` of the streams, from `begin` on.
-    #[must_use]
-    pub fn part(&self, begin: i64, size: i64) -> Self {
-        Self {
-            hidden: self.hidden.narrow(1, begin, size).contiguous(),
-            cell: self.cell.narrow(1, begin, size).contiguous(),
-        }
-    }
-
-    /// The state of all streams, from that of its parts in order.
-    #[must_use]
-    pub fn join(parts: &[Self]) -> Self {
-        let join =
-            |of: fn(&Self) -> &Tensor| Tensor::cat(&parts.iter().map(of).collect::<Vec<_>>(), 1);
-        Self {
-            hidden: join(|part| &part.hidden),
-            cell: join(|part| &part.cell),
-        }
-    }
 }
 
-/// What is dropped in a window, as factors: zero, or what keeps the mean. Drawn apart from the
-/// forward pass, so that parts of a batch can be computed side by side.
+/// [`Dropped`](crate::data::dropout::Dropped) as tensors; nothing is dropped where there is none.
 #[derive(Debug, Default)]
-pub struct Dropped {
-    /// `[1, batch, embedding]`.
+pub struct Factors {
+    /// `[1, streams, embedding]`.
     pub input: Option<Tensor>,
-    /// `[1, batch, hidden]`.
+    /// `[1, streams, hidden]`.
     pub output: Option<Tensor>,
     /// Per layer `[4 × hidden, hidden]`.
     pub recurrent: Vec<Tensor>,
 }
 
-impl Dropped {
-    /// Draws from libtorch's generator: seed it first.
+/// The matrices of a network, for a forward pass.
+#[derive(Debug)]
+pub struct Weights {
+    tensors: Vec<Tensor>,
+}
+
+impl Weights {
+    /// Views of `flat`, which must be as long as `shape` says.
     #[must_use]
-    pub fn draw(shape: &Shape, batch: i64, settings: &Regularization, device: Device) -> Self {
-        let factors = |probability: f64, size: &[i64]| {
-            (probability > 0.0).then(|| {
-                let keep = 1.0 - probability;
-                let mut factors = Tensor::empty(size, (Kind::Float, device));
-                factors.bernoulli_float_(keep).divide_scalar_(keep)
-            })
-        };
-        let weights = [4 * shape.hidden, shape.hidden];
+    pub fn of(shape: &Shape, flat: &Tensor) -> Self {
         Self {
-            input: factors(settings.input_dropout, &[1, batch, shape.embedding]),
-            output: factors(settings.output_dropout, &[1, batch, shape.hidden]),
-            recurrent: (0..shape.layers)
-                .filter_map(|_| factors(settings.drop_connect, &weights))
+            tensors: shape
+                .views(flat)
+                .into_iter()
+                .map(|(_, view)| view)
                 .collect(),
         }
     }
 
-    /// What is dropped in `size` of the streams, from `begin` on.
+    /// Views of `flat` that gradients can be asked for. They share its memory: what the optimizer
+    /// does to it shows in them.
     #[must_use]
-    pub fn part(&self, begin: i64, size: i64) -> Self {
-        let part = |factors: &Tensor| factors.narrow(1, begin, size);
+    pub fn leaves(shape: &Shape, flat: &Tensor) -> Self {
+        let leaf = |(_, view): (Entry, Tensor)| view.detach().set_requires_grad(true);
         Self {
-            input: self.input.as_ref().map(part),
-            output: self.output.as_ref().map(part),
-            recurrent: self.recurrent.iter().map(Tensor::shallow_clone).collect(),
+            tensors: shape.views(flat).into_iter().map(leaf).collect(),
         }
+    }
+
+    /// `[V, E]`: a row per symbol.
+    pub fn embedding(&self) -> &Tensor {
+        &self.tensors[0]
+    }
+
+    /// Per layer: input and recurrent weights, then their biases, as libtorch's LSTM takes them.
+    pub fn lstm(&self) -> &[Tensor] {
+        &self.tensors[1..self.tensors.len() - 2]
+    }
+
+    /// `[V, H]`: from the last layer's state to a logit per symbol.
+    pub fn output(&self) -> &Tensor {
+        &self.tensors[self.tensors.len() - 2]
+    }
+
+    /// `[V]`: what is added to those logits.
+    pub fn output_bias(&self) -> &Tensor {
+        &self.tensors[self.tensors.len() - 1]
+    }
+
+    /// The gradients of `loss`, flat. The graph behind `loss` is used up.
+    ///
+    /// # Errors
+    /// When libtorch cannot differentiate it.
+    pub fn gradient(&self, loss: &Tensor) -> Result<Tensor, tch::TchError> {
+        let gradients = Tensor::f_run_backward(&[loss], &self.tensors, false, false)?;
+        let flat: Vec<Tensor> = gradients.iter().map(|g| g.reshape([-1])).collect();
+        Tensor::f_cat(&flat, 0)
     }
 }
 
-/// Scores `[steps × batch, symbols]` for what follows each symbol of `input` `[steps, batch]`, and
+/// Logits `[steps × streams, symbols]` for what follows each symbol of `input` `[steps, streams]`, and
 /// the state after the last.
 pub fn forward(
     weights: &Weights,
     input: &Tensor,
     state: &State,
-    dropped: &Dropped,
+    factors: &Factors,
 ) -> (Tensor, State) {
     let scaled = |values: Tensor, factors: &Option<Tensor>| match factors {
         Some(factors) => values * factors,
         None => values,
     };
     let embedded = Tensor::embedding(weights.embedding(), input, -1, false, false);
-    let embedded = scaled(embedded, &dropped.input);
-    let (output, state) = recurrence(weights.lstm(), &embedded, state, &dropped.recurrent);
-    let output = scaled(output, &dropped.output);
+    let embedded = scaled(embedded, &factors.input);
+    let (output, state) = recurrence(weights.lstm(), &embedded, state, &factors.recurrent);
+    let output = scaled(output, &factors.output);
     let rows = output.view([-1, output.size()[2]]);
-    let scores = rows.linear(weights.output(), Some(weights.output_bias()));
-    (scores, state)
+    let logits = rows.linear(weights.output(), Some(weights.output_bias()));
+    (logits, state)
 }
 
 /// All layers over a whole window: `[steps, batch, input]` to `[steps, batch, hidden]`.

@@ -1,4 +1,4 @@
-//! One LSTM layer over a window: its steps forward, then backward through time.
+//! One LSTM layer over a window: its steps forward, then back through time.
 
 use pulp::Arch;
 
@@ -12,7 +12,7 @@ pub struct Extent {
     pub streams: usize,
     /// Steps of each.
     pub steps: usize,
-    /// Cells per stream.
+    /// Units per stream.
     pub units: usize,
 }
 
@@ -20,57 +20,59 @@ pub struct Extent {
 #[derive(Debug, Default)]
 pub struct Layer {
     extent: Extent,
-    /// The recurrent weights with some dropped, where some are.
-    thinned: Vec<f32>,
+    /// The recurrent weights after DropConnect.
+    recurrent: Vec<f32>,
     panels: Panels,
-    /// Per step, stream and gate: sums, then activations, then the gradients of the sums.
+    /// Per step, stream and gate: pre-activations, then activations, then the gradients of the
+    /// pre-activations.
     gates: Vec<f32>,
-    /// Cells before each step, and after the last.
-    cells: Vec<f32>,
-    /// Outputs before each step, and after the last.
+    /// The cell state before each step, and after the last.
+    cell: Vec<f32>,
+    /// The hidden state before each step, and after the last.
     hidden: Vec<f32>,
-    /// Tangents of the cells after each step.
-    tangents: Vec<f32>,
-    /// The gradients of the cells.
-    carried: Vec<f32>,
+    /// The tanh of the cell state after each step.
+    tanh_cell: Vec<f32>,
+    /// The gradient of the cell state, which is carried back from step to step.
+    cell_gradient: Vec<f32>,
 }
 
 impl Layer {
-    /// Begins a window with the outputs and cells before it.
-    pub fn begin(&mut self, extent: Extent, hidden: &[f32], cells: &[f32]) {
+    /// Begins a window with the hidden and cell state before it.
+    pub fn begin(&mut self, extent: Extent, hidden: &[f32], cell: &[f32]) {
         self.extent = extent;
         let size = extent.streams * extent.units;
         self.gates.resize(extent.steps * size * 4, 0.0);
-        self.tangents.resize(extent.steps * size, 0.0);
-        for (all, first) in [(&mut self.hidden, hidden), (&mut self.cells, cells)] {
+        self.tanh_cell.resize(extent.steps * size, 0.0);
+        for (all, first) in [(&mut self.hidden, hidden), (&mut self.cell, cell)] {
             all.resize((extent.steps + 1) * size, 0.0);
             all[..size].copy_from_slice(first);
         }
     }
 
-    /// Sets each sum to that of its symbol: `table` has a row for each.
-    pub fn set_sums_by_symbol(&mut self, table: &[f32], symbols: &[usize]) {
+    /// Sets the pre-activations of each step to those of its symbol: `table` has a row for each.
+    pub fn set_pre_activations_by_symbol(&mut self, table: &[f32], symbols: &[u8]) {
         let size = 4 * self.extent.units;
-        for (sums, &symbol) in self.gates.chunks_exact_mut(size).zip(symbols) {
-            sums.copy_from_slice(&table[symbol * size..(symbol + 1) * size]);
+        for (gates, &symbol) in self.gates.chunks_exact_mut(size).zip(symbols) {
+            gates.copy_from_slice(&table[usize::from(symbol) * size..][..size]);
         }
     }
 
-    /// Sets the sums to `inputs` times the input weights and the bias.
-    pub fn set_sums(
+    /// Sets the pre-activations to `inputs` times the input weights plus the bias.
+    pub fn set_pre_activations(
         &mut self,
         products: &mut Products,
         inputs: Matrix<'_>,
         weights: Matrix<'_>,
         bias: &[f32],
     ) {
-        for sums in self.gates.chunks_exact_mut(bias.len()) {
-            sums.copy_from_slice(bias);
+        for gates in self.gates.chunks_exact_mut(bias.len()) {
+            gates.copy_from_slice(bias);
         }
         products.add(inputs, weights.transposed(), &mut self.gates);
     }
 
-    /// Computes all steps from their sums. `factors` are those of the recurrent `weights`.
+    /// Computes all steps from what the input adds to their pre-activations. `factors` are those that
+    /// DropConnect multiplies the recurrent `weights` by.
     pub fn forward(
         &mut self,
         arch: Arch,
@@ -79,18 +81,18 @@ impl Layer {
         factors: Option<&Vec<f32>>,
     ) {
         let Extent { streams, units, .. } = self.extent;
-        self.thinned.clear();
-        self.thinned.extend(weights);
+        self.recurrent.clear();
+        self.recurrent.extend(weights);
         if let Some(factors) = factors {
-            multiply(&mut self.thinned, factors);
+            multiply(&mut self.recurrent, factors);
         }
-        let weights = Matrix::new(&self.thinned, units);
+        let weights = Matrix::new(&self.recurrent, units);
         self.panels.pack(arch, weights.transposed());
         let size = streams * units;
         let steps = self.gates.chunks_exact_mut(4 * size);
-        let tangents = self.tangents.chunks_exact_mut(size);
-        for (step, (gates, tangents)) in steps.zip(tangents).enumerate() {
-            let (before, cells) = self.cells.split_at_mut((step + 1) * size);
+        let tanh_cell = self.tanh_cell.chunks_exact_mut(size);
+        for (step, (gates, tanh_cell)) in steps.zip(tanh_cell).enumerate() {
+            let (before, cell) = self.cell.split_at_mut((step + 1) * size);
             let (read, hidden) = self.hidden.split_at_mut((step + 1) * size);
             let read = Matrix::new(&read[step * size..], units);
             products.add_packed(read, &self.panels, gates);
@@ -98,63 +100,63 @@ impl Layer {
                 units,
                 gates,
                 before: &before[step * size..],
-                cells: &mut cells[..size],
-                tangents,
+                cell: &mut cell[..size],
+                tanh_cell,
                 hidden: &mut hidden[..size],
             });
         }
     }
 
-    /// Its outputs after each step.
-    pub fn outputs(&self) -> &[f32] {
+    /// Its hidden state after each step.
+    pub fn hidden(&self) -> &[f32] {
         &self.hidden[self.extent.streams * self.extent.units..]
     }
 
-    /// Its outputs and cells after the last step.
+    /// Its hidden and cell state after the last step.
     pub fn last(&self) -> (&[f32], &[f32]) {
-        let begin = self.tangents.len();
-        (&self.hidden[begin..], &self.cells[begin..])
+        let begin = self.tanh_cell.len();
+        (&self.hidden[begin..], &self.cell[begin..])
     }
 
-    /// Goes back through all steps: from the gradients of the outputs, which it changes, to those
-    /// of the sums.
-    pub fn backward(&mut self, arch: Arch, products: &mut Products, hidden: &mut [f32]) {
+    /// Backpropagation through time: takes the gradients of the hidden state after each step, as the layers
+    /// above have them, to those of the pre-activations. What the next step adds to them is added here.
+    pub fn backward(&mut self, arch: Arch, products: &mut Products, hidden_gradient: &mut [f32]) {
         let Extent { streams, units, .. } = self.extent;
-        self.panels.pack(arch, Matrix::new(&self.thinned, units));
+        self.panels.pack(arch, Matrix::new(&self.recurrent, units));
         let size = streams * units;
-        self.carried.clear();
-        self.carried.resize(size, 0.0);
+        self.cell_gradient.clear();
+        self.cell_gradient.resize(size, 0.0);
         for step in (0..self.extent.steps).rev() {
             let own = step * size..(step + 1) * size;
             let gates = &mut self.gates[step * 4 * size..(step + 1) * 4 * size];
-            let (earlier, hidden) = hidden.split_at_mut(own.start);
+            let (earlier, hidden_gradient) = hidden_gradient.split_at_mut(own.start);
             arch.dispatch(Backward {
                 units,
                 gates,
-                before: &self.cells[own.clone()],
-                tangents: &self.tangents[own],
-                hidden: &hidden[..size],
-                cells: &mut self.carried,
+                before: &self.cell[own.clone()],
+                tanh_cell: &self.tanh_cell[own],
+                hidden_gradient: &hidden_gradient[..size],
+                cell_gradient: &mut self.cell_gradient,
             });
             if step > 0 {
-                let sums = Matrix::new(gates, 4 * units);
+                let gates = Matrix::new(gates, 4 * units);
                 let before = &mut earlier[(step - 1) * size..];
-                products.add_packed(sums, &self.panels, before);
+                products.add_packed(gates, &self.panels, before);
             }
         }
     }
 
-    /// Per step and stream, after [`Layer::backward`]: the gradients of the sums.
-    pub fn sums(&self) -> Matrix<'_> {
+    /// Per step and stream, after [`Layer::backward`]: the gradients of the pre-activations.
+    pub fn pre_activation_gradients(&self) -> Matrix<'_> {
         Matrix::new(&self.gates, 4 * self.extent.units)
     }
 
     /// The same added up per symbol.
-    pub fn add_sums_by_symbol(&self, symbols: &[usize], table: &mut [f32]) {
+    pub fn add_gradients_by_symbol(&self, symbols: &[u8], table: &mut [f32]) {
         let size = 4 * self.extent.units;
-        for (sums, &symbol) in self.gates.chunks_exact(size).zip(symbols) {
-            let row = &mut table[symbol * size..(symbol + 1) * size];
-            row.iter_mut().zip(sums).for_each(|(all, x)| *all += x);
+        for (gates, &symbol) in self.gates.chunks_exact(size).zip(symbols) {
+            let row = &mut table[usize::from(symbol) * size..][..size];
+            row.iter_mut().zip(gates).for_each(|(all, x)| *all += x);
         }
     }
 
@@ -165,8 +167,8 @@ impl Layer {
         factors: Option<&Vec<f32>>,
         gradient: &mut [f32],
     ) {
-        let read = Matrix::new(&self.hidden[..self.tangents.len()], self.extent.units);
-        products.add(self.sums().transposed(), read, gradient);
+        let read = Matrix::new(&self.hidden[..self.tanh_cell.len()], self.extent.units);
+        products.add(self.pre_activation_gradients().transposed(), read, gradient);
         if let Some(factors) = factors {
             multiply(gradient, factors);
         }
