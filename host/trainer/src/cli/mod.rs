@@ -213,13 +213,17 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
     let mut job = Job::new(name, source, reading, plan.recipe);
     let Read { text, corpus } = match read {
         Some(read) => read,
-        None => plan::read(args, job.reading)?,
+        None => {
+            let read = plan::read(args, job.reading)?;
+            plan::set_passes(args, &read.corpus, &mut job.recipe);
+            read
+        }
     };
     (job.source, job.reading) = (text.source(), corpus.reading);
-    job.from = plan.from;
-    plan::set_passes(args, &corpus, &mut job.recipe);
+    job.from = plan.base.as_ref().map(|base| base.path.clone());
+    let model = plan.base.as_ref().map(|base| &base.model);
     check_export(args, &job.recipe, &corpus)?;
-    let mut trainer = Trainer::new(job, corpus, device)?;
+    let mut trainer = Trainer::start(job, corpus, device, model)?;
     for line in chosen.iter().flatten() {
         note!("{line}");
     }

@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod events;
 pub mod optimizer;
 pub mod safetensors_io;
+mod start;
 pub mod trainer;
 mod verdict;
 

@@ -15,13 +15,15 @@ use crate::data::random::{Purpose, draw, seed_torch};
 use crate::rounding;
 use crate::run::evaluate;
 use crate::run::optimizer::{self, Adam};
-use crate::run::safetensors_io;
+use crate::run::start;
 use crate::shape::Shape;
 use host::corpus::{Corpus, Reading, Source};
 use host::name::Name;
+use host::quantize::FloatModel;
 use host::recipe::{AlphabetKind, BackendKind, Keep, Recipe};
 use host::report::{Point, Sample};
 use host::runs::RunId;
+use host::starts;
 
 /// Parallel streams for the measurements on the way.
 const VALIDATION_STREAMS: usize = 64;
@@ -122,11 +124,30 @@ impl Trainer {
     /// # Errors
     /// When a setting makes no sense, the text is too short, or the weights to start with do not fit.
     pub fn new(job: Job, corpus: Corpus, device: Device) -> Result<Self, TrainError> {
+        let model = job.from.as_deref().map(starts::load).transpose()?;
+        Self::start(job, corpus, device, model.as_ref())
+    }
+
+    /// The same where the model that the job starts from has been loaded already.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn start(
+        job: Job,
+        corpus: Corpus,
+        device: Device,
+        model: Option<&FloatModel>,
+    ) -> Result<Self, TrainError> {
         let cut = Self::cut(&job, &corpus)?;
         let shape = Self::shape_of(&job, &corpus);
-        let weights = match &job.from {
-            Some(path) => {
-                safetensors_io::start_from(path, &shape, &corpus.alphabet)?.to_device(device)
+        let weights = match model {
+            Some(model) => {
+                let weights = start::weights(model, &shape, &corpus.alphabet);
+                let unfit = |reason| TrainError::BadStart {
+                    path: job.from.clone().unwrap_or_default(),
+                    reason,
+                };
+                weights.map_err(unfit)?.to_device(device)
             }
             None => shape.first_weights(job.recipe.seed, device),
         };
