@@ -8,7 +8,7 @@ use std::path::Path;
 use host::export::Sample;
 use host::figures::{Figures, TRAINING_LOSS_KEY};
 use host::quantize::float::FloatModel;
-use host::recipe::{Length, Order, Recipe};
+use host::recipe::{BackendKind, Length, Order, Recipe};
 use host::report::{Export, Point, Report, State};
 use trainer::run::Outcome;
 use trainer::run::checkpoint::{self, Checkpoint};
@@ -213,7 +213,7 @@ fn a_small_model_learns_the_order_in_a_text() {
 fn the_exported_weights_have_the_loss_that_was_reported() {
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
-    let mut recipe = small(60);
+    let mut recipe = by(BackendKind::Libtorch, small(60));
     recipe.model.layers = 2;
     recipe.quantization.start = 1.0;
     let mut trainer = trainer(&text(100), recipe.clone());

@@ -1,4 +1,7 @@
 //! Batches: which window of the text each step learns from, as a function of the step alone.
+//!
+//! Windows of streams that go on from each other make training truncated backpropagation through time
+//! (BPTT): the state passes from one window to the next, gradients do not.
 
 use std::ops::Range;
 

@@ -118,7 +118,7 @@ impl Checkpoint {
         if header.job.run != RunId::of_folder(run_dir) {
             return Err(RunError::Stranger(path).into());
         }
-        // Versions that did not say computed so.
+        // Earlier versions did not name it, and had no other on the CPU.
         let recipe = &mut header.job.recipe;
         recipe.backend.get_or_insert(BackendKind::Native);
         Ok(Self {

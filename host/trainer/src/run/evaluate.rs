@@ -24,7 +24,7 @@ const MOST_ROWS: usize = 64;
 ///
 /// Each block is read from the zero state, all side by side: the protocol by which models are compared.
 /// One long stream may be read as so many parallel `streams` instead, fewer if it is short: faster, and
-/// a hair off.
+/// not quite exact, since each begins with the zero state.
 #[must_use]
 pub fn loss(shape: &Shape, flat: &Tensor, validation: &Validation, streams: usize) -> Option<f64> {
     let mut rows: Vec<Block<'_>> = validation
@@ -44,7 +44,7 @@ pub fn loss(shape: &Shape, flat: &Tensor, validation: &Validation, streams: usiz
             .collect();
     }
     let predictions: usize = rows.iter().map(Block::predictions).sum();
-    // Side by side what is about equally long, so that little is read in vain.
+    // Rows of about the same length go side by side, so that little is padding.
     rows.sort_by_key(|row| row.symbols.len());
     let weights = Weights::of(shape, flat);
     let sums = rows.chunks(MOST_ROWS);
@@ -69,7 +69,7 @@ fn sum(shape: &Shape, weights: &Weights, device: Device, rows: &[Block<'_>]) -> 
             .transpose(0, 1)
             .to_device(device)
     };
-    // Where a row has ended anything may be read, for it does not count.
+    // Padding: its losses are not counted.
     let symbol = |row: &Block<'_>, index: usize| row.symbols.get(index).copied().unwrap_or(0);
     let inputs = steps(&|row, step| symbol(row, step)).to_kind(Kind::Int64);
     let targets = steps(&|row, step| symbol(row, step + 1)).to_kind(Kind::Int64);

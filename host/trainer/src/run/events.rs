@@ -23,7 +23,7 @@ pub enum Event {
         hidden: usize,
         /// LSTM layers.
         layers: usize,
-        /// Numbers to be learned.
+        /// Weights to be learned.
         parameters: usize,
         /// Where it is computed.
         device: String,
@@ -102,7 +102,7 @@ pub struct Step {
     pub seconds_left: f64,
 }
 
-/// Who wants to hear about a training.
+/// What is told about a training: a terminal, a log, a test.
 pub trait Observer {
     /// Hears about one event.
     fn observe(&mut self, event: &Event);

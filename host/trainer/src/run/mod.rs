@@ -110,13 +110,13 @@ struct Run<'a> {
     last_try: Instant,
     /// What could not be written the last time.
     trouble: BTreeSet<&'static str>,
-    /// Set when the user has had enough.
+    /// Set when the user asks it to stop.
     stop: &'a AtomicBool,
     /// Losses and seconds since the last report.
     sum: f64,
     count: u64,
     count_seconds: f64,
-    /// How much was done when it was last seen whether something is due.
+    /// How much was done at the step before, from 0 to 1.
     done_before: f64,
     /// For the report.
     text: TextStatistics,
@@ -127,7 +127,7 @@ impl Run<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Whether unseen text has been getting worse for so long that nothing better will come.
+    /// Whether the validation loss has been rising for so long that training ends early (early stopping).
     fn is_hopeless(&self) -> bool {
         let patience = self.trainer.job.recipe.report.patience;
         patience > 0 && worse_in_a_row(&self.trainer.progress.curve) >= patience
@@ -336,7 +336,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Adds to a divergence what is left on disk.
+    /// Adds to the error of a loss that exploded which checkpoint is left.
     fn explain(&self, error: TrainError) -> TrainError {
         match (error, self.saved) {
             (
@@ -413,7 +413,7 @@ impl Run<'_> {
         })
     }
 
-    /// Writes what all the work was for. With no room for it, waits for some.
+    /// Writes the result of all the work. Where the disk is full, waits for room.
     fn insist(
         &mut self,
         write: impl Fn(&Self) -> Result<(), TrainError>,

@@ -79,7 +79,7 @@ pub struct Trainer {
     pub(crate) tensors: Tensors,
     batches: Batches,
     workers: Workers,
-    /// The weights that workers compute with: the same memory, or rounded copies.
+    /// The weights that workers compute with: the same memory, or fake-quantized copies.
     seen: Tensor,
 }
 
@@ -114,7 +114,7 @@ pub struct Tensors {
     pub best: Tensor,
     /// What the optimizer remembers.
     pub adam: Adam,
-    /// Where the streams are.
+    /// The state of the streams after the last window.
     pub state: StreamState,
 }
 
@@ -240,7 +240,7 @@ impl Trainer {
         self.shape
     }
 
-    /// Windows per step and predictions per window: the recipe's, or what fits the text.
+    /// Streams and steps of a window: the recipe's, or what fits the text.
     #[must_use]
     pub fn batch_and_seq_len(&self) -> (i64, i64) {
         let cut = self.batches.cut();
@@ -349,14 +349,14 @@ impl Trainer {
     /// When a worker fails.
     pub fn seconds_per_step(&mut self) -> Result<f64, TrainError> {
         self.show();
-        // The first one also fetches what later ones find at hand.
+        // The first one also allocates memory that later ones use again.
         self.workers.compute(self.tasks())?;
         let begin = Instant::now();
         self.workers.compute(self.tasks())?;
         Ok(begin.elapsed().as_secs_f64())
     }
 
-    /// Lets the workers see the weights, rounded where it is time for that.
+    /// Shows the workers the weights: float, or fake-quantized once that has begun.
     fn show(&mut self) {
         let start = self.job.recipe.quantization.start;
         if start >= 1.0 {
@@ -371,7 +371,7 @@ impl Trainer {
         self.seen.copy_(&seen);
     }
 
-    /// These weights as the network computes with them: rounded, once that has begun.
+    /// These weights as the network computes with them: fake-quantized, once that has begun.
     fn as_computed(&self, flat: &Tensor) -> Tensor {
         match self.progress.rounded_since {
             Some(_) => rounding::rounded(&self.shape, flat, self.job.recipe.model.planes()),
@@ -425,7 +425,7 @@ impl Trainer {
             optimizer::decay(&self.shape, weights, decay * rate);
         }
         adam.update(weights, gradient, step + 1, rate, settings);
-        // A young average forgets faster, or it would remember the first, random weights.
+        // An EMA of few steps forgets faster, or it would remember the first, random weights.
         let memory = settings
             .average
             .min((1.0 + step as f64) / (10.0 + step as f64));
@@ -455,7 +455,7 @@ impl Trainer {
         Some((loss, best))
     }
 
-    /// The lowest validation loss so far. What was measured before weights were rounded does not compare.
+    /// The lowest validation loss so far. Those of float weights are left out once weights are rounded.
     fn best(&self) -> Option<f64> {
         let since = self.progress.rounded_since.unwrap_or(0);
         let best = self.progress.best.filter(|&(_, step)| step > since);

@@ -86,7 +86,7 @@ impl WithSimd for Backward<'_> {
         let units = self.units;
         let one = simd.splat_f32s(1.0);
         let times = |a, b| simd.mul_f32s(a, b);
-        // Both from the values of the functions.
+        // Of the functions' values, not of their arguments.
         let sigmoid_derivative = |y| times(y, simd.sub_f32s(one, y));
         let tanh_derivative = |y| simd.sub_f32s(one, times(y, y));
         let streams = self.gates.chunks_exact_mut(4 * units);

@@ -71,8 +71,8 @@ impl Layer {
         products.add(inputs, weights.transposed(), &mut self.gates);
     }
 
-    /// Computes all steps from what the input adds to their pre-activations. `factors` are those that
-    /// DropConnect multiplies the recurrent `weights` by.
+    /// Computes all steps; their pre-activations hold the part of the input, without the recurrent one.
+    /// DropConnect multiplies the recurrent `weights` by `factors`.
     pub fn forward(
         &mut self,
         arch: Arch,
@@ -151,7 +151,7 @@ impl Layer {
         Matrix::new(&self.gates, 4 * self.extent.units)
     }
 
-    /// The same added up per symbol.
+    /// Adds the gradients of the pre-activations to the rows of their symbols in `table`.
     pub fn add_gradients_by_symbol(&self, symbols: &[u8], table: &mut [f32]) {
         let size = 4 * self.extent.units;
         for (gates, &symbol) in self.gates.chunks_exact(size).zip(symbols) {
