@@ -55,8 +55,9 @@ fn choose_where(
     Ok((device, backend.unwrap_or(default_for(device))))
 }
 
-/// The backend where nothing else is asked for: `native` on the CPU, since it learns the same in less time
-/// (its documentation has the figures), else the only one there is.
+/// The backend where nothing else is asked for: `native` on the CPU, since it learns the same and is the
+/// faster one, the more so the smaller the model (its documentation has the figures); else the only one there
+/// is.
 #[must_use]
 pub fn default_for(device: Device) -> BackendKind {
     match device {
