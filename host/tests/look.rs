@@ -74,6 +74,7 @@ impl Desk {
             seconds: 3_000.0,
             parameters: 1_234_567,
             device: "cpu".to_owned(),
+            backend: None,
             recipe: recipe.to_toml(),
             text: TextStatistics {
                 description: format!("{} and 23 more files", self.path("text.txt").display()),

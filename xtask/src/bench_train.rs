@@ -1,4 +1,4 @@
-//! `cargo xtask bench train`: how fast training is, beside PyTorch on the same machine.
+//! `cargo xtask bench train`: how fast training is by each backend, beside PyTorch on the same machine.
 //!
 //! PyTorch is that of PyPI with the version of our libtorch, in a virtual environment below the
 //! cache folder. All that is compared takes turns, so that what else the machine does disturbs it alike.
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use host::paths;
-use host::recipe::{DEFAULT_RECIPE, Recipe};
+use host::recipe::{BackendKind, DEFAULT_RECIPE, Recipe};
 use host::toolchain::libtorch::VERSION;
 use serde_json::{Value, json};
 
@@ -53,11 +53,14 @@ pub struct Train {
     json: bool,
 }
 
+/// The backends, the default one first.
+const BACKENDS: [BackendKind; 2] = [BackendKind::Native, BackendKind::Libtorch];
+
 /// What was measured, each the best of its rounds.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Figures {
-    /// Characters per second of `inkling train`, by hidden size.
-    ours: BTreeMap<i64, f64>,
+    /// Characters per second of `inkling train` by each of [`BACKENDS`], by hidden size.
+    ours: [BTreeMap<i64, f64>; 2],
     /// Those of PyTorch's `nn.LSTM`, where it was measured.
     lstm: Option<f64>,
     /// Those of the tutorial's loop.
@@ -84,9 +87,11 @@ pub fn run(args: &Train) -> anyhow::Result<()> {
         eprintln!("round {round} of {ROUNDS}");
         figures.peak = figures.peak.max(fma_peak::measure(threads));
         for hidden in HIDDEN_SIZES {
-            let speed = ours(folder.path(), hidden)?;
-            let best = figures.ours.entry(hidden).or_default();
-            *best = best.max(speed);
+            for (backend, ours) in BACKENDS.into_iter().zip(&mut figures.ours) {
+                let speed = speed(folder.path(), hidden, backend)?;
+                let best = ours.entry(hidden).or_default();
+                *best = best.max(speed);
+            }
         }
         if let Some(python) = &python {
             for (best, name) in [
@@ -109,9 +114,20 @@ pub fn run(args: &Train) -> anyhow::Result<()> {
 }
 
 impl Figures {
-    /// Our speed with the size that PyTorch has.
-    fn ours(&self) -> f64 {
-        self.ours.get(&HIDDEN_SIZES[0]).copied().unwrap_or_default()
+    /// The speed by each backend with the size that PyTorch has.
+    fn beside_pytorch(&self) -> [f64; 2] {
+        let speed = |sizes: &BTreeMap<i64, f64>| sizes.get(&HIDDEN_SIZES[0]).copied();
+        self.ours
+            .each_ref()
+            .map(|sizes| speed(sizes).unwrap_or_default())
+    }
+
+    /// By hidden size, the speed by each backend.
+    fn sizes(&self) -> impl Iterator<Item = (i64, [f64; 2])> {
+        let [native, libtorch] = &self.ours;
+        native
+            .iter()
+            .filter_map(|(&hidden, &speed)| Some((hidden, [speed, *libtorch.get(&hidden)?])))
     }
 
     /// The share of the peak that a training of this hidden size reaches, by the operations of the
@@ -124,20 +140,25 @@ impl Figures {
     }
 
     fn json(&self) -> Value {
-        let times = |theirs: Option<f64>| theirs.map(|theirs| self.ours() / theirs);
-        let sizes = self.ours.iter().map(|(&hidden, &speed)| {
+        let [native, by_libtorch] = self.beside_pytorch();
+        let times = |other: Option<f64>| other.map(|other| native / other);
+        let sizes = self.sizes().map(|(hidden, [native, by_libtorch])| {
             json!({
                 "hidden": hidden,
-                "characters_per_second": speed,
-                "share_of_fma_peak": self.share(hidden, speed),
+                "characters_per_second": native,
+                "share_of_fma_peak": self.share(hidden, native),
+                "libtorch_backend_characters_per_second": by_libtorch,
+                "times_libtorch_backend": native / by_libtorch,
             })
         });
         json!({
             "model": "hidden 128, embedding 30, 65 symbols, batch 32, sequences of 128, 2 threads",
             "libtorch": VERSION,
-            "characters_per_second": self.ours(),
+            "characters_per_second": native,
+            "libtorch_backend_characters_per_second": by_libtorch,
             "pytorch_lstm_characters_per_second": self.lstm,
             "tutorial_loop_characters_per_second": self.tutorial,
+            "times_libtorch_backend": times(Some(by_libtorch)),
             "times_pytorch_lstm": times(self.lstm),
             "times_tutorial_loop": times(self.tutorial),
             "fma_peak_flops": self.peak,
@@ -149,21 +170,31 @@ impl Figures {
     }
 
     fn text(&self) -> String {
-        let mut text = String::from("characters learned from per second (hidden 128, 2 threads)\n");
+        let [native, by_libtorch] = self.beside_pytorch();
+        let mut text = String::from(
+            "characters learned from per second (hidden size 128, 2 threads), and how often it goes into \
+             native's\n",
+        );
         for (name, speed) in [
-            ("inkling train", Some(self.ours())),
+            ("backend native", Some(native)),
+            ("backend libtorch", Some(by_libtorch)),
             ("PyTorch nn.LSTM", self.lstm),
             ("the tutorial's loop", self.tutorial),
         ] {
             let Some(speed) = speed else { continue };
-            let times = self.ours() / speed;
+            let times = native / speed;
             text += &format!("{name:<20}{speed:>9.0}{times:>8.2} ×\n");
         }
         let peak = self.peak / 1e9;
-        text += &format!("share of the multiply-add peak ({peak:.0} GFLOP/s)\n");
-        for (&hidden, &speed) in &self.ours {
-            let share = self.share(hidden, speed);
-            text += &format!("hidden {hidden:<13}{speed:>9.0}{share:>8.2}\n");
+        text += &format!(
+            "by hidden size: native, its share of the multiply-add peak ({peak:.0} GFLOP/s), libtorch\n"
+        );
+        for (hidden, [native, by_libtorch]) in self.sizes() {
+            let share = self.share(hidden, native);
+            let times = native / by_libtorch;
+            text += &format!(
+                "hidden {hidden:<13}{native:>9.0}{share:>8.2}{by_libtorch:>9.0}{times:>8.2} ×\n"
+            );
         }
         let to = self.to;
         text += &match self.seconds {
@@ -174,15 +205,16 @@ impl Figures {
     }
 }
 
-/// The speed of `inkling train` with this hidden size on a made-up text in `folder`.
-fn ours(folder: &Path, hidden: i64) -> anyhow::Result<f64> {
+/// The speed of `inkling train` with this hidden size and backend on a made-up text in `folder`.
+fn speed(folder: &Path, hidden: i64, backend: BackendKind) -> anyhow::Result<f64> {
     let text = folder.join("text.txt");
     std::fs::write(&text, made_up_text(200_000))?;
     let recipe = "inherits = 'base'\n[report]\nevery = 5\nvalidate_every = 0\nsample_every = 0\n";
     std::fs::write(folder.join("speed.toml"), recipe)?;
     let invocation = trainer()?
         .args(["--recipe", "speed.toml", "--json", "--no-export"])
-        .args(["--device", "cpu", "--text", "text.txt"])
+        .args(["--device", "cpu", "--backend", backend.name()])
+        .args(["--text", "text.txt"])
         .args(["--hidden".to_owned(), hidden.to_string()])
         .args(["--minutes".to_owned(), (SECONDS / 60.0).to_string()]);
     let events = events_of(&invocation, folder)?;
@@ -338,7 +370,10 @@ mod tests {
 
     fn figures() -> Figures {
         Figures {
-            ours: [(128, 250_000.0), (256, 100_000.0)].into(),
+            ours: [
+                [(128, 250_000.0), (256, 100_000.0)].into(),
+                [(128, 100_000.0), (256, 50_000.0)].into(),
+            ],
             lstm: Some(125_000.0),
             tutorial: Some(1_000.0),
             // As if every character of the first size took half of what could be done.
@@ -356,13 +391,19 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("hidden 128             250000    0.50\n"),
+            text.contains("backend libtorch       100000    2.50 ×\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("hidden 256             100000    0.75    50000    2.00 ×\n"),
             "{text}"
         );
         assert!(text.contains("12.3 s of learning to 1.6 nats"), "{text}");
         let json = figures.json();
         assert_eq!(json["times_tutorial_loop"], 250.0);
         assert_eq!(json["sizes"][0]["share_of_fma_peak"], 0.5);
+        assert_eq!(json["times_libtorch_backend"], 2.5);
+        assert_eq!(json["sizes"][1]["times_libtorch_backend"], 2.0);
         assert_eq!(json["seconds_to_loss"], 12.34);
     }
 

@@ -12,7 +12,9 @@ use super::reading::Treatment;
 use crate::corpus::{Charset, Reading, Split, Standard};
 use crate::device;
 use crate::name::Name;
-use crate::recipe::{AlphabetKind, DEFAULT_RECIPE, Length, Recipe, RecipeError, budget};
+use crate::recipe::{
+    AlphabetKind, BackendKind, DEFAULT_RECIPE, Length, Recipe, RecipeError, budget,
+};
 use crate::toolchain::trainer;
 
 /// Options of `train`.
@@ -134,17 +136,21 @@ pub struct Settings {
     /// Same seed, same weights (on the CPU)
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,
+    /// What computes losses and gradients; a run keeps its own [default: native on the CPU, libtorch on a
+    /// GPU]
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with = "resume")]
+    pub backend: Option<BackendKind>,
 }
 
 /// Where to compute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum DeviceChoice {
-    /// The GPU if libtorch can use one (untested), else the CPU
+    /// The first GPU if libtorch can use one and the backend is not native, else the CPU
     Auto,
     /// The CPU
     #[default]
     Cpu,
-    /// The first GPU: untested, nobody has tried it yet
+    /// The first GPU, by the backend libtorch; its code is tested on the CPU, nobody has tried a GPU yet
     Cuda,
 }
 
@@ -168,6 +174,7 @@ impl Settings {
         set(&mut recipe.length, self.steps.map(Length::Steps));
         set(&mut recipe.length, self.minutes.map(Length::Minutes));
         set(&mut recipe.seed, self.seed);
+        set(&mut recipe.backend, self.backend.map(Some));
     }
 }
 

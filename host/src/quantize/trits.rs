@@ -62,13 +62,20 @@ pub fn round(row: &[f32], planes: u8) -> Rounded {
     Rounded { step, integers }
 }
 
+/// The largest integer that [`round_bytes`] makes.
+pub const LARGEST_BYTE: f64 = 127.0;
+
 /// Rounds numbers to bytes from -127 to 127 of one step, which comes first.
 #[must_use]
 pub fn round_bytes(numbers: &[f32]) -> (f64, Vec<i8>) {
     let largest = numbers
         .iter()
         .fold(0.0_f64, |most, &x| most.max(x.abs().into()));
-    let step = if largest > 0.0 { largest / 127.0 } else { 1.0 };
+    let step = if largest > 0.0 {
+        largest / LARGEST_BYTE
+    } else {
+        1.0
+    };
     let byte = |&x: &f32| (f64::from(x) / step).round_ties_even() as i8;
     (step, numbers.iter().map(byte).collect())
 }

@@ -46,6 +46,9 @@ const MAX_ANCESTORS: usize = 16;
 pub struct Recipe {
     /// What makes a run repeatable.
     pub seed: u64,
+    /// What computes losses and gradients; none: native on the CPU, libtorch on a GPU.
+    #[serde(default)]
+    pub backend: Option<BackendKind>,
     /// What is trained.
     pub model: Model,
     /// How the text is read.
@@ -62,6 +65,27 @@ pub struct Recipe {
     pub report: Report,
 }
 
+/// What computes losses and gradients. Weights depend on it in their last bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendKind {
+    /// Plain Rust, on the CPU
+    Native,
+    /// libtorch, on any device
+    Libtorch,
+}
+
+impl BackendKind {
+    /// What recipes and reports call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Libtorch => "libtorch",
+        }
+    }
+}
+
 /// The shape of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,7 +94,7 @@ pub struct Model {
     pub alphabet: AlphabetKind,
     /// Components per embedded symbol.
     pub embedding: i64,
-    /// Cells per layer.
+    /// Hidden size: LSTM units per layer.
     pub hidden: i64,
     /// LSTM layers.
     pub layers: i64,

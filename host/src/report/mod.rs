@@ -13,7 +13,7 @@ use crate::corpus::Corpus;
 use crate::device::Prospect;
 use crate::export::{self, Exported};
 use crate::paths;
-use crate::recipe::Recipe;
+use crate::recipe::{BackendKind, Recipe};
 
 pub mod chart;
 mod page;
@@ -51,6 +51,9 @@ pub struct Report {
     pub parameters: i64,
     /// Where it is computed.
     pub device: String,
+    /// What computes losses and gradients; none in reports of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<BackendKind>,
     /// Every setting, as TOML.
     pub recipe: String,
     /// What it is trained on.

@@ -90,8 +90,11 @@ fn headline(report: &Report) -> String {
         .map_or(String::new(), |speed| {
             format!(", {} characters a second", HumanCount(speed.round() as u64))
         });
+    let backend = report
+        .backend
+        .map_or(String::new(), |backend| format!(" by {}", backend.name()));
     format!(
-        "{state}: {} steps in {:.1} minutes on {}{speed}, {} weights.",
+        "{state}: {} steps in {:.1} minutes on {}{backend}{speed}, {} weights.",
         HumanCount(report.step),
         report.seconds / 60.0,
         report.device,
@@ -316,6 +319,7 @@ mod tests {
             seconds: 100.0,
             parameters: 1_234_567,
             device: "cpu".to_owned(),
+            backend: None,
             recipe: Recipe::find("quick").expect("a recipe").to_toml(),
             text: TextStatistics {
                 description: "owls.txt".to_owned(),

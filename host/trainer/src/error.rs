@@ -33,6 +33,12 @@ pub enum TrainError {
         "no CUDA device can be used; train with --device cpu, or link a libtorch built for CUDA"
     )]
     NoCuda,
+    /// The GPU was asked for, and a backend that knows only the CPU.
+    #[error(
+        "the backend native computes on the CPU only: train with --device cpu, or a new run with \
+         --backend libtorch"
+    )]
+    NativeOnGpu,
     /// There is nothing to resume.
     #[error(
         "the run in '{}' has no checkpoint to go on from: it was ended before its first; train it anew",
@@ -93,6 +99,11 @@ pub enum TrainError {
     /// The report of the run could not be drawn.
     #[error(transparent)]
     Report(ReportError),
+    /// A thread that computes has ended, which only a defect makes it do.
+    #[error(
+        "a thread of the training has ended; what was saved before can be gone on with by --resume"
+    )]
+    WorkerEnded,
     /// libtorch refused an operation.
     #[error(transparent)]
     Torch(#[from] tch::TchError),

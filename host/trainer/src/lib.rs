@@ -1,44 +1,29 @@
 //! Training: from a [`Corpus`](host::corpus::Corpus) to `runs/NAME/weights.safetensors`.
 //!
 //! A crate of its own, since it is the only part of Inkling that needs libtorch: every other command
-//! builds and runs without. [`Recipe`](host::recipe::Recipe) says how, [`Trainer`] holds everything
-//! that changes from step to step, [`run`](run::run) drives it and tells an [`Observer`], and
-//! [`checkpoint`] makes an interrupted run go on as if nothing had happened.
+//! builds and runs without. Its rooms follow the way of the data:
+//!
+//! - `data` cuts the text into windows and draws what is dropped in them, as slices;
+//! - `rounding` makes of the float weights those that an image can hold (quantization-aware training);
+//! - `backend` computes with them the loss of a window and its gradient, by
+//!   [`native`](host::recipe::BackendKind::Native) or [`libtorch`](host::recipe::BackendKind::Libtorch);
+//! - [`run`] changes the weights by it, measures, and writes a run's files: [`Trainer`] holds everything
+//!   that changes from step to step, [`run::run`] drives it and tells an [`Observer`], and
+//!   [`run::checkpoint`] makes an interrupted run go on as if nothing had happened;
+//! - [`cli`] is the command line. [`Recipe`](host::recipe::Recipe) says how all of it is done.
+//!
+//! The weights, their moving average and the optimizer are libtorch's whatever the backend: flat tensors,
+//! of which every operation is one call, that lie where the backend computes.
 
-mod adam;
-pub mod checkpoint;
+mod backend;
 pub mod cli;
+mod data;
 mod error;
-pub mod evaluate;
-pub mod events;
-mod feed;
-mod native;
-mod network;
-mod random;
 mod rounding;
 pub mod run;
-mod store;
-mod trainer;
-mod verdict;
-mod weights;
-mod workers;
+mod shape;
 
 pub use error::TrainError;
-pub use events::Observer;
-pub use trainer::{Job, Trainer};
-pub use weights::Shape;
-
-use host::cli::train::DeviceChoice;
-
-/// The device called `name`: `auto`, `cpu` or `cuda`.
-///
-/// # Errors
-/// When CUDA is asked for and cannot be used.
-pub fn device(choice: DeviceChoice) -> Result<tch::Device, TrainError> {
-    match choice {
-        DeviceChoice::Auto => Ok(tch::Device::cuda_if_available()),
-        DeviceChoice::Cpu => Ok(tch::Device::Cpu),
-        DeviceChoice::Cuda if tch::Cuda::is_available() => Ok(tch::Device::Cuda(0)),
-        DeviceChoice::Cuda => Err(TrainError::NoCuda),
-    }
-}
+pub use run::events::Observer;
+pub use run::trainer::{Job, Trainer};
+pub use shape::Shape;

@@ -1,4 +1,4 @@
-//! Quantization-aware training: what is computed with, measured and kept, by either computation.
+//! Quantization-aware training: what is computed with, measured and kept, by either backend.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,12 +10,12 @@ use host::quantize::trits::{self, Planes};
 use host::recipe::{Keep, Length, Recipe, Schedule};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
-use trainer::checkpoint::Checkpoint;
 use trainer::run::Outcome;
+use trainer::run::checkpoint::Checkpoint;
 
 mod common;
 use common::text;
-use common::training::{alone, bits, corpus, small, train, trainer};
+use common::training::{BACKENDS, alone, bits, by, corpus, small, train, trainer};
 
 /// The validation loss of the weights in `folder`, rounded by the rule of the export.
 fn rounded_loss(folder: &Path, text: &str, planes: Planes) -> f64 {
@@ -97,63 +97,40 @@ fn the_reported_loss_is_that_of_weights_rounded_as_the_export_does_it() {
 fn training_with_rounded_weights_leaves_little_to_lose_by_rounding() {
     let _alone = alone();
     let text = text(400);
-    let loss = |start| {
-        let dir = tempfile::tempdir().unwrap();
-        let mut recipe = small(300);
-        recipe.model.hidden = 32;
-        recipe.data.batch = 8;
-        recipe.quantization.start = start;
-        let planes = recipe.model.planes();
-        reported_loss(dir.path(), &text, recipe);
-        rounded_loss(dir.path(), &text, planes)
-    };
-    let (after, half, whole) = (loss(1.0), loss(0.5), loss(0.0));
-    assert!(
-        half < 0.7 * after && whole < 0.7 * after,
-        "{after} {half} {whole}"
-    );
+    for backend in BACKENDS {
+        let loss = |start| {
+            let dir = tempfile::tempdir().unwrap();
+            let mut recipe = by(backend, small(300));
+            recipe.model.hidden = 32;
+            recipe.data.batch = 8;
+            recipe.quantization.start = start;
+            let planes = recipe.model.planes();
+            reported_loss(dir.path(), &text, recipe);
+            rounded_loss(dir.path(), &text, planes)
+        };
+        let (after, half, whole) = (loss(1.0), loss(0.5), loss(0.0));
+        assert!(
+            half < 0.7 * after && whole < 0.7 * after,
+            "{backend:?}: {after} {half} {whole}"
+        );
+    }
 }
 
 #[test]
 fn rounding_begins_where_the_recipe_says() {
     let _alone = alone();
     let text = text(60);
-    let losses = |start| -> Vec<f64> {
-        let mut recipe = small(40);
-        recipe.quantization.start = start;
-        let mut trainer = trainer(&text, recipe);
-        (0..40).map(|_| trainer.step().unwrap()).collect()
-    };
-    let (never, middle, always) = (losses(1.0), losses(0.5), losses(0.0));
-    assert_eq!(never[..20], middle[..20]);
-    assert!((20..40).all(|step| never[step] != middle[step]));
-    assert!((0..40).all(|step| never[step] != always[step]));
-}
-
-#[test]
-fn libtorch_rounds_as_the_native_computation_does() {
-    let _alone = alone();
-    let text = text(60);
-    for (planes, layers) in [(1, 1), (3, 2)] {
-        let mut recipe = small(50);
-        recipe.model.planes = planes;
-        recipe.model.layers = layers;
-        recipe.quantization.start = 0.3;
-        recipe.regularization.input_dropout = 0.1;
-        recipe.regularization.drop_connect = 0.1;
-        let losses = |by_libtorch: bool| -> Vec<f64> {
-            let mut trainer = trainer(&text, recipe.clone());
-            if by_libtorch {
-                trainer.use_libtorch();
-            }
-            (0..50).map(|_| trainer.step().unwrap()).collect()
+    for backend in BACKENDS {
+        let losses = |start| -> Vec<f64> {
+            let mut recipe = by(backend, small(40));
+            recipe.quantization.start = start;
+            let mut trainer = trainer(&text, recipe);
+            (0..40).map(|_| trainer.step().unwrap()).collect()
         };
-        let (native, libtorch) = (losses(false), losses(true));
-        assert_ne!(native, libtorch, "nothing was compared");
-        for (step, (native, libtorch)) in native.iter().zip(libtorch).enumerate() {
-            let gap = (native - libtorch).abs();
-            assert!(gap < 2e-3, "step {step}: {native} {libtorch}");
-        }
+        let (never, middle, always) = (losses(1.0), losses(0.5), losses(0.0));
+        assert_eq!(never[..20], middle[..20]);
+        assert!((20..40).all(|step| never[step] != middle[step]));
+        assert!((0..40).all(|step| never[step] != always[step]));
     }
 }
 

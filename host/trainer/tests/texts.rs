@@ -17,8 +17,8 @@ mod common;
 use common::training::{self, alone, job};
 use common::{SMALL, contents, host, text, train};
 use trainer::Trainer;
-use trainer::events::Event;
 use trainer::run::Outcome;
+use trainer::run::events::Event;
 
 /// The options of a small training to its end, and some more.
 fn small<'a>(more: &[&'a str]) -> Vec<&'a str> {

@@ -8,16 +8,16 @@ use std::path::Path;
 use host::export::Sample;
 use host::figures::{Figures, TRAINING_LOSS_KEY};
 use host::quantize::float::FloatModel;
-use host::recipe::{Length, Order, Recipe};
+use host::recipe::{BackendKind, Length, Order, Recipe};
 use host::report::{Export, Point, Report, State};
-use trainer::checkpoint::{self, Checkpoint};
-use trainer::events::Event;
 use trainer::run::Outcome;
+use trainer::run::checkpoint::{self, Checkpoint};
+use trainer::run::events::Event;
 use trainer::{TrainError, Trainer};
 
 mod common;
 use common::text;
-use common::training::{alone, bits, corpus, job, small, train, trainer};
+use common::training::{BACKENDS, alone, bits, by, corpus, job, small, train, trainer};
 
 fn notes(events: &[Event]) -> String {
     let note = |event: &Event| match event {
@@ -35,8 +35,9 @@ fn notes(events: &[Event]) -> String {
 fn an_interrupted_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
     let _alone = alone();
     let text = text(60);
-    for order in [Order::Streams, Order::Chunks] {
-        let mut recipe = small(60);
+    let orders = [Order::Streams, Order::Chunks];
+    for (backend, order) in BACKENDS.into_iter().flat_map(|b| orders.map(|o| (b, o))) {
+        let mut recipe = by(backend, small(60));
         recipe.data.order = order;
         recipe.model.layers = 2;
         recipe.regularization.input_dropout = 0.1;
@@ -162,19 +163,21 @@ fn the_report_shows_all_of_a_resumed_run_and_nothing_from_elsewhere() {
 fn the_seed_and_nothing_else_decides_what_is_learned() {
     let _alone = alone();
     let text = text(60);
-    let weights = |seed| {
-        let mut recipe = small(20);
-        recipe.seed = seed;
-        recipe.regularization.output_dropout = 0.2;
-        let mut trainer = trainer(&text, recipe);
-        for _ in 0..20 {
-            trainer.step().unwrap();
-        }
-        bits(&trainer.weights())
-    };
-    let first = weights(1);
-    assert_eq!(first, weights(1));
-    assert_ne!(first, weights(2));
+    for backend in BACKENDS {
+        let weights = |seed| {
+            let mut recipe = by(backend, small(20));
+            recipe.seed = seed;
+            recipe.regularization.output_dropout = 0.2;
+            let mut trainer = trainer(&text, recipe);
+            for _ in 0..20 {
+                trainer.step().unwrap();
+            }
+            bits(&trainer.weights())
+        };
+        let first = weights(1);
+        assert_eq!(first, weights(1));
+        assert_ne!(first, weights(2));
+    }
 }
 
 #[test]
@@ -210,7 +213,7 @@ fn a_small_model_learns_the_order_in_a_text() {
 fn the_exported_weights_have_the_loss_that_was_reported() {
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
-    let mut recipe = small(60);
+    let mut recipe = by(BackendKind::Libtorch, small(60));
     recipe.model.layers = 2;
     recipe.quantization.start = 1.0;
     let mut trainer = trainer(&text(100), recipe.clone());
@@ -290,14 +293,16 @@ fn the_shortest_texts_train_and_the_user_is_told_what_gave_way() {
     ] {
         for order in [Order::Streams, Order::Chunks] {
             let dir = tempfile::tempdir().unwrap();
-            let mut recipe = small(12);
-            recipe.data.order = order;
-            let mut trainer = trainer(text, recipe);
-            let (outcome, events) = train(&mut trainer, dir.path(), None).unwrap();
-            assert!(matches!(outcome, Outcome::Finished { .. }));
-            let notes = notes(&events);
-            assert!(notes.contains("memorise"), "{notes}");
-            assert!(order == Order::Chunks || notes.contains(told), "{notes}");
+            for backend in BACKENDS {
+                let mut recipe = by(backend, small(12));
+                recipe.data.order = order;
+                let mut trainer = trainer(text, recipe);
+                let (outcome, events) = train(&mut trainer, dir.path(), None).unwrap();
+                assert!(matches!(outcome, Outcome::Finished { .. }));
+                let notes = notes(&events);
+                assert!(notes.contains("memorise"), "{notes}");
+                assert!(order == Order::Chunks || notes.contains(told), "{notes}");
+            }
         }
     }
     let too_short = Trainer::new(job(small(1)), corpus("ab"), tch::Device::Cpu).unwrap_err();
@@ -369,24 +374,26 @@ fn what_cannot_be_written_or_resumed_is_said_in_one_sentence() {
 fn splitting_a_batch_among_workers_changes_no_more_than_rounding() {
     let _alone = alone();
     let text = text(60);
-    let weights = |workers| {
-        let mut recipe = small(5);
-        recipe.data.batch = 5;
-        recipe.data.workers = workers;
-        recipe.regularization.input_dropout = 0.2;
-        recipe.regularization.output_dropout = 0.2;
-        recipe.regularization.drop_connect = 0.2;
-        let mut trainer = trainer(&text, recipe);
-        for _ in 0..5 {
-            trainer.step().unwrap();
+    for backend in BACKENDS {
+        let weights = |workers| {
+            let mut recipe = by(backend, small(5));
+            recipe.data.batch = 5;
+            recipe.data.workers = workers;
+            recipe.regularization.input_dropout = 0.2;
+            recipe.regularization.output_dropout = 0.2;
+            recipe.regularization.drop_connect = 0.2;
+            let mut trainer = trainer(&text, recipe);
+            for _ in 0..5 {
+                trainer.step().unwrap();
+            }
+            trainer.weights()
+        };
+        let one = weights(1);
+        for workers in [2, 3, 5, 9] {
+            let gaps = one.iter().zip(weights(workers)).map(|(a, b)| (a - b).abs());
+            let gap = gaps.fold(0.0, f32::max);
+            assert!(gap < 1e-4, "{backend:?}, {workers} workers: {gap}");
         }
-        trainer.weights()
-    };
-    let one = weights(1);
-    for workers in [2, 3, 5, 9] {
-        let gaps = one.iter().zip(weights(workers)).map(|(a, b)| (a - b).abs());
-        let gap = gaps.fold(0.0, f32::max);
-        assert!(gap < 1e-4, "{workers} workers: {gap}");
     }
 }
 

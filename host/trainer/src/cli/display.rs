@@ -10,7 +10,7 @@ use indicatif::style::ProgressTracker;
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::Observer;
-use crate::events::{Event, Step};
+use crate::run::events::{Event, Step};
 use host::evaluate;
 use host::note;
 use host::output;
@@ -232,6 +232,7 @@ fn describe(event: &Event) -> String {
             layers,
             parameters,
             device,
+            backend,
             step,
             ..
         } => {
@@ -239,11 +240,12 @@ fn describe(event: &Event) -> String {
             let depth = if *layers == 1 {
                 String::new()
             } else {
-                format!("{layers} × ")
+                format!("{}, ", count(*layers, "layer"))
             };
+            let backend = backend.name();
             format!(
                 "{verb} '{name}' on {corpus} ({}, {symbols} different): \
-                 {depth}{hidden} cells, {parameters} weights, {device}",
+                 {depth}hidden size {hidden}, {parameters} weights; backend {backend} on {device}",
                 count(*training_characters, "character")
             )
         }

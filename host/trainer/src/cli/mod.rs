@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::checkpoint::{self, Checkpoint};
+use crate::backend;
+use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::{Outcome, run as train};
 use crate::{Job, Observer, Trainer};
 use clap::Parser;
@@ -164,6 +165,7 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         let mut checkpoint = Checkpoint::read(&run.folder)?;
         checkpoint.job.name = run.name.clone();
         args.settings.apply(&mut checkpoint.job.recipe);
+        let (device, _) = backend::choose(args.device, checkpoint.job.recipe.backend)?;
         if args.print_recipe {
             write!(output::stdout(), "{}", checkpoint.job.recipe.to_toml())?;
             return Ok(None);
@@ -178,7 +180,7 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         };
         let corpus = Corpus::from_text(&text, *reading)?;
         check_export(args, &checkpoint.job.recipe, &corpus)?;
-        let mut trainer = checkpoint.resume(corpus, crate::device(args.device)?)?;
+        let mut trainer = checkpoint.resume(corpus, device)?;
         if !args.text.is_empty() {
             text.keep(&run.folder)?;
             trainer.job.source = text.source();
@@ -187,8 +189,10 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         return Ok(Some(Prepared { trainer, run }));
     }
 
-    let (plan, read) = choose(args)?;
+    let (mut plan, read) = choose(args)?;
     plan.recipe.check()?;
+    let (device, backend) = backend::choose(args.device, plan.recipe.backend)?;
+    plan.recipe.backend = Some(backend);
     if args.print_recipe {
         write!(output::stdout(), "{}", plan.recipe.to_toml())?;
         return Ok(None);
@@ -209,13 +213,17 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
     let mut job = Job::new(name, source, reading, plan.recipe);
     let Read { text, corpus } = match read {
         Some(read) => read,
-        None => plan::read(args, job.reading)?,
+        None => {
+            let read = plan::read(args, job.reading)?;
+            plan::set_passes(args, &read.corpus, &mut job.recipe);
+            read
+        }
     };
     (job.source, job.reading) = (text.source(), corpus.reading);
-    job.from = plan.from;
-    plan::set_passes(args, &corpus, &mut job.recipe);
+    job.from = plan.base.as_ref().map(|base| base.path.clone());
+    let model = plan.base.as_ref().map(|base| &base.model);
     check_export(args, &job.recipe, &corpus)?;
-    let mut trainer = Trainer::new(job, corpus, crate::device(args.device)?)?;
+    let mut trainer = Trainer::start(job, corpus, device, model)?;
     for line in chosen.iter().flatten() {
         note!("{line}");
     }
@@ -310,7 +318,11 @@ fn choose(args: &Args) -> Result<(Plan, Option<Read>)> {
     let mut plans = plan::suitable(args, &read.corpus)?;
     let plan = match plans.len() {
         1 => plans.remove(0),
-        _ => trial::winner(plans, &read.corpus, crate::device(args.device)?)?,
+        _ => {
+            let first = plans.first().and_then(|plan| plan.recipe.backend);
+            let (device, _) = backend::choose(args.device, first)?;
+            trial::winner(plans, &read.corpus, device)?
+        }
     };
     Ok((plan, Some(read)))
 }

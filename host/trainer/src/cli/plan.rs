@@ -1,5 +1,6 @@
 //! The plan of a new training: what the command line asks for, or what suits the text.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
@@ -12,8 +13,8 @@ use host::note;
 use host::quantize::FloatModel;
 use host::recipe::suit::{self, Conditions, Start, suit};
 use host::recipe::{AlphabetKind, DEFAULT_RECIPE, Length, Model, Recipe, budget};
-use host::starts;
 use host::words::{count, share};
+use host::{runs, starts};
 
 /// What `--from` says to start from random weights.
 const NONE: &str = "none";
@@ -32,16 +33,41 @@ const SHORT: f64 = 0.7;
 const STRETCH: usize = 6_000;
 
 /// What is to be trained, and by what.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Plan {
     /// What the run is called where nothing else says.
     pub name: String,
     /// Every setting.
     pub recipe: Recipe,
-    /// The file with the weights to start from.
-    pub from: Option<PathBuf>,
-    /// How much they know.
+    /// The model to start from; none: random weights.
+    pub base: Option<Base>,
+    /// How much it knows.
     pub start: Start,
+}
+
+/// A model to start from.
+#[derive(Debug)]
+pub struct Base {
+    /// The file that its float weights are in.
+    pub path: PathBuf,
+    /// What is in it.
+    pub model: FloatModel,
+}
+
+impl Plan {
+    /// What it starts from, in words.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        let Some(Base { path, .. }) = &self.base else {
+            return "from random weights".to_owned();
+        };
+        // The weights of a run are called alike in all of them.
+        let is_run = path.file_name() == Some(OsStr::new(runs::WEIGHTS));
+        let named = if is_run { path.parent() } else { Some(&**path) };
+        let name = named.and_then(Path::file_name).unwrap_or_default();
+        let name = name.to_string_lossy();
+        format!("from {}", name.split('.').next().unwrap_or_default())
+    }
 }
 
 /// What is trained on.
@@ -70,7 +96,7 @@ pub fn named(args: &Args) -> Result<Option<Plan>> {
     Ok(Some(Plan {
         name: name.to_owned(),
         recipe: args.recipe()?,
-        from: None,
+        base: None,
         start: Start::Fresh,
     }))
 }
@@ -104,14 +130,15 @@ pub fn suitable(args: &Args, corpus: &Corpus) -> Result<Vec<Plan>> {
     if let Some(from) = starts_from(args) {
         let path = starts::find(from)?;
         let model = starts::load(&path)?;
-        return Ok(vec![trained(args, corpus, (path, model), most, name)?]);
+        let base = Base { path, model };
+        return Ok(vec![trained(args, corpus, base, most, name)?]);
     }
     let fresh = fresh(args, corpus, most)?;
     let base = base(args, corpus, most, &fresh.model);
     let mut plans = vec![Plan {
         name: name.clone(),
         recipe: fresh,
-        from: None,
+        base: None,
         start: Start::Fresh,
     }];
     if let Some(base) = base {
@@ -137,17 +164,17 @@ fn fresh(args: &Args, corpus: &Corpus, most: Option<usize>) -> Result<Recipe> {
     Ok(recipe)
 }
 
-/// The plan of a training that starts from the weights of `model`, which are in the file `path`.
+/// The plan of a training that starts from the weights of `base`.
 fn trained(
     args: &Args,
     corpus: &Corpus,
-    (path, model): (PathBuf, FloatModel),
+    base: Base,
     most: Option<usize>,
     name: String,
 ) -> Result<Plan> {
     let inherited = args.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
     let mut recipe = Recipe::find(inherited)?;
-    recipe.model = shape(&model);
+    recipe.model = shape(&base.model);
     args.apply(&mut recipe);
     let symbols = corpus.alphabet.len();
     if let (Some(most), Some(bytes)) = (most, budget::image_bytes(&recipe.model, symbols)) {
@@ -158,15 +185,17 @@ fn trained(
             count(symbols, "symbol")
         );
     }
-    let bits = first_bits(&model, corpus);
+    let bits = first_bits(&base.model, corpus);
     let start = Start::Trained { bits };
     if args.recipe.is_none() {
         adapt(args, corpus, &mut recipe, start);
+    } else {
+        set_passes(args, corpus, &mut recipe);
     }
     Ok(Plan {
         name,
         recipe,
-        from: Some(path),
+        base: Some(base),
         start,
     })
 }
@@ -233,12 +262,7 @@ pub fn set_passes(args: &Args, corpus: &Corpus, recipe: &mut Recipe) {
 }
 
 /// The largest base model that fits, where the text is written in its alphabet and no setting forbids it.
-fn base(
-    args: &Args,
-    corpus: &Corpus,
-    most: Option<usize>,
-    fresh: &Model,
-) -> Option<(PathBuf, FloatModel)> {
+fn base(args: &Args, corpus: &Corpus, most: Option<usize>, fresh: &Model) -> Option<Base> {
     let settings = &args.settings;
     let is_shaped = settings.hidden.is_some()
         || settings.layers.is_some()
@@ -266,11 +290,11 @@ fn base(
     let models = starts::bases().into_iter().filter_map(|path| {
         // A base that is damaged is no reason not to train.
         let model = starts::load(&path).ok()?;
-        Some((path, model))
+        Some(Base { path, model })
     });
     models
-        .filter(|(_, model)| fits(model) && covers(model))
-        .max_by_key(|(_, model)| model.hidden)
+        .filter(|Base { model, .. }| fits(model) && covers(model))
+        .max_by_key(|Base { model, .. }| model.hidden)
 }
 
 /// The loss of a model on a stretch of a text that it has not learned from, in bits per character; what its
@@ -317,22 +341,16 @@ pub fn describe(plan: &Plan, corpus: &Corpus) -> String {
         }
         Length::Minutes(minutes) => format!("{minutes} minutes"),
     };
-    let from = match &plan.from {
-        Some(path) => {
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
-            format!("from {file}")
-        }
-        None => "from random weights".to_owned(),
-    };
     let symbols = corpus.alphabet.len();
     format!(
-        "chosen for {} and {}: {} units, {}, an image of {} bytes; {from}, {length}; learning rate {}, \
+        "chosen for {} and {}: {} units, {}, an image of {} bytes; {}, {length}; learning rate {}, \
          output dropout {}, DropConnect {}, weight decay {}",
         count(characters, "character"),
         count(symbols, "symbol"),
         recipe.model.hidden,
         count(recipe.model.planes, "trit"),
         budget::image_bytes(&recipe.model, symbols).unwrap_or_default(),
+        plan.origin(),
         recipe.optimizer.learning_rate,
         recipe.regularization.output_dropout,
         recipe.regularization.drop_connect,

@@ -25,7 +25,7 @@ pub fn winner(plans: Vec<Plan>, corpus: &Corpus, device: Device) -> Result<Plan>
     let mut told = Vec::new();
     for plan in plans {
         let loss = loss_of(&plan, corpus, device)?.unwrap_or(f64::INFINITY);
-        told.push(format!("{:.3} {}", bits(loss), from(&plan)));
+        told.push(format!("{:.3} {}", bits(loss), plan.origin()));
         if best.as_ref().is_none_or(|(lowest, _)| loss < *lowest) {
             best = Some((loss, plan));
         }
@@ -34,7 +34,7 @@ pub fn winner(plans: Vec<Plan>, corpus: &Corpus, device: Device) -> Result<Plan>
     note!(
         "tried for a short while: {} bits per character; so it starts {} (--from chooses)",
         told.join(", "),
-        from(&plan)
+        plan.origin()
     );
     Ok(plan)
 }
@@ -50,22 +50,11 @@ fn loss_of(plan: &Plan, corpus: &Corpus, device: Device) -> Result<Option<f64>> 
     recipe.optimizer.average = recipe.optimizer.average.min(0.9);
     let source = Source::Standard(Standard::default());
     let mut job = Job::new(Name::like("trial"), source, corpus.reading, recipe);
-    job.from.clone_from(&plan.from);
-    let mut trainer = Trainer::new(job, corpus.clone(), device)?;
+    job.from = plan.base.as_ref().map(|base| base.path.clone());
+    let model = plan.base.as_ref().map(|base| &base.model);
+    let mut trainer = Trainer::start(job, corpus.clone(), device, model)?;
     for _ in 0..steps.clamp(STEPS[0], STEPS[1]) {
         trainer.step()?;
     }
     Ok(trainer.validate().map(|(loss, _)| loss))
-}
-
-/// What a plan starts from, in words.
-fn from(plan: &Plan) -> String {
-    match &plan.from {
-        Some(path) => {
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
-            let name = file.split('.').next().unwrap_or_default();
-            format!("from {name}")
-        }
-        None => "from random weights".to_owned(),
-    }
 }

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use host::corpus::{Corpus, Reading, Source};
 use host::name::Name;
-use host::recipe::{Length, Recipe};
-use trainer::events::Event;
+use host::recipe::{BackendKind, Length, Recipe};
+use trainer::run::events::Event;
 use trainer::run::{Outcome, run};
 use trainer::{Job, Observer, TrainError, Trainer};
 
@@ -29,6 +29,15 @@ pub fn small(steps: u64) -> Recipe {
     recipe.report.validate_every = 7;
     recipe.report.sample_every = 10;
     recipe.report.checkpoint_every = 10;
+    recipe
+}
+
+/// All backends.
+pub const BACKENDS: [BackendKind; 2] = [BackendKind::Native, BackendKind::Libtorch];
+
+/// The same recipe by this backend.
+pub fn by(backend: BackendKind, mut recipe: Recipe) -> Recipe {
+    recipe.backend = Some(backend);
     recipe
 }
 

@@ -2,9 +2,9 @@
 
 use tch::{Device, Kind, Reduction, Tensor};
 
-use crate::network::{Dropped, State, forward};
-use crate::random::{Purpose, seed_torch};
-use crate::weights::{Shape, Weights};
+use crate::backend::libtorch::network::{Factors, State, Weights, forward};
+use crate::data::random::{Purpose, seed_torch};
+use crate::shape::Shape;
 use host::corpus::{Alphabet, Block, REPLACEMENT, Validation};
 
 /// Symbols of a stream that are read at once, at most.
@@ -24,7 +24,7 @@ const MOST_ROWS: usize = 64;
 ///
 /// Each block is read from the zero state, all side by side: the protocol by which models are compared.
 /// One long stream may be read as so many parallel `streams` instead, fewer if it is short: faster, and
-/// a hair off.
+/// not quite exact, since each begins with the zero state.
 #[must_use]
 pub fn loss(shape: &Shape, flat: &Tensor, validation: &Validation, streams: usize) -> Option<f64> {
     let mut rows: Vec<Block<'_>> = validation
@@ -44,7 +44,7 @@ pub fn loss(shape: &Shape, flat: &Tensor, validation: &Validation, streams: usiz
             .collect();
     }
     let predictions: usize = rows.iter().map(Block::predictions).sum();
-    // Side by side what is about equally long, so that little is read in vain.
+    // Rows of about the same length go side by side, so that little is padding.
     rows.sort_by_key(|row| row.symbols.len());
     let weights = Weights::of(shape, flat);
     let sums = rows.chunks(MOST_ROWS);
@@ -69,7 +69,7 @@ fn sum(shape: &Shape, weights: &Weights, device: Device, rows: &[Block<'_>]) -> 
             .transpose(0, 1)
             .to_device(device)
     };
-    // Where a row has ended anything may be read, for it does not count.
+    // Padding: its losses are not counted.
     let symbol = |row: &Block<'_>, index: usize| row.symbols.get(index).copied().unwrap_or(0);
     let inputs = steps(&|row, step| symbol(row, step)).to_kind(Kind::Int64);
     let targets = steps(&|row, step| symbol(row, step + 1)).to_kind(Kind::Int64);
@@ -78,16 +78,16 @@ fn sum(shape: &Shape, weights: &Weights, device: Device, rows: &[Block<'_>]) -> 
         u8::from(target >= row.unmeasured() && target < row.symbols.len())
     })
     .to_kind(Kind::Double);
-    let mut state = State::zero(shape, count, device);
+    let mut state = State::zero(shape, rows.len(), device);
     let mut sum = 0.0;
-    let piece = (PIECE_NUMBERS / (4 * shape.hidden * count)).clamp(1, LONGEST_PIECE);
+    let piece = (PIECE_NUMBERS / (4 * shape.hidden as i64 * count)).clamp(1, LONGEST_PIECE);
     for begin in (0..length as i64).step_by(piece as usize) {
         let size = piece.min(length as i64 - begin);
         let input = inputs.narrow(0, begin, size);
-        let (scores, next) = forward(weights, &input, &state, &Dropped::default());
+        let (logits, next) = forward(weights, &input, &state, &Factors::default());
         state = next;
         let target = targets.narrow(0, begin, size).reshape([-1]);
-        let losses = scores.cross_entropy_loss::<Tensor>(&target, None, Reduction::None, -100, 0.0);
+        let losses = logits.cross_entropy_loss::<Tensor>(&target, None, Reduction::None, -100, 0.0);
         let counts = counts.narrow(0, begin, size).reshape([-1]);
         sum += (losses.to_kind(Kind::Double) * counts)
             .sum(Kind::Double)
@@ -119,13 +119,13 @@ pub fn sample(
         let mut text = String::with_capacity(length);
         for _ in 0..length {
             let input = Tensor::from_slice(&[symbol]).view([1, 1]);
-            let (scores, next) = forward(&weights, &input, &state, &Dropped::default());
+            let (logits, next) = forward(&weights, &input, &state, &Factors::default());
             state = next;
             if let Some(index) = unwritten {
-                let _ = scores.narrow(-1, index.into(), 1).fill_(f64::NEG_INFINITY);
+                let _ = logits.narrow(-1, index.into(), 1).fill_(f64::NEG_INFINITY);
             }
-            let chances = (scores / temperature).softmax(-1, Kind::Float);
-            // Refused when the weights have grown so large that the scores are not finite.
+            let chances = (logits / temperature).softmax(-1, Kind::Float);
+            // Refused when the weights have grown so large that the logits are not finite.
             let Ok(drawn) = chances.f_multinomial(1, true) else {
                 break;
             };

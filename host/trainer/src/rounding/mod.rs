@@ -1,64 +1,59 @@
-//! Quantization-aware training: weights as the image will have them.
+//! Rounding for quantization-aware training: weights as the image will have them.
 //!
-//! The network computes with rounded weights, while the gradient goes to the float weights behind them,
-//! as if rounding had a slope of 1 (straight-through estimator). The rule is that of
-//! [`trits`](host::quantize::trits), in tensor operations, so that it runs wherever the weights are.
+//! The network computes with fake-quantized weights: floats that are whole multiples of the steps of an
+//! image. The gradient by them goes to the float weights behind them unchanged, as if rounding had a slope
+//! of 1 (straight-through estimator). This happens before the weights reach a backend, so that it is the
+//! same for all of them. Which integers and steps there are is decided by
+//! [`host::quantize::trits`]; `tensors` applies that to whole matrices, wherever the weights are.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-use crate::weights::{Entry, Shape};
-use host::quantize::trits::{Planes, first_step, largest};
+use crate::shape::{Entry, Shape};
+use host::quantize::trits::Planes;
 
-/// The largest integer that an embedded symbol's component is rounded to.
-const EMBEDDING_MOST: f64 = 127.0;
+mod tensors;
 
-/// Trits per weight of a matrix; none for those that are not rounded to trits.
-fn planes_of(entry: &Entry, planes: Planes) -> Option<u8> {
-    match entry.name.as_str() {
-        "output.weight" => Some(planes.output),
-        "lstm.weight_ih_l0" => Some(planes.input),
-        name => name.starts_with("lstm.weight").then_some(planes.recurrent),
+/// How a matrix or bias is rounded.
+enum Rule {
+    /// Row by row to so many trits per weight.
+    Trits(u8),
+    /// To a byte per number, with one step for all of them.
+    Bytes,
+    /// Not at all.
+    Exact,
+}
+
+impl Rule {
+    fn of(entry: &Entry, planes: Planes) -> Self {
+        match entry.name.as_str() {
+            "embedding.weight" => Self::Bytes,
+            "output.weight" => Self::Trits(planes.output),
+            "lstm.weight_ih_l0" => Self::Trits(planes.input),
+            name if name.starts_with("lstm.weight") => Self::Trits(planes.recurrent),
+            _ => Self::Exact,
+        }
     }
 }
 
-/// A copy of `flat` with its matrices rounded: those of the layers and of the output row by row to
-/// trits, the embedding to 8 bits with one step for all of it. Biases stay as they are.
+/// A copy of the weights in `flat` that is rounded: the matrices of the layers and of the output row by row
+/// to trits, the embedding to bytes. Biases stay as they are.
 pub fn rounded(shape: &Shape, flat: &Tensor, planes: Planes) -> Tensor {
     let rounded = flat.copy();
     for ((entry, weights), (_, mut to)) in shape.views(flat).into_iter().zip(shape.views(&rounded))
     {
-        if let Some(planes) = planes_of(&entry, planes) {
-            to_trits(&weights, &mut to, planes);
-        } else if entry.name == "embedding.weight" {
-            let step = above_zero(weights.abs().max() / EMBEDDING_MOST);
-            let _ = to.divide_(&step).round_().multiply_(&step);
+        match Rule::of(&entry, planes) {
+            Rule::Trits(planes) => tensors::to_trits(&weights, &mut to, planes),
+            Rule::Bytes => tensors::to_bytes(&weights, &mut to),
+            Rule::Exact => {}
         }
     }
     rounded
 }
 
-/// Rounds the rows of `to`, a copy of `weights`, which is [`host::quantize::trits::round`] for tensors.
-fn to_trits(weights: &Tensor, to: &mut Tensor, planes: u8) {
-    let along = &[1_i64][..];
-    let most = f64::from(largest(planes));
-    let mean = weights.norm_scalaropt_dim(1.0, along, true) / weights.size()[1] as f64;
-    let guess = above_zero(mean * first_step(planes));
-    let _ = to.divide_(&guess).round_().clamp_(-most, most);
-    let products = (weights * &*to).sum_dim_intlist(along, true, Kind::Float);
-    let squares = to.square().sum_dim_intlist(along, true, Kind::Float);
-    // Rows of zeros stay zeros.
-    let _ = to.multiply_(&(products / squares.clamp_min(1.0)));
-}
-
-/// Steps that can be divided by: those of weights that are all zero are zero.
-fn above_zero(step: Tensor) -> Tensor {
-    step.clamp_min(f64::from(f32::MIN_POSITIVE))
-}
-
 #[cfg(test)]
 mod tests {
     use host::quantize::trits;
-    use tch::Device;
+    use tch::{Device, Kind};
 
     use super::*;
 
@@ -109,7 +104,7 @@ mod tests {
                     "output.weight" => planes.output,
                     _ => continue,
                 };
-                let columns = entry.size[1] as usize;
+                let columns = entry.size[1];
                 let (float, ours) = (numbers(float), numbers(&ours));
                 let rows = float.chunks_exact(columns).zip(ours.chunks_exact(columns));
                 for (row, (float, ours)) in rows.enumerate() {
@@ -142,10 +137,14 @@ mod tests {
             if entry.is_bias() {
                 assert_eq!(float, ours, "{}", entry.name);
             } else if entry.name == "embedding.weight" {
-                let step = float.iter().fold(0.0_f32, |most, x| most.max(x.abs())) / 127.0;
-                for (float, ours) in float.iter().zip(ours) {
-                    let theirs = (float / step).round_ties_even() * step;
-                    assert!((ours - theirs).abs() < 1e-6, "{ours} {theirs}");
+                let (step, bytes) = trits::round_bytes(&float);
+                for ((float, ours), byte) in float.iter().zip(ours).zip(bytes) {
+                    // Where f32 and f64 fall to two sides of a tie, both are as near.
+                    let steps = f64::from(*float) / step;
+                    if (steps - steps.floor() - 0.5).abs() > 1e-4 {
+                        let theirs = step * f64::from(byte);
+                        assert!((f64::from(ours) - theirs).abs() < 1e-6, "{ours} {theirs}");
+                    }
                 }
             }
         }
@@ -153,7 +152,7 @@ mod tests {
 
     #[test]
     fn weights_of_zero_stay_zero_and_what_is_no_number_is_not_hidden() {
-        let zeros = Tensor::zeros([SHAPE.numel()], (Kind::Float, Device::Cpu));
+        let zeros = Tensor::zeros([SHAPE.numel() as i64], (Kind::Float, Device::Cpu));
         let planes = Planes::uniform(2);
         assert_eq!(numbers(&rounded(&SHAPE, &zeros, planes)), numbers(&zeros));
         let nans = &zeros + f64::NAN;

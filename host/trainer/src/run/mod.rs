@@ -1,16 +1,25 @@
 //! A run from its first (or next) step to its last: reports, samples, measurements, checkpoints.
 
+pub mod checkpoint;
+pub mod evaluate;
+pub mod events;
+pub mod optimizer;
+pub mod safetensors_io;
+mod start;
+pub mod trainer;
+mod verdict;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::events::{Event, Observer, Step};
-use crate::store::Archive;
-use crate::trainer::Trainer;
-use crate::verdict::{verdict, worse_in_a_row};
-use crate::{TrainError, checkpoint};
+use crate::TrainError;
+use crate::run::events::{Event, Observer, Step};
+use crate::run::safetensors_io::Archive;
+use crate::run::trainer::Trainer;
+use crate::run::verdict::{verdict, worse_in_a_row};
 use host::figures::{self, Figures};
 use host::quantize::float::FORMAT;
 use host::recipe::Length;
@@ -101,13 +110,13 @@ struct Run<'a> {
     last_try: Instant,
     /// What could not be written the last time.
     trouble: BTreeSet<&'static str>,
-    /// Set when the user has had enough.
+    /// Set when the user asks it to stop.
     stop: &'a AtomicBool,
     /// Losses and seconds since the last report.
     sum: f64,
     count: u64,
     count_seconds: f64,
-    /// How much was done when it was last seen whether something is due.
+    /// How much was done at the step before, from 0 to 1.
     done_before: f64,
     /// For the report.
     text: TextStatistics,
@@ -118,7 +127,7 @@ impl Run<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Whether unseen text has been getting worse for so long that nothing better will come.
+    /// Whether the validation loss has been rising for so long that training ends early (early stopping).
     fn is_hopeless(&self) -> bool {
         let patience = self.trainer.job.recipe.report.patience;
         patience > 0 && worse_in_a_row(&self.trainer.progress.curve) >= patience
@@ -137,6 +146,7 @@ impl Run<'_> {
             layers: shape.layers,
             parameters: shape.numel(),
             device: self.device(),
+            backend: trainer.backend(),
             step: trainer.progress.step,
             steps: match trainer.job.recipe.length {
                 Length::Steps(steps) => Some(steps),
@@ -326,7 +336,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Adds to a divergence what is left on disk.
+    /// Adds to the error of a loss that exploded which checkpoint is left.
     fn explain(&self, error: TrainError) -> TrainError {
         match (error, self.saved) {
             (
@@ -360,8 +370,9 @@ impl Run<'_> {
             step: progress.step,
             done: trainer.done(),
             seconds: progress.seconds,
-            parameters: trainer.shape.numel(),
+            parameters: trainer.shape.numel() as i64,
             device: self.device(),
+            backend: Some(trainer.backend()),
             recipe: trainer.job.recipe.to_toml(),
             text: self.text.clone(),
             notes: self.notes(),
@@ -402,7 +413,7 @@ impl Run<'_> {
         })
     }
 
-    /// Writes what all the work was for. With no room for it, waits for some.
+    /// Writes the result of all the work. Where the disk is full, waits for room.
     fn insist(
         &mut self,
         write: impl Fn(&Self) -> Result<(), TrainError>,

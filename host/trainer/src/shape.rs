@@ -1,23 +1,23 @@
-//! The weights of a network: one flat tensor, and the named matrices that are views of it.
+//! The shape of a network, and how its weights lie in one flat tensor: named matrices are views of it.
 //!
 //! Flat, so that the optimizer, the average and a checkpoint each are a few operations on one
 //! tensor, however many layers there are.
 
 use tch::{Device, Kind, Tensor};
 
-use crate::random::{Purpose, seed_torch};
+use crate::data::random::{Purpose, seed_torch};
 
 /// The dimensions of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// Symbols of the alphabet.
-    pub symbols: i64,
+    pub symbols: usize,
     /// Components per embedded symbol.
-    pub embedding: i64,
-    /// Cells per layer.
-    pub hidden: i64,
+    pub embedding: usize,
+    /// Hidden size: LSTM units per layer.
+    pub hidden: usize,
     /// LSTM layers.
-    pub layers: i64,
+    pub layers: usize,
 }
 
 /// One named tensor within the flat one.
@@ -26,13 +26,13 @@ pub struct Entry {
     /// Its name, as PyTorch would call it.
     pub name: String,
     /// Its dimensions.
-    pub size: Vec<i64>,
+    pub size: Vec<usize>,
 }
 
 impl Entry {
     /// How many numbers it holds.
     #[must_use]
-    pub fn numel(&self) -> i64 {
+    pub fn numel(&self) -> usize {
         self.size.iter().product()
     }
 
@@ -53,7 +53,7 @@ impl Shape {
             hidden,
             layers,
         } = *self;
-        let entry = |name: String, size: &[i64]| Entry {
+        let entry = |name: String, size: &[usize]| Entry {
             name,
             size: size.to_vec(),
         };
@@ -72,7 +72,7 @@ impl Shape {
 
     /// How many numbers a network of this shape has.
     #[must_use]
-    pub fn numel(&self) -> i64 {
+    pub fn numel(&self) -> usize {
         self.entries().iter().map(Entry::numel).sum()
     }
 
@@ -84,7 +84,7 @@ impl Shape {
             .entries()
             .iter()
             .map(|entry| {
-                let mut part = Tensor::empty([entry.numel()], (Kind::Float, Device::Cpu));
+                let mut part = Tensor::empty([entry.numel() as i64], (Kind::Float, Device::Cpu));
                 if entry.name.starts_with("embedding") {
                     part.normal_(0.0, 1.0)
                 } else {
@@ -102,70 +102,12 @@ impl Shape {
         self.entries()
             .into_iter()
             .map(|entry| {
-                let view = flat.narrow(0, offset, entry.numel()).view(&entry.size[..]);
-                offset += entry.numel();
+                let numel = entry.numel() as i64;
+                let size: Vec<i64> = entry.size.iter().map(|&n| n as i64).collect();
+                let view = flat.narrow(0, offset, numel).view(&size[..]);
+                offset += numel;
                 (entry, view)
             })
             .collect()
-    }
-}
-
-/// The matrices of a network, for a forward pass.
-#[derive(Debug)]
-pub struct Weights {
-    tensors: Vec<Tensor>,
-}
-
-impl Weights {
-    /// Views of `flat`, which must be as long as `shape` says.
-    #[must_use]
-    pub fn of(shape: &Shape, flat: &Tensor) -> Self {
-        Self {
-            tensors: shape
-                .views(flat)
-                .into_iter()
-                .map(|(_, view)| view)
-                .collect(),
-        }
-    }
-
-    /// Views of `flat` that gradients can be asked for. They share its memory: what the optimizer
-    /// does to it shows in them.
-    #[must_use]
-    pub fn leaves(shape: &Shape, flat: &Tensor) -> Self {
-        let leaf = |(_, view): (Entry, Tensor)| view.detach().set_requires_grad(true);
-        Self {
-            tensors: shape.views(flat).into_iter().map(leaf).collect(),
-        }
-    }
-
-    /// `[V, E]`: a row per symbol.
-    pub fn embedding(&self) -> &Tensor {
-        &self.tensors[0]
-    }
-
-    /// Per layer: input and recurrent weights, then their biases, as libtorch's LSTM takes them.
-    pub fn lstm(&self) -> &[Tensor] {
-        &self.tensors[1..self.tensors.len() - 2]
-    }
-
-    /// `[V, H]`: from the last layer's state to a score per symbol.
-    pub fn output(&self) -> &Tensor {
-        &self.tensors[self.tensors.len() - 2]
-    }
-
-    /// `[V]`: what is added to those scores.
-    pub fn output_bias(&self) -> &Tensor {
-        &self.tensors[self.tensors.len() - 1]
-    }
-
-    /// The gradients of `loss`, flat. The graph behind `loss` is used up.
-    ///
-    /// # Errors
-    /// When libtorch cannot differentiate it.
-    pub fn gradient(&self, loss: &Tensor) -> Result<Tensor, tch::TchError> {
-        let gradients = Tensor::f_run_backward(&[loss], &self.tensors, false, false)?;
-        let flat: Vec<Tensor> = gradients.iter().map(|g| g.reshape([-1])).collect();
-        Tensor::f_cat(&flat, 0)
     }
 }

@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::TrainError;
-use crate::adam::Adam;
-use crate::network::State;
-use crate::store::{self, Archive};
-use crate::trainer::{Job, Progress, Tensors, Trainer};
+use crate::backend::StreamState;
+use crate::run::optimizer::Adam;
+use crate::run::safetensors_io::{self, Archive};
+use crate::run::trainer::{Job, Progress, Tensors, Trainer};
 use host::corpus::Corpus;
+use host::recipe::BackendKind;
 use host::runs::{self, RunError, RunId};
 
 const FORMAT: &str = "inkling-checkpoint-2";
@@ -79,8 +80,11 @@ pub fn save(trainer: &Trainer, run_dir: &Path) -> Result<PathBuf, TrainError> {
     ] {
         archive.network(prefix, &trainer.shape, flat);
     }
-    archive.tensor("state.hidden".to_owned(), &state.hidden);
-    archive.tensor("state.cell".to_owned(), &state.cell);
+    let shape = &trainer.shape;
+    let streams = state.hidden.len() / (shape.layers * shape.hidden);
+    let size = [shape.layers, streams, shape.hidden];
+    archive.numbers("state.hidden".to_owned(), &size, &state.hidden);
+    archive.numbers("state.cell".to_owned(), &size, &state.cell);
     archive.write(&path)?;
     Ok(path)
 }
@@ -105,7 +109,7 @@ impl Checkpoint {
             );
             return Err(bad(&path, reason));
         }
-        let header: Header = strings
+        let mut header: Header = strings
             .get("header")
             .ok_or_else(|| bad(&path, "it has no header".to_owned()))
             .and_then(|text| {
@@ -114,6 +118,9 @@ impl Checkpoint {
         if header.job.run != RunId::of_folder(run_dir) {
             return Err(RunError::Stranger(path).into());
         }
+        // Earlier versions did not name it, and had no other on the CPU.
+        let recipe = &mut header.job.recipe;
+        recipe.backend.get_or_insert(BackendKind::Native);
         Ok(Self {
             job: header.job.clone(),
             header,
@@ -146,14 +153,16 @@ impl Checkpoint {
                 expected: self.header.corpus_sha256,
             });
         }
-        Trainer::cut(&self.job, &corpus)?;
+        let cut = Trainer::cut(&self.job, &corpus)?;
         let shape = Trainer::shape_of(&self.job, &corpus);
         let tensors = (|| {
             let file = SafeTensors::deserialize(&self.bytes).map_err(|error| error.to_string())?;
             let flat = |prefix| {
-                store::network(&file, prefix, &shape).map(|tensor| tensor.to_device(device))
+                safetensors_io::network(&file, prefix, &shape)
+                    .map(|tensor| tensor.to_device(device))
             };
-            let state = |name| store::tensor(&file, name).map(|tensor| tensor.to_device(device));
+            let size = [shape.layers, cut.batch as usize, shape.hidden];
+            let state = |name| safetensors_io::numbers(&file, name, &size);
             Ok(Tensors {
                 weights: flat("weights/")?,
                 average: flat("average/")?,
@@ -162,20 +171,14 @@ impl Checkpoint {
                     mean: flat("adam.mean/")?,
                     square: flat("adam.square/")?,
                 },
-                state: State {
+                state: StreamState {
                     hidden: state("state.hidden")?,
                     cell: state("state.cell")?,
                 },
             })
         })()
         .map_err(|reason: String| bad(&self.path, reason))?;
-        Ok(Trainer::assemble(
-            self.job,
-            corpus,
-            device,
-            tensors,
-            self.header.progress,
-        ))
+        Trainer::assemble(self.job, corpus, device, tensors, self.header.progress)
     }
 }
 

@@ -1,16 +1,18 @@
-//! Adam with decoupled weight decay (AdamW), over one flat tensor.
+//! The optimizer: Adam with decoupled weight decay (AdamW), over one flat tensor.
+//!
+//! It agrees with libtorch's own, whose memory cannot be saved, so that no run could be resumed exactly.
 
 use tch::{Device, Kind, Tensor};
 
-use crate::weights::Shape;
+use crate::shape::Shape;
 use host::recipe::{Optimizer, Schedule};
 
-/// What Adam remembers: the mean gradient and the mean squared one.
+/// What Adam remembers: the moments of the gradient.
 #[derive(Debug)]
 pub struct Adam {
-    /// The moving mean of gradients.
+    /// First moment: the moving mean of gradients.
     pub mean: Tensor,
-    /// The moving mean of squared gradients.
+    /// Second moment: the moving mean of squared gradients.
     pub square: Tensor,
 }
 
@@ -18,7 +20,7 @@ impl Adam {
     /// Before the first step.
     #[must_use]
     pub fn new(shape: &Shape, device: Device) -> Self {
-        let zeros = || Tensor::zeros([shape.numel()], (Kind::Float, device));
+        let zeros = || Tensor::zeros([shape.numel() as i64], (Kind::Float, device));
         Self {
             mean: zeros(),
             square: zeros(),
@@ -37,7 +39,7 @@ impl Adam {
         let Optimizer { beta1, beta2, .. } = *settings;
         let _ = self.mean.lerp_(gradient, 1.0 - beta1);
         let _ = self.square.lerp_(&gradient.square(), 1.0 - beta2);
-        // Both means start from zero; these make up for it.
+        // Bias correction: both means start from zero.
         let correction = |beta: f64| 1.0 - beta.powf(step as f64);
         let root = (&self.square / correction(beta2)).sqrt_();
         let change = &self.mean / (root + settings.epsilon);
@@ -45,7 +47,7 @@ impl Adam {
     }
 }
 
-/// Pulls everything but the biases towards zero by `amount`, in place.
+/// Weight decay: pulls everything but the biases towards zero by `amount`, in place.
 pub fn decay(shape: &Shape, weights: &Tensor, amount: f64) {
     for (entry, mut view) in shape.views(weights) {
         if !entry.is_bias() {
@@ -54,7 +56,7 @@ pub fn decay(shape: &Shape, weights: &Tensor, amount: f64) {
     }
 }
 
-/// Shortens `gradient` to at most `longest` (0: leaves it) and returns how long it was.
+/// Clips the norm of `gradient` to at most `longest` (0: leaves it) and returns what it was.
 pub fn clip(gradient: &mut Tensor, longest: f64) -> f64 {
     let norm = gradient.norm().double_value(&[]);
     if longest > 0.0 && norm > longest {
@@ -101,7 +103,7 @@ mod tests {
             layers: 1,
         };
         // One matrix and no bias, so that everything decays, as it does there.
-        let start = Tensor::arange(shape.numel(), (Kind::Float, Device::Cpu)) / 10.0 - 1.0;
+        let start = Tensor::arange(shape.numel() as i64, (Kind::Float, Device::Cpu)) / 10.0 - 1.0;
         let aim = start.sin();
 
         let store = nn::VarStore::new(Device::Cpu);
@@ -136,7 +138,7 @@ mod tests {
             hidden: 2,
             layers: 2,
         };
-        let weights = Tensor::ones([shape.numel()], (Kind::Float, Device::Cpu));
+        let weights = Tensor::ones([shape.numel() as i64], (Kind::Float, Device::Cpu));
         decay(&shape, &weights, 0.25);
         for (entry, view) in shape.views(&weights) {
             let expected = if entry.name.contains("bias") {

@@ -7,20 +7,23 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::TrainError;
-use crate::adam::{self, Adam};
-use crate::evaluate;
-use crate::feed::{Cut, Feed};
-use crate::network::{Dropped, State};
-use crate::random::{Purpose, draw, seed_torch};
+use crate::backend::workers::Workers;
+use crate::backend::{self, Part, StreamState, Task};
+use crate::data::batches::{Batches, Cut};
+use crate::data::dropout::Dropped;
+use crate::data::random::{Purpose, draw, seed_torch};
 use crate::rounding;
-use crate::store;
-use crate::weights::Shape;
-use crate::workers::{Computation, Part, Task, Workers};
+use crate::run::evaluate;
+use crate::run::optimizer::{self, Adam};
+use crate::run::start;
+use crate::shape::Shape;
 use host::corpus::{Corpus, Reading, Source};
 use host::name::Name;
-use host::recipe::{AlphabetKind, Keep, Recipe};
+use host::quantize::FloatModel;
+use host::recipe::{AlphabetKind, BackendKind, Keep, Recipe};
 use host::report::{Point, Sample};
 use host::runs::RunId;
+use host::starts;
 
 /// Parallel streams for the measurements on the way.
 const VALIDATION_STREAMS: usize = 64;
@@ -74,9 +77,9 @@ pub struct Trainer {
     pub(crate) device: Device,
     pub(crate) progress: Progress,
     pub(crate) tensors: Tensors,
-    feed: Feed,
+    batches: Batches,
     workers: Workers,
-    /// The weights that workers compute with: the same memory, or rounded copies.
+    /// The weights that workers compute with: the same memory, or fake-quantized copies.
     seen: Tensor,
 }
 
@@ -100,19 +103,19 @@ pub struct Progress {
     pub samples: Vec<Sample>,
 }
 
-/// The numbers of a training.
+/// The numbers of a training. What is as long as the weights is a flat tensor on the device.
 #[derive(Debug)]
 pub struct Tensors {
     /// The weights.
     pub weights: Tensor,
-    /// Their moving average.
+    /// Their exponential moving average (EMA).
     pub average: Tensor,
     /// The average with the lowest validation loss.
     pub best: Tensor,
     /// What the optimizer remembers.
     pub adam: Adam,
-    /// Where the streams are.
-    pub state: State,
+    /// The state of the streams after the last window.
+    pub state: StreamState,
 }
 
 impl Trainer {
@@ -121,10 +124,31 @@ impl Trainer {
     /// # Errors
     /// When a setting makes no sense, the text is too short, or the weights to start with do not fit.
     pub fn new(job: Job, corpus: Corpus, device: Device) -> Result<Self, TrainError> {
+        let model = job.from.as_deref().map(starts::load).transpose()?;
+        Self::start(job, corpus, device, model.as_ref())
+    }
+
+    /// The same where the model that the job starts from has been loaded already.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn start(
+        job: Job,
+        corpus: Corpus,
+        device: Device,
+        model: Option<&FloatModel>,
+    ) -> Result<Self, TrainError> {
         let cut = Self::cut(&job, &corpus)?;
         let shape = Self::shape_of(&job, &corpus);
-        let weights = match &job.from {
-            Some(path) => store::start_from(path, &shape, &corpus.alphabet)?.to_device(device),
+        let weights = match model {
+            Some(model) => {
+                let weights = start::weights(model, &shape, &corpus.alphabet);
+                let unfit = |reason| TrainError::BadStart {
+                    path: job.from.clone().unwrap_or_default(),
+                    reason,
+                };
+                weights.map_err(unfit)?.to_device(device)
+            }
             None => shape.first_weights(job.recipe.seed, device),
         };
         let tensors = Tensors {
@@ -132,34 +156,37 @@ impl Trainer {
             best: weights.copy(),
             weights,
             adam: Adam::new(&shape, device),
-            state: State::zero(&shape, cut.batch, device),
+            state: StreamState::zero(&shape, cut.batch as usize),
         };
-        Ok(Self::assemble(
-            job,
-            corpus,
-            device,
-            tensors,
-            Progress::default(),
-        ))
+        Self::assemble(job, corpus, device, tensors, Progress::default())
     }
 
-    /// A training in the middle.
+    /// A training in the middle. Where its recipe leaves the backend open, it says from here on which one
+    /// it is.
+    ///
+    /// # Errors
+    /// When the backend cannot compute on the device.
     pub(crate) fn assemble(
-        job: Job,
+        mut job: Job,
         corpus: Corpus,
         device: Device,
         tensors: Tensors,
         progress: Progress,
-    ) -> Self {
+    ) -> Result<Self, TrainError> {
+        let default = backend::default_for(device);
+        let backend = *job.recipe.backend.get_or_insert(default);
+        if backend == BackendKind::Native && device != Device::Cpu {
+            return Err(TrainError::NativeOnGpu);
+        }
         let shape = Self::shape_of(&job, &corpus);
         let data = &job.recipe.data;
-        let feed = Feed::new(corpus.training().len(), data, job.recipe.seed, device);
+        let batches = Batches::new(corpus.training().len(), data, job.recipe.seed);
         let most = if device == Device::Cpu {
             data.workers
         } else {
             1
         };
-        let workers = most.min(feed.cut().batch) as usize;
+        let workers = most.min(batches.cut().batch) as usize;
         if device == Device::Cpu {
             // The workers are the threads.
             tch::set_num_threads(1);
@@ -169,38 +196,26 @@ impl Trainer {
         } else {
             tensors.weights.shallow_clone()
         };
-        let by = if device == Device::Cpu {
-            Computation::Native
-        } else {
-            Computation::Libtorch
-        };
-        Self {
-            workers: Workers::new(&shape, &seen, workers, by),
+        Ok(Self {
+            workers: Workers::new(backend, &shape, &seen, workers),
             seen,
-            feed,
+            batches,
             shape,
             job,
             corpus,
             device,
             progress,
             tensors,
-        }
-    }
-
-    /// Lets libtorch compute losses and gradients on the CPU too, as it does elsewhere: slower, and to
-    /// compare with.
-    pub fn use_libtorch(&mut self) {
-        let count = self.workers.count();
-        self.workers = Workers::new(&self.shape, &self.seen, count, Computation::Libtorch);
+        })
     }
 
     /// The dimensions that follow from the recipe and the text.
     pub(crate) fn shape_of(job: &Job, corpus: &Corpus) -> Shape {
         Shape {
-            symbols: corpus.alphabet.len() as i64,
-            embedding: job.recipe.model.embedding,
-            hidden: job.recipe.model.hidden,
-            layers: job.recipe.model.layers,
+            symbols: corpus.alphabet.len(),
+            embedding: job.recipe.model.embedding as usize,
+            hidden: job.recipe.model.hidden as usize,
+            layers: job.recipe.model.layers as usize,
         }
     }
 
@@ -225,10 +240,10 @@ impl Trainer {
         self.shape
     }
 
-    /// Windows per step and predictions per window: the recipe's, or what fits the text.
+    /// Streams and steps of a window: the recipe's, or what fits the text.
     #[must_use]
     pub fn batch_and_seq_len(&self) -> (i64, i64) {
-        let cut = self.feed.cut();
+        let cut = self.batches.cut();
         (cut.batch, cut.seq_len)
     }
 
@@ -265,6 +280,15 @@ impl Trainer {
         numbers
     }
 
+    /// What computes losses and gradients.
+    #[must_use]
+    pub fn backend(&self) -> BackendKind {
+        self.job
+            .recipe
+            .backend
+            .unwrap_or(backend::default_for(self.device))
+    }
+
     /// How much of the run is done, from 0 to 1.
     #[must_use]
     pub fn done(&self) -> f64 {
@@ -275,7 +299,7 @@ impl Trainer {
     /// The learning rate of the next step.
     #[must_use]
     pub fn learning_rate(&self) -> f64 {
-        adam::learning_rate(&self.job.recipe.optimizer, self.progress.step, self.done())
+        optimizer::learning_rate(&self.job.recipe.optimizer, self.progress.step, self.done())
     }
 
     /// Learns from the next window and returns its mean loss in nats per character.
@@ -300,11 +324,11 @@ impl Trainer {
         for other in gradients {
             gradient += other;
         }
-        let norm = adam::clip(&mut gradient, self.job.recipe.optimizer.clip_norm);
+        let norm = optimizer::clip(&mut gradient, self.job.recipe.optimizer.clip_norm);
         if !(f64::is_finite(loss) && norm.is_finite()) {
             return Err(self.diverged(loss));
         }
-        self.tensors.state = State::join(&states);
+        self.tensors.state = StreamState::join(&self.shape, &states);
         self.change(&gradient, rate);
         if !self
             .tensors
@@ -325,14 +349,14 @@ impl Trainer {
     /// When a worker fails.
     pub fn seconds_per_step(&mut self) -> Result<f64, TrainError> {
         self.show();
-        // The first one also fetches what later ones find at hand.
+        // The first one also allocates memory that later ones use again.
         self.workers.compute(self.tasks())?;
         let begin = Instant::now();
         self.workers.compute(self.tasks())?;
         Ok(begin.elapsed().as_secs_f64())
     }
 
-    /// Lets the workers see the weights, rounded where it is time for that.
+    /// Shows the workers the weights: float, or fake-quantized once that has begun.
     fn show(&mut self) {
         let start = self.job.recipe.quantization.start;
         if start >= 1.0 {
@@ -347,7 +371,7 @@ impl Trainer {
         self.seen.copy_(&seen);
     }
 
-    /// These weights as the network computes with them: rounded, once that has begun.
+    /// These weights as the network computes with them: fake-quantized, once that has begun.
     fn as_computed(&self, flat: &Tensor) -> Tensor {
         match self.progress.rounded_since {
             Some(_) => rounding::rounded(&self.shape, flat, self.job.recipe.model.planes()),
@@ -357,35 +381,36 @@ impl Trainer {
 
     /// The next window, in one part per worker.
     fn tasks(&self) -> Vec<Task> {
-        let (step, batch) = (self.progress.step, self.feed.cut().batch);
-        let window = self.feed.window(self.corpus.training(), step);
+        let (step, shape) = (self.progress.step, &self.shape);
+        let window = self.batches.window(self.corpus.training(), step);
+        let batch = window.streams;
         let zero;
         let start = if window.fresh {
-            zero = State::zero(&self.shape, batch, self.device);
+            zero = StreamState::zero(shape, batch);
             &zero
         } else {
             &self.tensors.state
         };
         seed_torch(self.job.recipe.seed, Purpose::Dropout, step);
-        let settings = &self.job.recipe.regularization;
-        let dropped = Dropped::draw(&self.shape, batch, settings, self.device);
-        let count = self.workers.count() as i64;
+        let dropped = Dropped::draw(shape, batch, &self.job.recipe.regularization);
+        let count = self.workers.count();
         (0..count)
             .map(|part| {
-                let (begin, end) = (part * batch / count, (part + 1) * batch / count);
-                let size = end - begin;
+                let streams = part * batch / count..(part + 1) * batch / count;
+                let (inputs, targets) = window.part(&streams);
                 Task {
-                    input: window.input.narrow(1, begin, size),
-                    target: window.target.narrow(1, begin, size),
-                    state: start.part(begin, size),
-                    dropped: dropped.part(begin, size),
-                    share: size as f64 / batch as f64,
+                    streams: streams.len(),
+                    inputs,
+                    targets,
+                    state: start.part(shape, &streams),
+                    share: streams.len() as f64 / batch as f64,
+                    dropped: dropped.part(shape, streams),
                 }
             })
             .collect()
     }
 
-    /// Moves the weights and their average.
+    /// Changes the weights and their average.
     fn change(&mut self, gradient: &Tensor, rate: f64) {
         let settings = &self.job.recipe.optimizer;
         let step = self.progress.step;
@@ -397,10 +422,10 @@ impl Trainer {
         } = &mut self.tensors;
         let decay = self.job.recipe.regularization.weight_decay;
         if decay > 0.0 {
-            adam::decay(&self.shape, weights, decay * rate);
+            optimizer::decay(&self.shape, weights, decay * rate);
         }
         adam.update(weights, gradient, step + 1, rate, settings);
-        // A young average forgets faster, or it would remember the first, random weights.
+        // An EMA of few steps forgets faster, or it would remember the first, random weights.
         let memory = settings
             .average
             .min((1.0 + step as f64) / (10.0 + step as f64));
@@ -430,7 +455,7 @@ impl Trainer {
         Some((loss, best))
     }
 
-    /// The lowest validation loss so far. What was measured before weights were rounded does not compare.
+    /// The lowest validation loss so far. Those of float weights are left out once weights are rounded.
     fn best(&self) -> Option<f64> {
         let since = self.progress.rounded_since.unwrap_or(0);
         let best = self.progress.best.filter(|&(_, step)| step > since);

@@ -9,7 +9,7 @@ const WORSE: f64 = 0.03;
 /// than so much, as a part of it.
 const WIDE_GAP: f64 = 0.25;
 
-/// The same for a model that has learned of the text only what holds in general.
+/// The same for a model that has learned from its text only what holds for other text, too.
 const NARROW_GAP: f64 = 0.06;
 
 /// Looks that a verdict needs.
@@ -46,7 +46,7 @@ pub fn worse_in_a_row(curve: &[Point]) -> usize {
     count
 }
 
-/// What a finished curve says; none where it was looked at too seldom.
+/// What a finished curve says; none where there are too few measurements.
 #[must_use]
 pub fn verdict(curve: &[Point]) -> Option<Verdict> {
     let looks: Vec<(u64, f64)> = looks(curve).collect();

@@ -1,5 +1,6 @@
 //! What a training tells its surroundings. Serialized, these are the lines of `--json`.
 
+use host::recipe::BackendKind;
 use serde::Serialize;
 
 /// Something that happened in a training.
@@ -17,15 +18,17 @@ pub enum Event {
         /// Characters to measure on.
         validation_characters: usize,
         /// Symbols of the alphabet.
-        symbols: i64,
-        /// Cells per layer.
-        hidden: i64,
+        symbols: usize,
+        /// Hidden size: LSTM units per layer.
+        hidden: usize,
         /// LSTM layers.
-        layers: i64,
-        /// Numbers to be learned.
-        parameters: i64,
+        layers: usize,
+        /// Weights to be learned.
+        parameters: usize,
         /// Where it is computed.
         device: String,
+        /// By what: `native` or `libtorch`.
+        backend: BackendKind,
         /// Steps done before.
         step: u64,
         /// Steps in all, where that is known.
@@ -99,7 +102,7 @@ pub struct Step {
     pub seconds_left: f64,
 }
 
-/// Who wants to hear about a training.
+/// What is told about a training: a terminal, a log, a test.
 pub trait Observer {
     /// Hears about one event.
     fn observe(&mut self, event: &Event);

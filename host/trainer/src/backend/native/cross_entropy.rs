@@ -1,17 +1,17 @@
-//! The loss of scores and its gradient.
+//! Cross-entropy of logits and its gradient: softmax minus one-hot.
 
 use pulp::{Simd, WithSimd};
 
 use super::functions::exp;
 use super::vectors::{load, store};
 
-/// Replaces scores by the gradient of their cross-entropy and returns the sum of that, in nats.
+/// Replaces logits by the gradient of their cross-entropy and returns the sum of that, in nats.
 #[derive(Debug)]
 pub struct CrossEntropy<'a> {
-    /// A row of scores per prediction.
-    pub scores: &'a mut [f32],
-    /// What came, per prediction.
-    pub targets: &'a [usize],
+    /// A row of logits per prediction.
+    pub logits: &'a mut [f32],
+    /// The symbol that followed, per prediction.
+    pub targets: &'a [u8],
     /// What one prediction counts for in the gradient.
     pub weight: f32,
 }
@@ -21,10 +21,11 @@ impl WithSimd for CrossEntropy<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let symbols = self.scores.len() / self.targets.len();
-        let rows = self.scores.chunks_exact_mut(symbols);
+        let symbols = self.logits.len() / self.targets.len();
+        let rows = self.logits.chunks_exact_mut(symbols);
         let mut total = 0.0;
         for (row, &target) in rows.zip(self.targets) {
+            let target = usize::from(target);
             let (vectors, rest) = S::as_simd_f32s(row);
             let lowest = simd.splat_f32s(f32::NEG_INFINITY);
             let highest = vectors.iter().fold(lowest, |m, &x| simd.max_f32s(m, x));

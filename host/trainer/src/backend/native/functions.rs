@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    /// Exponential, logistic function and tangent of one number.
+    /// Exponential, logistic function and hyperbolic tangent of one number.
     struct All(f32);
 
     impl WithSimd for All {

@@ -1,28 +1,47 @@
-//! The feed: which window of the text each step learns from, as a function of the step alone.
+//! Batches: which window of the text each step learns from, as a function of the step alone.
+//!
+//! Windows of streams that go on from each other make training truncated backpropagation through time
+//! (BPTT): the state passes from one window to the next, gradients do not.
 
-use tch::{Device, Tensor};
+use std::ops::Range;
 
-use crate::random::{Purpose, draw};
+use crate::data::random::{Purpose, draw};
 use host::recipe::{Data, Order};
 
 /// How a training text is read for a recipe. The text itself stays where it is, a byte per character.
 #[derive(Debug)]
-pub struct Feed {
+pub struct Batches {
     cut: Cut,
     order: Order,
     seed: u64,
-    device: Device,
 }
 
-/// Symbols and what follows them: `[seq_len, batch]` each.
+/// Symbols and what follows them, step by step: `[seq_len, batch]` each.
 #[derive(Debug)]
 pub struct Window {
+    /// Streams side by side.
+    pub streams: usize,
     /// The symbols to read.
-    pub input: Tensor,
+    pub inputs: Vec<u8>,
     /// The symbols to predict.
-    pub target: Tensor,
+    pub targets: Vec<u8>,
     /// Whether it starts from the zero state instead of going on from the window before.
     pub fresh: bool,
+}
+
+impl Window {
+    /// The inputs and targets of some of the streams.
+    #[must_use]
+    pub fn part(&self, streams: &Range<usize>) -> (Vec<u8>, Vec<u8>) {
+        let part = |symbols: &[u8]| {
+            let steps = symbols.chunks_exact(self.streams);
+            steps
+                .flat_map(|step| &step[streams.clone()])
+                .copied()
+                .collect()
+        };
+        (part(&self.inputs), part(&self.targets))
+    }
 }
 
 /// How a text is cut: what the recipe asks for, or what fits.
@@ -66,15 +85,14 @@ impl Cut {
     }
 }
 
-impl Feed {
-    /// A feed of a training text of so many characters, at least two.
+impl Batches {
+    /// The batches of a training text of so many characters, at least two.
     #[must_use]
-    pub fn new(characters: usize, data: &Data, seed: u64, device: Device) -> Self {
+    pub fn new(characters: usize, data: &Data, seed: u64) -> Self {
         Self {
             cut: Cut::fit(data, characters as i64 - 1),
             order: data.order,
             seed,
-            device,
         }
     }
 
@@ -111,15 +129,13 @@ impl Feed {
         };
         let gather = |ahead: i64| {
             let rows = (0..seq_len).flat_map(|row| begins.iter().map(move |begin| begin + row));
-            let symbols: Vec<i64> = rows
-                .map(|position| i64::from(text[(position + ahead) as usize]))
-                .collect();
-            let window = Tensor::from_slice(&symbols).view([seq_len, batch]);
-            window.to_device(self.device)
+            rows.map(|position| text[(position + ahead) as usize])
+                .collect()
         };
         Window {
-            input: gather(0),
-            target: gather(1),
+            streams: begins.len(),
+            inputs: gather(0),
+            targets: gather(1),
             fresh,
         }
     }
@@ -138,8 +154,10 @@ mod tests {
 
     use super::*;
 
-    fn numbers(tensor: &Tensor) -> Vec<Vec<i64>> {
-        Vec::<Vec<i64>>::try_from(tensor).expect("a matrix")
+    /// The steps of a window's inputs or targets.
+    fn steps(window: &Window, symbols: &[u8]) -> Vec<Vec<u8>> {
+        let steps = symbols.chunks_exact(window.streams);
+        steps.map(<[u8]>::to_vec).collect()
     }
 
     fn data(order: Order, batch: i64, seq_len: i64) -> Data {
@@ -163,14 +181,15 @@ mod tests {
         ) {
             let order = if chunks { Order::Chunks } else { Order::Streams };
             let text: Vec<u8> = (0..len as u8).collect();
-            let feed = Feed::new(len, &data(order, batch, seq_len), 7, Device::Cpu);
-            let window = feed.window(&text, step);
-            let (input, target) = (numbers(&window.input), numbers(&window.target));
+            let batches = Batches::new(len, &data(order, batch, seq_len), 7);
+            let window = batches.window(&text, step);
+            let input = steps(&window, &window.inputs);
+            let target = steps(&window, &window.targets);
             prop_assert!(input.len() as i64 <= seq_len && input[0].len() as i64 <= batch);
             for (row, (inputs, targets)) in input.iter().zip(&target).enumerate() {
                 for (column, (a, b)) in inputs.iter().zip(targets).enumerate() {
                     prop_assert_eq!(a + 1, *b);
-                    prop_assert_eq!(*a, input[0][column] + row as i64);
+                    prop_assert_eq!(*a, input[0][column] + row as u8);
                 }
             }
         }
@@ -183,11 +202,11 @@ mod tests {
             step in 0_u64..50,
         ) {
             let text: Vec<u8> = (0..len as u8).collect();
-            let feed = Feed::new(len, &data(Order::Streams, batch, seq_len), 7, Device::Cpu);
-            let (this, next) = (feed.window(&text, step), feed.window(&text, step + 1));
+            let batches = Batches::new(len, &data(Order::Streams, batch, seq_len), 7);
+            let (this, next) = (batches.window(&text, step), batches.window(&text, step + 1));
             if !next.fresh {
-                let ends = numbers(&this.target).pop();
-                prop_assert_eq!(ends, numbers(&next.input).first().cloned());
+                let ends = steps(&this, &this.targets).pop();
+                prop_assert_eq!(ends, steps(&next, &next.inputs).first().cloned());
             }
         }
     }
@@ -196,18 +215,16 @@ mod tests {
     fn streams_read_nearly_all_of_a_long_text_each_time() {
         let data = data(Order::Streams, 4, 10);
         let text: Vec<u8> = (0..=250).collect();
-        let feed = Feed::new(text.len(), &data, 7, Device::Cpu);
+        let batches = Batches::new(text.len(), &data, 7);
         let (mut seen, mut begins) = ([false; 251], Vec::new());
-        for step in 0..20 * feed.cut.windows as u64 {
-            let window = feed.window(&text, step);
-            let input = numbers(&window.input);
+        for step in 0..20 * batches.cut.windows as u64 {
+            let window = batches.window(&text, step);
             if window.fresh {
-                begins.push(input[0][0]);
+                begins.push(window.inputs[0]);
             }
-            input
-                .iter()
-                .flatten()
-                .for_each(|&symbol| seen[symbol as usize] = true);
+            for &symbol in &window.inputs {
+                seen[usize::from(symbol)] = true;
+            }
         }
         assert_eq!(begins.len(), 20);
         assert!(seen.iter().filter(|&&seen| seen).count() > 230);
@@ -216,6 +233,19 @@ mod tests {
             begins.len() > 1,
             "each reading begins elsewhere: {begins:?}"
         );
+    }
+
+    #[test]
+    fn parts_of_a_window_are_its_streams() {
+        let text: Vec<u8> = (0..100).collect();
+        let batches = Batches::new(text.len(), &data(Order::Streams, 5, 3), 7);
+        let window = batches.window(&text, 0);
+        let (inputs, targets) = window.part(&(1..3));
+        let of = |symbols: &[u8]| -> Vec<u8> {
+            let steps = symbols.chunks_exact(5);
+            steps.flat_map(|step| [step[1], step[2]]).collect()
+        };
+        assert_eq!((inputs, targets), (of(&window.inputs), of(&window.targets)));
     }
 
     #[test]

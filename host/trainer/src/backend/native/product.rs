@@ -1,18 +1,19 @@
-//! Products of matrices of f32 on one thread, with the widest vectors that the processor has.
+//! Matrix products of f32 (GEMM) on one thread, with the widest vectors that the processor has.
 //!
-//! The right factor is packed into panels as wide as a tile of sums, so that a tile reads it in
-//! order; weights are packed once and serve all steps of a window.
+//! The right factor is packed into panels as wide as a tile of the result, so that a tile reads it in
+//! order. Weights are packed once and serve all steps of a window, which is what no crate offers: see
+//! the figures in the documentation of the backend.
 
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 
-/// Vectors side by side in a tile of sums.
+/// Vectors side by side in a tile of the result.
 const VECTORS: usize = 2;
 
 /// Products that are added up before a tile goes back to memory: a panel of so many rows fits the
 /// first cache.
 const DEPTH: usize = 128;
 
-/// A matrix in a slice, by rows or by columns: one of the steps is 1.
+/// A matrix in a slice, by rows (row-major) or by columns: one of the steps is 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Matrix<'a> {
     values: &'a [f32],
@@ -86,7 +87,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The same for a width that is known and small.
+    /// [`Matrix::interleave`] for a width that the compiler knows.
     #[inline(always)]
     fn interleave_few<const WIDTH: usize>(self, begin: usize, to: &mut [f32]) {
         if begin + WIDTH > self.rows {
@@ -160,7 +161,7 @@ impl Products {
         self.right = panels;
     }
 
-    /// Adds `left · right` to `sums`, by rows.
+    /// The same with a right factor that was packed before.
     pub fn add_packed(&mut self, left: Matrix<'_>, right: &Panels, sums: &mut [f32]) {
         self.arch.dispatch(Add {
             left,
@@ -239,7 +240,7 @@ impl Add<'_> {
     }
 }
 
-/// The sums of one tile: `left` holds columns of `ROWS` numbers, `right` rows of [`VECTORS`].
+/// The products of one tile, added up: `left` holds columns of `ROWS` numbers, `right` rows of [`VECTORS`].
 #[inline(always)]
 fn tile<S: Simd, const ROWS: usize>(
     simd: S,

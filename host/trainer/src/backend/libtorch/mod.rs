@@ -1,0 +1,86 @@
+//! Losses and gradients by libtorch's differentiation, on any device.
+//!
+//! The tests of training run it on the CPU, so that the code a GPU runs is checked.
+
+use tch::{Device, Kind, TchError, Tensor};
+
+use super::{Backend, Part, StreamState, Task};
+use crate::shape::Shape;
+
+pub mod network;
+
+use network::{Factors, State, Weights, forward};
+
+/// The backend.
+#[derive(Debug)]
+pub struct Libtorch {
+    shape: Shape,
+    weights: Weights,
+    device: Device,
+}
+
+impl Libtorch {
+    /// One that reads the weights in `flat` and computes where they are.
+    #[must_use]
+    pub fn new(shape: &Shape, flat: &Tensor) -> Self {
+        Self {
+            shape: *shape,
+            weights: Weights::leaves(shape, flat),
+            device: flat.device(),
+        }
+    }
+
+    /// Symbols of a task: `[steps, streams]`.
+    fn symbols(&self, symbols: &[u8], streams: usize) -> Tensor {
+        let symbols = Tensor::from_slice(symbols).to_device(self.device);
+        symbols.to_kind(Kind::Int64).view([-1, streams as i64])
+    }
+
+    fn numbers(&self, numbers: &[f32], size: &[usize]) -> Tensor {
+        let size: Vec<i64> = size.iter().map(|&n| n as i64).collect();
+        Tensor::from_slice(numbers)
+            .to_device(self.device)
+            .view(&size[..])
+    }
+
+    fn factors(&self, task: &Task) -> Factors {
+        let Shape {
+            embedding, hidden, ..
+        } = self.shape;
+        let of_streams = |factors: &Option<Vec<f32>>, size| {
+            let factors = factors.as_ref()?;
+            Some(self.numbers(factors, &[1, task.streams, size]))
+        };
+        let recurrent = task.dropped.recurrent.iter();
+        Factors {
+            input: of_streams(&task.dropped.input, embedding),
+            output: of_streams(&task.dropped.output, hidden),
+            recurrent: recurrent
+                .map(|factors| self.numbers(factors, &[4 * hidden, hidden]))
+                .collect(),
+        }
+    }
+}
+
+impl Backend for Libtorch {
+    fn compute(&mut self, task: &Task) -> Result<Part, TchError> {
+        let size = [self.shape.layers, task.streams, self.shape.hidden];
+        let state = State {
+            hidden: self.numbers(&task.state.hidden, &size),
+            cell: self.numbers(&task.state.cell, &size),
+        };
+        let input = self.symbols(&task.inputs, task.streams);
+        let target = self.symbols(&task.targets, task.streams).reshape([-1]);
+        let (logits, state) = forward(&self.weights, &input, &state, &self.factors(task));
+        let loss = logits.cross_entropy_for_logits(&target) * task.share;
+        let numbers = |tensor: &Tensor| Vec::try_from(tensor.detach().reshape([-1]));
+        Ok(Part {
+            gradient: self.weights.gradient(&loss)?,
+            loss: loss.double_value(&[]),
+            state: StreamState {
+                hidden: numbers(&state.hidden)?,
+                cell: numbers(&state.cell)?,
+            },
+        })
+    }
+}
