@@ -8,6 +8,7 @@ use crate::image::{ImageError, Model};
 use crate::kernels::{Kernel, Tables};
 use crate::lstm::{AnyMemory, Lstm};
 use crate::sampler::{Sampler, Settings};
+use crate::spelling::{Spelling, SymbolSet};
 use crate::surprisal::Surprisal;
 
 /// A model, its state and its random sequence: everything a passage of text follows from.
@@ -16,8 +17,13 @@ pub struct Generator<'m, M = AnyMemory, K = Tables> {
     lstm: Lstm<'m, M, K>,
     sampler: Sampler,
     watch: Watch,
+    /// What must not come between two characters.
+    barred: SymbolSet,
     /// The last symbol written or read, which the next step reads.
     last: Symbol,
+    /// The last character, and the first of its symbols.
+    character: char,
+    first: Symbol,
 }
 
 impl<'m> Generator<'m> {
@@ -49,11 +55,15 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
     #[must_use]
     pub fn of(lstm: Lstm<'m, M, K>, settings: Settings, seed: u64) -> Self {
         let alphabet = lstm.model().alphabet();
+        let start = alphabet.start();
         Self {
             lstm,
-            sampler: Sampler::new(settings, seed).without(alphabet.unwritten()),
+            sampler: Sampler::new(settings, seed),
             watch: Watch::new(),
-            last: alphabet.start(),
+            barred: Spelling::default().barred(alphabet),
+            last: start,
+            character: alphabet.char(start),
+            first: start,
         }
     }
 
@@ -91,35 +101,66 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
         self.lstm.reset();
         self.sampler.reseed(seed);
         self.watch = Watch::new();
-        self.last = self.model().alphabet().start();
+        let alphabet = self.model().alphabet();
+        self.last = alphabet.start();
+        self.first = self.last;
+        self.character = alphabet.char(self.last);
     }
 
     /// Reads one character of a prompt. Returns false, and skips it, when the model does not know it.
     pub fn prompt_char(&mut self, character: char) -> bool {
-        let Some(symbol) = self.model().alphabet().index_of(character) else {
-            return false;
-        };
-        self.lstm.step(self.last);
-        self.see(symbol);
-        true
+        let symbols = self.model().alphabet().symbols_of(character);
+        let symbols = symbols.as_slice();
+        for &symbol in symbols {
+            self.lstm.step(self.last);
+            self.last = symbol;
+        }
+        if let Some(&first) = symbols.first() {
+            self.see(character, first);
+        }
+        !symbols.is_empty()
     }
 
-    /// Writes the next character, which is never one that [stands for
-    /// others](crate::alphabet::Alphabet::unwritten) or that the [guard](crate::guard) bars.
+    /// Writes the next character, which is never U+FFFD, which stands for others, nor one that the
+    /// [guard](crate::guard) bars, unless the alphabet has nothing else.
+    ///
+    /// It takes a step of the LSTM, or three for a character that is [spelt](crate::spelling).
     pub fn next_char(&mut self) -> char {
-        self.lstm.step(self.last);
+        self.next_char_watched(|_, _| ())
+    }
+
+    /// The same; `watch` is given the logits of each step and the symbol that was chosen by them.
+    pub fn next_char_watched(&mut self, mut watch: impl FnMut(&[i16], Symbol)) -> char {
+        let alphabet = self.model().alphabet();
         let streaks = self.model().streaks();
         let guard = self.settings().guard;
-        let is_barred = self.watch.bars(self.last, guard, &streaks);
-        let barred = is_barred.then_some(self.last);
-        let symbol = self.sampler.sample_but(barred, self.lstm.logits());
-        self.see(symbol);
-        self.model().alphabet().char(symbol)
+        let repeats = self.watch.bars(self.first, guard, &streaks);
+        let mut spelling = Spelling::default();
+        let mut first = None;
+        loop {
+            self.lstm.step(self.last);
+            let mut barred = match spelling.is_empty() {
+                true => self.barred,
+                false => spelling.barred(alphabet),
+            };
+            let repeated = spelling.last_symbol(self.character, alphabet);
+            if let (true, Some(symbol)) = (repeats, repeated) {
+                barred = barred.with_unless_all(symbol, alphabet.len());
+            }
+            self.last = self.sampler.sample_but(&barred, self.lstm.logits());
+            watch(self.lstm.logits(), self.last);
+            let first = *first.get_or_insert(self.last);
+            if let Some(character) = spelling.push(alphabet.char(self.last)) {
+                self.see(character, first);
+                return character;
+            }
+        }
     }
 
-    fn see(&mut self, symbol: Symbol) {
+    /// Takes note of a character that was written or read, and of the first of its symbols.
+    fn see(&mut self, character: char, first: Symbol) {
         let streaks = self.model().streaks();
-        self.watch.see(symbol == self.last, &streaks);
-        self.last = symbol;
+        self.watch.see(character == self.character, &streaks);
+        (self.character, self.first) = (character, first);
     }
 }

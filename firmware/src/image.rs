@@ -15,6 +15,7 @@ use crate::format::{
     unpack,
 };
 use crate::guard::Streaks;
+use crate::spelling::digit;
 
 /// The checksum that everything here uses.
 pub(crate) static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
@@ -69,7 +70,7 @@ impl fmt::Display for ImageError {
             Self::NotAnImage => f.write_str("this is not a model image"),
             Self::Version { found } => write!(
                 f,
-                "the model image has format version {found}, this program reads {OLDEST_VERSION} and \
+                "the model image has format version {found}, this program reads {OLDEST_VERSION} to \
                  {VERSION}: export the model again or update the program"
             ),
             Self::Truncated { found, expected } => write!(
@@ -170,6 +171,7 @@ pub struct Layer<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'a> {
     name: &'a str,
+    version: u16,
     dimensions: Dimensions,
     gate_shift: u32,
     checksum: u32,
@@ -247,7 +249,8 @@ impl<'a> Model<'a> {
         let is_guarded = version > OLDEST_VERSION;
         let is_symbol = |&word: &u32| {
             let code = if is_guarded { code_point(word) } else { word };
-            char::from_u32(code).is_some()
+            // An older program would write digits as they are.
+            char::from_u32(code).is_some() && (version == VERSION || digit(code).is_none())
         };
         if !alphabet.iter().all(is_symbol) {
             return Err(ImageError::Malformed);
@@ -256,7 +259,7 @@ impl<'a> Model<'a> {
         let mut streaks = [0; 1 + STREAK_LEVELS.len()];
         if is_guarded {
             streaks.copy_from_slice(&header[STREAKS_OFFSET..]);
-            if streaks[0] == 0 {
+            if streaks[0] == 0 && version < VERSION {
                 return Err(ImageError::Malformed);
             }
         }
@@ -285,6 +288,7 @@ impl<'a> Model<'a> {
             .trim_end_matches('\0');
         Ok(Self {
             name,
+            version,
             dimensions,
             gate_shift,
             checksum,
@@ -329,10 +333,7 @@ impl<'a> Model<'a> {
     /// The version of the format that it is in.
     #[must_use]
     pub fn version(&self) -> u16 {
-        match self.is_guarded() {
-            true => VERSION,
-            false => OLDEST_VERSION,
-        }
+        self.version
     }
 
     /// All dimensions and planes.

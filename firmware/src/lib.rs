@@ -11,7 +11,7 @@
 //!   for a sum; scales are one multiplier per row.
 //!
 //! The flow: [`image`] (in [`format`]) → [`lstm`] (with [`kernels`], [`activation`], [`fixed`]) → [`sampler`]
-//! (with [`guard`]) → [`generator`] → [`session`] (with [`console`] and [`protocol`]) → the serial port of a [`board`].
+//! (with [`guard`]) → [`generator`] (with [`spelling`]) → [`session`] (with [`console`] and [`protocol`]) → the serial port of a [`board`].
 #![cfg_attr(not(test), no_std)]
 
 #[cfg(target_endian = "big")]
@@ -33,6 +33,7 @@ pub mod protocol;
 pub mod sampler;
 pub mod serial;
 pub mod session;
+pub mod spelling;
 pub mod surprisal;
 mod talk;
 pub mod until;

@@ -6,11 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use firmware::format::{
-    ALIGNMENT, BLOCK_GROUPS, Dimensions, EMBEDDING_OFFSET, GROUP, HEADER_BYTES, MAGIC, NAME_BYTES,
-    NAME_OFFSET, OLDEST_VERSION, OutputRows, Planes, STREAK_LEVELS, STREAK_SHIFT, STREAKS_OFFSET,
-    TILE_ROWS, Unit, VERSION, pack,
+    ALIGNMENT, BLOCK_GROUPS, Dimensions, EMBEDDING_OFFSET, GROUP, GUARDED_VERSION, HEADER_BYTES,
+    MAGIC, NAME_BYTES, NAME_OFFSET, OLDEST_VERSION, OutputRows, Planes, STREAK_LEVELS,
+    STREAK_SHIFT, STREAKS_OFFSET, TILE_ROWS, Unit, VERSION, pack,
 };
 use firmware::image::{ImageError, Model, checksum};
+use firmware::spelling::digit;
 
 use crate::name::Name;
 use crate::words::count;
@@ -248,8 +249,10 @@ impl ModelParts {
         name[..text.len()].copy_from_slice(text); // a name is never longer
         let mut bytes = Vec::with_capacity(dimensions.image_bytes());
         bytes.extend(MAGIC);
+        let spells = self.alphabet.iter().any(|&c| digit(c as u32).is_some());
         let version = match self.streaks {
-            Some(_) => VERSION,
+            _ if spells => VERSION,
+            Some(_) => GUARDED_VERSION,
             None => OLDEST_VERSION,
         };
         bytes.extend(version.to_le_bytes());

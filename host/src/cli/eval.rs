@@ -187,7 +187,7 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         float_loss_nats: float_loss,
         gap_nats: float_loss.map(|float| engine - float),
         perplexity: engine.exp(),
-        characters: validation.predictions(),
+        characters: validation.predicted_characters(),
         places: validation.places(),
         blocks,
         saturation: Saturation::measure(model, beginning),

@@ -1,6 +1,7 @@
 //! The report as one HTML file: no script, nothing loaded from elsewhere, light or dark as the reader's
 //! system is. Whatever a text or a model wrote is escaped.
 
+use firmware::spelling::digit;
 use indicatif::HumanCount;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -264,7 +265,8 @@ fn samples(samples: &[Sample]) -> Markup {
 
 fn text(report: &Report) -> Markup {
     let text = &report.text;
-    let total = text.training_characters.max(1) as f64;
+    let total = text.symbols.iter().map(|&(_, count)| count).sum::<u64>();
+    let total = total.max(1) as f64;
     html! {
         table.pairs { tbody {
             tr { th { "text" } td { (text.description) } }
@@ -275,7 +277,10 @@ fn text(report: &Report) -> Markup {
                 th { "most frequent" }
                 td {
                     @for (symbol, count) in text.symbols.iter().take(SHOWN_SYMBOLS) {
-                        code { (format!("{symbol:?}")) }
+                        code { (match digit((*symbol).into()) {
+                            Some(digit) => format!("digit {digit}"),
+                            None => format!("{symbol:?}"),
+                        }) }
                         (format!(" {:.1} % ", 100.0 * *count as f64 / total))
                     }
                 }
