@@ -52,6 +52,8 @@ impl<'a> Alphabet<'a> {
         }
     }
 
+    // Called four times for a character that is spelt.
+    #[inline(never)]
     fn position(&self, code_point: char) -> Option<Symbol> {
         self.code_points()
             .position(|code| code == code_point as u32)

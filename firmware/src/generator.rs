@@ -8,7 +8,7 @@ use crate::image::{ImageError, Model};
 use crate::kernels::{Kernel, Tables};
 use crate::lstm::{AnyMemory, Lstm};
 use crate::sampler::{Sampler, Settings};
-use crate::spelling::{Spelling, SymbolSet};
+use crate::spelling::{Spelling, SymbolSet, digit};
 use crate::surprisal::Surprisal;
 
 /// A model, its state and its random sequence: everything a passage of text follows from.
@@ -135,19 +135,24 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
         let streaks = self.model().streaks();
         let guard = self.settings().guard;
         let repeats = self.watch.bars(self.first, guard, &streaks);
+        // What the last character ended with, it would end with again.
+        let end = self.last;
+        let is_spelt = digit(alphabet.char(self.first) as u32).is_some();
         let mut spelling = Spelling::default();
         let mut first = None;
         loop {
             self.lstm.step(self.last);
-            let mut barred = match spelling.is_empty() {
+            let barred = match spelling.is_empty() {
                 true => self.barred,
                 false => spelling.barred(alphabet),
             };
-            let repeated = spelling.last_symbol(self.character, alphabet);
-            if let (true, Some(symbol)) = (repeats, repeated) {
-                barred = barred.with_unless_all(symbol, alphabet.len());
-            }
-            self.last = self.sampler.sample_but(&barred, self.lstm.logits());
+            let may_repeat = match is_spelt {
+                true => spelling.begins(self.character),
+                false => spelling.is_empty(),
+            };
+            let repeated = (repeats && may_repeat).then_some(end);
+            let logits = self.lstm.logits();
+            self.last = self.sampler.sample_but(&barred, repeated, logits);
             watch(self.lstm.logits(), self.last);
             let first = *first.get_or_insert(self.last);
             if let Some(character) = spelling.push(alphabet.char(self.last)) {

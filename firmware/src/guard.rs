@@ -268,11 +268,11 @@ mod tests {
                 };
                 let mut logits = [0; SYMBOLS];
                 logits[usize::from(self.last)] = 20_000 - against;
-                let mut barred = SymbolSet::EMPTY;
-                if self.watch.bars(self.last, self.guard, &streaks) {
-                    barred.insert(self.last);
-                }
-                let symbol = self.sampler.sample_but(&barred, &logits);
+                let repeats = self.watch.bars(self.last, self.guard, &streaks);
+                let repeated = repeats.then_some(self.last);
+                let symbol = self
+                    .sampler
+                    .sample_but(&SymbolSet::EMPTY, repeated, &logits);
                 self.watch.see(symbol == self.last, &streaks);
                 self.last = symbol;
                 symbol

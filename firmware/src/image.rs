@@ -247,12 +247,7 @@ impl<'a> Model<'a> {
         };
         let alphabet = sections.take::<u32>()?;
         let is_guarded = version > OLDEST_VERSION;
-        let is_symbol = |&word: &u32| {
-            let code = if is_guarded { code_point(word) } else { word };
-            // An older program would write digits as they are.
-            char::from_u32(code).is_some() && (version == VERSION || digit(code).is_none())
-        };
-        if !alphabet.iter().all(is_symbol) {
+        if !alphabet.iter().all(|&word| is_symbol(word, version)) {
             return Err(ImageError::Malformed);
         }
         // Older images have zeros there, and what is there counts for nothing.
@@ -479,6 +474,18 @@ impl<'a, I: Iterator<Item = (crate::format::Section, usize)>> Sections<'a, I> {
         }
         Ok(Matrix { weights, planes })
     }
+}
+
+/// Whether a word can stand in the alphabet of an image of this version.
+// A call, so that the loop around it is not made longer than it need be.
+#[inline(never)]
+fn is_symbol(word: u32, version: u16) -> bool {
+    let code = match version {
+        OLDEST_VERSION => word,
+        _ => code_point(word),
+    };
+    // An older program would write digits as they are.
+    char::from_u32(code).is_some() && (version == VERSION || digit(code).is_none())
 }
 
 /// Whether [`crate::format::unpack`] knows the byte; looked up, for the smallest cores cannot divide.

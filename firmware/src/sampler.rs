@@ -218,16 +218,29 @@ impl Sampler {
 
     /// Chooses a symbol by its logit (Q5.10). Greedy choices take no random number; others take one.
     pub fn sample(&mut self, logits: &[i16]) -> Symbol {
-        self.sample_but(&SymbolSet::EMPTY, logits)
+        self.sample_but(&SymbolSet::EMPTY, None, logits)
     }
 
-    /// The same, but those that are `barred` are left out, unless they are all there is.
-    pub fn sample_but(&mut self, barred: &SymbolSet, logits: &[i16]) -> Symbol {
-        let (barred, best) = match best_of_others(barred, logits) {
-            Some(best) => (barred, Some(best)),
-            None => (&SymbolSet::EMPTY, best_of_others(&SymbolSet::EMPTY, logits)),
-        };
-        let Some((best, max)) = best else {
+    /// The same, but those that are `barred` are left out, unless they are all there is, and so is
+    /// `repeated`, unless there is no other besides.
+    pub fn sample_but(
+        &mut self,
+        barred: &SymbolSet,
+        repeated: Option<Symbol>,
+        logits: &[i16],
+    ) -> Symbol {
+        let mut both = *barred;
+        if let Some(symbol) = repeated {
+            both.insert(symbol);
+        }
+        let mut best = None;
+        let mut left_out = &SymbolSet::EMPTY;
+        for set in [&both, barred, &SymbolSet::EMPTY] {
+            if best.is_none() {
+                (best, left_out) = (best_of_others(set, logits), set);
+            }
+        }
+        let (barred, Some((best, max))) = (left_out, best) else {
             return 0;
         };
         if self.reach == 0 {
@@ -300,11 +313,18 @@ fn best_of_others(barred: &SymbolSet, logits: &[i16]) -> Option<(usize, i16)> {
     let mut best = None;
     let mut max = i16::MIN;
     for (index, &logit) in logits.iter().enumerate() {
-        if (logit > max || best.is_none()) && !barred.holds(index) {
+        if (logit > max || best.is_none()) && is_free(index, barred) {
             (best, max) = (Some(index), logit);
         }
     }
     best.map(|index| (index, max))
+}
+
+/// Whether a symbol is not barred.
+// A call, which is seldom made, so that the loop around it is not made longer than it need be.
+#[inline(never)]
+fn is_free(index: usize, barred: &SymbolSet) -> bool {
+    !barred.holds(index)
 }
 
 /// The symbols to draw from: the first ones in the order of falling logits, of equal ones the lower
@@ -505,15 +525,15 @@ mod tests {
                 ] {
                     let mut sampler = Sampler::new(settings, 5);
                     for _ in 0..500 {
-                        assert_ne!(sampler.sample_but(&only(never), &logits), never);
+                        assert_ne!(sampler.sample_but(&only(never), None, &logits), never);
                     }
                 }
             }
         }
         let mut alone = Sampler::new(Settings::default(), 5);
-        assert_eq!(alone.sample_but(&only(0), &[7]), 0);
+        assert_eq!(alone.sample_but(&only(0), Some(0), &[7]), 0);
         let mut greedy = Sampler::new(settings(0, 0, 1_000), 5);
-        assert_eq!(greedy.sample_but(&only(0), &[7]), 0);
+        assert_eq!(greedy.sample_but(&only(0), None, &[7]), 0);
     }
 
     proptest! {
@@ -532,7 +552,7 @@ mod tests {
             let barred = only(never as Symbol);
             for symbol in without {
                 let moved = usize::from(symbol) + usize::from(usize::from(symbol) >= never);
-                prop_assert_eq!(usize::from(with.sample_but(&barred, &logits)), moved);
+                prop_assert_eq!(usize::from(with.sample_but(&barred, None, &logits)), moved);
             }
         }
 

@@ -13,7 +13,7 @@ use firmware::guard::{Streaks, Watch};
 use firmware::image::Model;
 use firmware::lstm::AnyMemory;
 use firmware::sampler::{Sampler, Settings};
-use firmware::spelling::{Spelling, SymbolSet};
+use firmware::spelling::{Spelling, SymbolSet, digit};
 use firmware::until::Ending;
 
 use crate::engine::{Wide, generator};
@@ -194,21 +194,25 @@ impl Author for FloatAuthor<'_> {
     fn write(&mut self) -> char {
         let guard = self.sampler.settings().guard;
         let repeats = self.watch.bars(self.first, guard, &self.known.streaks());
+        let end = self.last;
+        let first = self.known.alphabet().char(self.first);
+        let is_spelt = digit(first.into()).is_some();
         let mut spelling = Spelling::default();
         let mut first = None;
         self.nats = 0.0;
         loop {
             self.step();
             let alphabet = self.known.alphabet();
-            let mut barred = match spelling.is_empty() {
+            let barred = match spelling.is_empty() {
                 true => self.barred,
                 false => spelling.barred(alphabet),
             };
-            let repeated = spelling.last_symbol(self.character, alphabet);
-            if let (true, Some(symbol)) = (repeats, repeated) {
-                barred = barred.with_unless_all(symbol, alphabet.len());
-            }
-            self.last = self.sampler.sample_but(&barred, &self.logits);
+            let may_repeat = match is_spelt {
+                true => spelling.begins(self.character),
+                false => spelling.is_empty(),
+            };
+            let repeated = (repeats && may_repeat).then_some(end);
+            self.last = self.sampler.sample_but(&barred, repeated, &self.logits);
             self.nats += surprise(&self.logits, self.last);
             let first = *first.get_or_insert(self.last);
             if let Some(character) = spelling.push(alphabet.char(self.last)) {

@@ -63,6 +63,9 @@ struct Report {
     gap_nats: Option<f64>,
     perplexity: f64,
     characters: usize,
+    /// How many symbols a character takes, where some are spelt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbols_per_character: Option<f64>,
     /// In how many places of the text; in one, as one stream.
     places: usize,
     #[serde(flatten)]
@@ -179,6 +182,7 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         progress.finish_and_clear();
         loss
     });
+    let spells = model.version() == firmware::format::VERSION;
     let beginning = &validation.as_read()[..read.min(SATURATION_CHARACTERS)];
     Ok(Report {
         model: model.name().to_owned(),
@@ -188,6 +192,7 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         gap_nats: float_loss.map(|float| engine - float),
         perplexity: engine.exp(),
         characters: validation.predicted_characters(),
+        symbols_per_character: spells.then(|| validation.symbols_per_character()),
         places: validation.places(),
         blocks,
         saturation: Saturation::measure(model, beginning),
@@ -222,8 +227,11 @@ fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {
     }
     writeln!(
         out,
-        "measured on  {}, {}",
+        "measured on  {}{}, {}",
         count(report.characters, "character"),
+        report
+            .symbols_per_character
+            .map_or(String::new(), |symbols| format!(" of {symbols:.2} symbols")),
         in_words(report.places)
     )?;
     if let Some(blocks) = &report.blocks {
