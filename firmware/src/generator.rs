@@ -159,6 +159,7 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
                 self.see(character, first);
                 return character;
             }
+            self.sampler.goes_on();
         }
     }
 

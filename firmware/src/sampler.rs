@@ -210,6 +210,13 @@ impl Sampler {
         self.surprisal.clear();
     }
 
+    /// Notes that the last symbol completes no character yet.
+    pub fn goes_on(&mut self) {
+        if self.reach != 0 {
+            self.surprisal.goes_on();
+        }
+    }
+
     /// How surprising the last draws were.
     #[must_use]
     pub fn surprisal(&self) -> &Surprisal {

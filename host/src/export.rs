@@ -245,6 +245,7 @@ pub fn export(
     let prompt = validation.zip(alphabet);
     let prompt = prompt.map(|(part, alphabet)| prompt_of(&part.own(), &alphabet));
     let prompt = prompt.unwrap_or_default();
+    let steps = figures::symbols_per_character(&float.metadata);
     let file = |extension: &str| folder.join(format!("{name}.{extension}"));
     let exported = Exported {
         image: file("img"),
@@ -256,7 +257,7 @@ pub fn export(
         samples: samples(image.model()?, &prompt),
         boards: BOARDS
             .iter()
-            .map(|board| Prospect::of(board, &parts.dimensions()))
+            .map(|board| Prospect::of(board, &parts.dimensions()).with_steps(steps))
             .collect(),
     };
     let write = |path: &PathBuf, bytes: &[u8]| {
@@ -420,6 +421,7 @@ fn metadata(
         "steps",
         figures::KEY,
         figures::TRAINING_LOSS_KEY,
+        figures::SYMBOLS_KEY,
     ] {
         entries.extend(float.metadata.get(key).map(|value| (key, value.clone())));
     }
@@ -482,6 +484,10 @@ fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
         ("symbols", parts.alphabet.len().to_string()),
         ("weights", weights_in_words(&dimensions)),
     ];
+    let steps = figures::symbols_per_character(&float.metadata);
+    if steps > 1.0 {
+        rows.push(("symbols per character", format!("{steps:.2}")));
+    }
     if let Some(losses) = exported.losses {
         rows.extend([
             (

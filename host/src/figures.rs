@@ -20,6 +20,16 @@ pub const KEY: &str = "figures";
 /// The loss on the part to learn from, in nats per character, in the metadata of tensors.
 pub const TRAINING_LOSS_KEY: &str = "training_loss_nats";
 
+/// How many symbols a character of the part to learn from takes, in the metadata of tensors.
+pub const SYMBOLS_KEY: &str = "symbols_per_character";
+
+/// That number, by metadata; 1 where no character is spelt.
+#[must_use]
+pub fn symbols_per_character(metadata: &HashMap<String, String>) -> f64 {
+    let number = metadata.get(SYMBOLS_KEY).and_then(|text| text.parse().ok());
+    number.filter(|&number| number >= 1.0).unwrap_or(1.0)
+}
+
 /// Characters of a window; a last one that is not whole is left out.
 pub const WINDOW: usize = 10_000;
 

@@ -440,6 +440,9 @@ impl Run<'_> {
         if let Some(loss) = losses.next() {
             archive.text(figures::TRAINING_LOSS_KEY, loss);
         }
+        if corpus.alphabet.spells() {
+            archive.text(figures::SYMBOLS_KEY, corpus.symbols_per_character());
+        }
         archive.text("recipe", trainer.job.recipe.to_toml());
         archive.text(
             "corpus",
