@@ -8,8 +8,8 @@ use std::path::Path;
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, GBK, ISO_2022_JP, KOI8_U, SHIFT_JIS, WINDOWS_1251};
 use host::corpus::clean::{Cleaner, LeftOut};
 use host::corpus::{
-    self, Alphabet, Charset, Corpus, CorpusError, Limits, MAX_SYMBOLS, MAX_VALIDATION, REPLACEMENT,
-    Reading, Shuffle, Source, Split, Tidying,
+    self, Alphabet, Charset, Corpus, CorpusError, Limits, MAX_VALIDATION, REPLACEMENT, Reading,
+    Source, Split, Tidying,
 };
 
 const ASCII: Reading = Reading {
@@ -31,6 +31,7 @@ const ASCII: Reading = Reading {
         most: None,
         least: None,
         rare: false,
+        spell: false,
     },
 };
 const UNICODE: Reading = Reading {
@@ -141,148 +142,6 @@ fn control_characters_never_reach_a_board() {
         let corpus = load("a\u{1b}[31mb\u{7f}\tc\n", reading).unwrap();
         assert_eq!(decoded(&corpus), "a[31mb\tc\n");
     }
-}
-
-/// 400 characters once, and the first 200 of them three times more.
-fn many_characters() -> String {
-    let many: String = (0..400)
-        .filter_map(|n| char::from_u32(0x4e00 + n))
-        .collect();
-    let frequent = many.chars().take(200).collect::<String>().repeat(3);
-    format!("{many}{frequent}")
-}
-
-#[test]
-fn the_rarest_of_too_many_characters_are_spelt_and_none_is_lost() {
-    let text = many_characters();
-    let corpus = load(&text, UNICODE).unwrap();
-    assert!(corpus.alphabet.len() <= MAX_SYMBOLS);
-    assert!(corpus.alphabet.spells());
-    assert_eq!(corpus.alphabet.index_of(REPLACEMENT), None);
-    assert_eq!(decoded(&corpus), text);
-    assert_eq!(corpus.training_characters(), 900);
-    assert!(corpus.training().len() > 900);
-    assert_eq!(corpus.validation().characters(), 100);
-    let own = text
-        .chars()
-        .filter(|&c| corpus.alphabet.index_of(c).is_some());
-    assert_eq!(
-        corpus.training().len() + corpus.validation().len(),
-        3_000 - 2 * own.count()
-    );
-    let note = &corpus.notes[0];
-    assert!(
-        note.starts_with("the text has 400 different characters: the 2"),
-        "{note}"
-    );
-    assert!(
-        note.contains("are spelt in digits, three symbols each"),
-        "{note}"
-    );
-    assert_eq!(corpus.notes.len(), 1, "{:?}", corpus.notes);
-    // Metadata tell the alphabet, and any model reads the text by its own.
-    let again = Alphabet::from_symbols(&corpus.alphabet.to_string()).unwrap();
-    assert_eq!(again, corpus.alphabet);
-}
-
-#[test]
-fn what_was_lost_before_stays_lost_and_is_said() {
-    let text = format!("{}{REPLACEMENT}\u{10ffd0}", many_characters());
-    let corpus = load(&text, UNICODE).unwrap();
-    assert_eq!(decoded(&corpus), text.replace('\u{10ffd0}', "\u{fffd}"));
-    assert!(corpus.alphabet.len() <= MAX_SYMBOLS);
-}
-
-#[test]
-fn characters_are_spelt_only_where_that_costs_less_than_losing_them() {
-    // Without --unicode nothing is, and few rare characters are not worth 64 digits.
-    assert!(!load(many_characters(), ASCII).unwrap().alphabet.spells());
-    let limits = Limits {
-        rare: true,
-        ..Limits::default()
-    };
-    let reading = Reading { limits, ..UNICODE };
-    let hardly_any = "many letters ".repeat(100_000) + &many_characters();
-    let corpus = load(hardly_any, reading).unwrap();
-    assert!(!corpus.alphabet.spells(), "{:?}", corpus.notes);
-    let limits = Limits {
-        most: Some(70),
-        ..Limits::default()
-    };
-    let reading = Reading { limits, ..UNICODE };
-    let english: String = (0..110_u8).map(|n| char::from(b' ' + n % 95)).collect();
-    let english = format!("{}{english}éèàüöä", "some words of a text ".repeat(20));
-    let corpus = load(english, reading).unwrap();
-    assert!(!corpus.alphabet.spells(), "{:?}", corpus.notes);
-    // So few symbols that the digits have no room.
-    let limits = Limits {
-        most: Some(20),
-        ..Limits::default()
-    };
-    let reading = Reading { limits, ..UNICODE };
-    let corpus = load(many_characters(), reading).unwrap();
-    assert_eq!(corpus.alphabet.len(), 20);
-    assert!(!corpus.alphabet.spells());
-    // Whoever wants only what occurs often gets that.
-    let limits = Limits {
-        least: Some(2),
-        ..Limits::default()
-    };
-    let reading = Reading { limits, ..UNICODE };
-    let corpus = load(many_characters(), reading).unwrap();
-    assert_eq!(corpus.alphabet.len(), 201);
-}
-
-#[test]
-fn spelt_characters_stay_whole_in_blocks_and_in_lines_that_are_mixed() {
-    let text: String = many_characters()
-        .chars()
-        .enumerate()
-        .flat_map(|(n, c)| [c, if n % 7 == 0 { '\n' } else { '、' }])
-        .collect::<String>()
-        .repeat(10);
-    let spread = Reading {
-        validation: Split::Spread,
-        ..UNICODE
-    };
-    let corpus = load(&text, spread).unwrap();
-    let alphabet = &corpus.alphabet;
-    assert!(alphabet.spells());
-    for block in corpus.validation().blocks() {
-        let read: String = alphabet.characters(block.symbols).collect();
-        assert!(text.contains(&read), "{read}");
-        let own: String = alphabet.characters(block.own()).collect();
-        assert!(read.ends_with(&own));
-    }
-    let all = corpus.training_characters() + corpus.validation().characters();
-    assert_eq!(all, text.chars().count());
-    let mixed = Reading {
-        shuffle: Some(Shuffle::Lines),
-        ..spread
-    };
-    let corpus = load(&text, mixed).unwrap();
-    let blocks = corpus.validation().blocks();
-    let lines = blocks.flat_map(|block| corpus.alphabet.characters(block.own()));
-    let unknown = |c: &char| !text.contains(*c);
-    assert_eq!(lines.filter(unknown).count(), 0);
-}
-
-#[test]
-fn a_text_that_transliteration_leaves_only_the_sound_of_is_told_of_unicode() {
-    let suggests = |text: &str, reading| {
-        let notes = load(text, reading).unwrap().notes;
-        notes
-            .iter()
-            .any(|note| note.contains("Chinese, Japanese or Korean"))
-    };
-    for text in ["我们学习中文\n", "これは日本語です\n", "한국어 글입니다\n"] {
-        assert!(suggests(&text.repeat(20), ASCII), "{text}");
-        assert!(!suggests(&text.repeat(20), UNICODE), "{text}");
-    }
-    assert!(!suggests(
-        &"это по-русски, déjà vu, 漢字\n".repeat(20),
-        ASCII
-    ));
 }
 
 #[test]

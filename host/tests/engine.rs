@@ -9,12 +9,11 @@ use firmware::image::{ImageError, Matrix};
 use firmware::kernels::{Kernel, Part, Product, TABLE_WORDS, TABLES, Tables};
 use firmware::lstm::{Lstm, memory_words};
 use firmware::sampler::{Settings, Thousandths};
-use firmware::spelling::{digit, stand_in};
 use host::engine::engine;
 use host::image::{AlignedImage, Weights};
 use host::quantize::float::FloatState;
 use host::quantize::{InputForm, quantize};
-use host::synthetic::{float_model, spelling_model};
+use host::synthetic::float_model;
 use proptest::prelude::*;
 
 /// The sums that kernels promise, by 64-bit arithmetic on plain weights.
@@ -350,103 +349,5 @@ fn an_alphabet_of_nothing_but_the_replacement_neither_hangs_nor_panics() {
         let mut generator = Generator::new(image.model().unwrap(), settings, 1);
         let text: String = (0..100).map(|_| generator.next_char()).collect();
         assert_eq!(text, "\u{fffd}".repeat(100));
-    }
-}
-
-proptest! {
-    #[test]
-    fn whatever_digits_an_image_has_it_writes_whole_characters_and_comes_to_an_end(
-        symbols in proptest::collection::vec(
-            prop_oneof![
-                (0..64_u32).prop_map(stand_in),
-                Just(char::REPLACEMENT_CHARACTER),
-                any::<char>(),
-            ],
-            1..40,
-        ),
-        seed: u64,
-        temperature in prop_oneof![Just(0), Just(800), Just(65_535)],
-    ) {
-        let mut model = float_model(symbols.len(), 8, 1, seed);
-        model.alphabet.clone_from(&symbols);
-        let parts = quantize(&model, Planes::uniform(3), InputForm::Folded).unwrap();
-        let image = parts.to_image().unwrap();
-        let settings = Settings {
-            temperature: Thousandths(temperature),
-            ..Settings::default()
-        };
-        let mut generator = Generator::new(image.model().unwrap(), settings, seed);
-        for c in symbols {
-            generator.prompt_char(c);
-        }
-        for _ in 0..50 {
-            let mut steps = 0;
-            let character = generator.next_char_watched(|_, _| steps += 1);
-            prop_assert!(steps <= 3);
-            prop_assert!(digit(character.into()).is_none());
-        }
-    }
-}
-
-#[test]
-fn what_is_written_is_read_back_in_the_same_steps() {
-    let parts = quantize(
-        &spelling_model(24, 3),
-        Planes::uniform(3),
-        InputForm::Folded,
-    )
-    .unwrap();
-    let image = parts.to_image().unwrap();
-    let model = image.model().unwrap();
-    assert_eq!(model.version(), firmware::format::VERSION);
-    let settings = Settings {
-        temperature: Thousandths(1_500),
-        ..Settings::default()
-    };
-    let mut writer = Generator::new(model, settings, 9);
-    let mut reader = Generator::new(model, settings, 9);
-    let mut spelt = 0;
-    for _ in 0..2_000 {
-        let mut symbols = Vec::new();
-        let character = writer.next_char_watched(|_, symbol| symbols.push(symbol));
-        assert_eq!(model.alphabet().symbols_of(character).as_slice(), symbols);
-        assert!(reader.prompt_char(character));
-        assert_eq!(writer.lstm().hidden(), reader.lstm().hidden());
-        spelt += usize::from(symbols.len() == 3);
-    }
-    assert!((200..1_990).contains(&spelt), "{spelt}");
-}
-
-#[test]
-fn a_guard_counts_characters_also_where_they_are_spelt() {
-    let mut model = spelling_model(24, 3);
-    // It would write the digit 5 for ever, which spells one character.
-    model.output_bias[32 + 5] += 60.0;
-    let parts = quantize(&model, Planes::uniform(3), InputForm::Folded).unwrap();
-    let image = parts.to_image().unwrap();
-    for (guard, most) in [(Guard::Off, 300), (Guard::Most(2), 2)] {
-        let settings = Settings {
-            guard,
-            ..Settings::default()
-        };
-        let mut generator = Generator::new(image.model().unwrap(), settings, 1);
-        let text: Vec<char> = (0..300).map(|_| generator.next_char()).collect();
-        let longest = text.chunk_by(|a, b| a == b).map(<[char]>::len).max();
-        assert_eq!(longest, Some(most));
-    }
-}
-
-#[test]
-fn digits_in_an_image_of_an_older_version_are_refused() {
-    let parts = quantize(&spelling_model(8, 1), Planes::uniform(3), InputForm::Folded).unwrap();
-    let image = parts.to_image().unwrap();
-    assert_eq!(image.bytes()[4], 5);
-    for version in [3, 4] {
-        let mut bytes = image.bytes().to_vec();
-        bytes[4] = version;
-        let crc = firmware::image::checksum(&bytes);
-        bytes[12..16].copy_from_slice(&crc.to_le_bytes());
-        let found = AlignedImage::new(&bytes);
-        assert_eq!(found.model().err(), Some(ImageError::Malformed));
     }
 }

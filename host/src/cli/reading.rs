@@ -62,6 +62,7 @@ impl Treatment {
             most: self.max_symbols.map(usize::from),
             least: self.min_count,
             rare: unless_kept(Kept::Rare) && self.max_symbols.is_none() && self.min_count.is_none(),
+            spell: reading.unicode,
         };
     }
 }

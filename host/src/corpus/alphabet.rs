@@ -83,6 +83,8 @@ pub struct Limits {
     pub least: Option<u64>,
     /// Not those that cost more flash than they give.
     pub rare: bool,
+    /// The others are spelt, where that serves. Runs of before do not know of it and go on without.
+    pub spell: bool,
 }
 
 impl Limits {
@@ -121,11 +123,11 @@ impl Alphabet {
     /// The characters that were counted, most frequent first.
     ///
     /// Those that `limits` leave no place for, and of more than [`MAX_SYMBOLS`] the rarest, give way to
-    /// one [`REPLACEMENT`], or with `spelling` to the digits that spell them, if these are worth their
-    /// places. With `printable` the 100 symbols of `string.printable` are in it as well, also those that
+    /// one [`REPLACEMENT`], or to the digits that spell them, where `limits` want that and these are worth
+    /// their places. With `printable` the 100 symbols of `string.printable` are in it as well, also those that
     /// never occur.
     #[must_use]
-    pub fn of_counts(counts: &Counts, printable: bool, spelling: bool, limits: Limits) -> Self {
+    pub fn of_counts(counts: &Counts, printable: bool, limits: Limits) -> Self {
         let mut all: HashMap<char, u64> = HashMap::new();
         if printable {
             all.extend(PRINTABLE.chars().map(|c| (c, 0)));
@@ -154,7 +156,7 @@ impl Alphabet {
             let (frequent, rare) = others.split_at(frequent);
             let lost = lost + sum(rare);
             let is_missed = !limits.rare || sum(&others[stay..]) > counts.total() / MISSED;
-            if spelling
+            if limits.spell
                 && is_missed
                 && let Some(spelt) = Spelt::choose(&apart, frequent, stay, most, lost)
             {

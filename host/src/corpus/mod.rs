@@ -138,7 +138,7 @@ impl Corpus {
             return Err(CorpusError::Empty(text.name.clone()));
         }
         let is_printable = reading.printable && !reading.unicode;
-        let alphabet = Alphabet::of_counts(&counts, is_printable, reading.unicode, reading.limits);
+        let alphabet = Alphabet::of_counts(&counts, is_printable, reading.limits);
         let characters = counts.total() as usize;
         let divided = divide(text, reading, &alphabet, &first, Some(characters))?;
         let mut notes = text.notes.clone();
