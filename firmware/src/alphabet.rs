@@ -69,8 +69,8 @@ impl<'a> Alphabet<'a> {
         }
         let mut symbols = Symbols::NONE;
         if spelling::is_spelt(character) {
-            let digits = spelling::digits(character).map(spelling::stand_in);
-            if let [Some(first), Some(second), Some(third)] = digits.map(|c| self.position(c)) {
+            let digits = spelling::stand_ins(character).map(|c| self.position(c));
+            if let [Some(first), Some(second), Some(third)] = digits {
                 symbols = Symbols::spelt([first, second, third]);
             }
         }

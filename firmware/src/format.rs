@@ -28,10 +28,14 @@ pub const STREAKS_OFFSET: usize = HEADER_BYTES - 1 - STREAK_LEVELS.len();
 pub const STREAK_LEVELS: [u16; 4] = [5, 10, 20, 40];
 /// Where the longest streak of a symbol begins in its word of the alphabet; the code point is below.
 pub const STREAK_SHIFT: u32 = 24;
-/// The code point that stands for the digit 0; the following ones stand for the others.
-pub const FIRST_DIGIT: u32 = 0x10_FFC0;
-/// Bits of a code point that a digit has.
-pub const DIGIT_BITS: u32 = 6;
+/// The code point that stands for 0 as the first digit of a character; the following ones stand for the others.
+pub const FIRST_DIGIT: u32 = 0x10_FE00;
+/// Values of a first digit.
+pub const FIRST_DIGITS: u32 = 256;
+/// The code point that stands for 0 as a digit behind the first.
+pub const NEXT_DIGIT: u32 = 0x10_FF00;
+/// Bits of a code point that such a digit has.
+pub const DIGIT_BITS: u32 = 5;
 /// Digits that spell a character.
 pub const SPELT_DIGITS: usize = 3;
 /// Most layers.

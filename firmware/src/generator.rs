@@ -142,9 +142,13 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
         let mut first = None;
         loop {
             self.lstm.step(self.last);
+            let within;
             let barred = match spelling.is_empty() {
-                true => self.barred,
-                false => spelling.barred(alphabet),
+                true => &self.barred,
+                false => {
+                    within = spelling.barred(alphabet);
+                    &within
+                }
             };
             let may_repeat = match is_spelt {
                 true => spelling.begins(self.character),
@@ -152,7 +156,7 @@ impl<'m, M: BorrowMut<[u32]>, K: Kernel> Generator<'m, M, K> {
             };
             let repeated = (repeats && may_repeat).then_some(end);
             let logits = self.lstm.logits();
-            self.last = self.sampler.sample_but(&barred, repeated, logits);
+            self.last = self.sampler.sample_but(barred, repeated, logits);
             watch(self.lstm.logits(), self.last);
             let first = *first.get_or_insert(self.last);
             if let Some(character) = spelling.push(alphabet.char(self.last)) {

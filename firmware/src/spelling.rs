@@ -1,49 +1,69 @@
-//! Characters without a symbol of their own, spelt in three digits of six bits of their code point each.
+//! Characters without a symbol of their own, spelt in three digits: a first one that has all but the lowest
+//! ten bits of the code point, and two of five bits each.
 //!
 //! The digits that an alphabet has are symbols like others and stand in it as private code points; the
 //! [`crate::alphabet`] says what a character is read as. [`Spelling`] puts together what is written, and
-//! says which symbols may come next so that whole characters come of it.
+//! says which symbols may come next so that whole characters come of it. First digits are symbols of their
+//! own, so that a model that has lost count finds its way back with the next character.
 
 use crate::alphabet::{Alphabet, Symbol};
-use crate::format::{DIGIT_BITS, FIRST_DIGIT, SPELT_DIGITS};
+use crate::format::{DIGIT_BITS, FIRST_DIGIT, FIRST_DIGITS, NEXT_DIGIT, SPELT_DIGITS};
 
-/// Values of a digit.
+/// Values of a digit that is not the first.
 const VALUES: u32 = 1 << DIGIT_BITS;
+
+/// A part of the code point of a character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digit {
+    /// The highest bits.
+    First(u32),
+    /// The next five.
+    Next(u32),
+}
+
+impl Digit {
+    /// What stands for it in an alphabet.
+    #[must_use]
+    pub const fn stand_in(self) -> char {
+        let code = match self {
+            Self::First(value) => FIRST_DIGIT + value % FIRST_DIGITS,
+            Self::Next(value) => NEXT_DIGIT + value % VALUES,
+        };
+        match char::from_u32(code) {
+            Some(c) => c,
+            None => char::REPLACEMENT_CHARACTER,
+        }
+    }
+}
 
 /// The digit that a code point of an alphabet stands for, if it does.
 #[must_use]
-pub const fn digit(code_point: u32) -> Option<u32> {
-    match code_point.checked_sub(FIRST_DIGIT) {
-        Some(digit) if digit < VALUES => Some(digit),
+pub const fn digit(code_point: u32) -> Option<Digit> {
+    match code_point {
+        NEXT_DIGIT.. if code_point < NEXT_DIGIT + VALUES => {
+            Some(Digit::Next(code_point - NEXT_DIGIT))
+        }
+        FIRST_DIGIT..NEXT_DIGIT => Some(Digit::First(code_point - FIRST_DIGIT)),
         _ => None,
     }
 }
 
-/// What stands in an alphabet for a digit, of which the lowest six bits count.
-#[must_use]
-pub const fn stand_in(digit: u32) -> char {
-    match char::from_u32(FIRST_DIGIT + digit % VALUES) {
-        Some(c) => c,
-        None => char::REPLACEMENT_CHARACTER,
-    }
-}
-
-/// Whether a character can be spelt: no control character, nor what stands for lost ones, and no digit.
+/// Whether a character can be spelt: no control character, nor what stands for lost ones.
 #[must_use]
 pub fn is_spelt(c: char) -> bool {
-    (c as u32) < 1 << (DIGIT_BITS * SPELT_DIGITS as u32)
+    (c as u32) < FIRST_DIGITS * VALUES * VALUES
         && !c.is_control()
         && c != char::REPLACEMENT_CHARACTER
 }
 
-/// The digits of a character, for one that [`is_spelt`].
+/// What stands for the digits of a character, for one that [`is_spelt`].
 #[must_use]
-pub const fn digits(c: char) -> [u32; SPELT_DIGITS] {
+pub const fn stand_ins(c: char) -> [char; SPELT_DIGITS] {
     let code = c as u32;
     [
-        code >> (2 * DIGIT_BITS) & (VALUES - 1),
-        code >> DIGIT_BITS & (VALUES - 1),
-        code & (VALUES - 1),
+        Digit::First(code / VALUES / VALUES).stand_in(),
+        Digit::Next(code / VALUES).stand_in(),
+        Digit::Next(code).stand_in(),
     ]
 }
 
@@ -85,35 +105,37 @@ impl Spelling {
         SPELT_DIGITS - self.count
     }
 
-    fn with(self, digit: u32) -> Self {
-        Self {
-            code: self.code << DIGIT_BITS | digit,
+    /// With the digit behind the others, where it may stand there.
+    fn with(self, digit: Digit) -> Option<Self> {
+        let code = match (digit, self.count) {
+            (Digit::First(value), 0) => value,
+            (Digit::Next(value), 1..SPELT_DIGITS) => self.code << DIGIT_BITS | value,
+            _ => return None,
+        };
+        Some(Self {
+            code,
             count: self.count + 1,
-        }
-    }
-
-    /// The character that the digits spell.
-    fn character(self) -> Option<char> {
-        char::from_u32(self.code).filter(|&c| is_spelt(c))
+        })
     }
 
     /// Takes the next symbol, by its code point in the alphabet; returns the character that is complete
     /// with it. What spells none is [`char::REPLACEMENT_CHARACTER`].
     pub fn push(&mut self, symbol: char) -> Option<char> {
-        let next = match digit(symbol as u32) {
-            Some(digit) => self.with(digit),
-            // Only where an alphabet cannot end what it began.
-            None => {
-                *self = Self::default();
-                return Some(symbol);
-            }
-        };
-        if next.missing() > 0 {
-            *self = next;
+        let digit = digit(symbol as u32);
+        let next = digit.and_then(|digit| self.with(digit));
+        *self = next.filter(|next| next.missing() > 0).unwrap_or_default();
+        if !self.is_empty() {
             return None;
         }
-        *self = Self::default();
-        Some(next.character().unwrap_or(char::REPLACEMENT_CHARACTER))
+        // Whatever breaks a spelling off is only chosen where an alphabet leaves nothing else.
+        Some(match (digit, next) {
+            (None, _) => symbol,
+            (_, whole) => {
+                let whole = whole.and_then(|whole| char::from_u32(whole.code));
+                let whole = whole.filter(|&c| is_spelt(c));
+                whole.unwrap_or(char::REPLACEMENT_CHARACTER)
+            }
+        })
     }
 
     /// Whether the next digit can be the last one of this character.
@@ -127,14 +149,18 @@ impl Spelling {
     #[inline(never)]
     #[must_use]
     pub fn barred(self, alphabet: Alphabet<'_>) -> SymbolSet {
-        let mut digits = Digits::default();
-        for digit in alphabet.code_points().filter_map(digit) {
-            digits.insert(digit as u8);
+        let mut nexts = 0;
+        for code in alphabet.code_points() {
+            if let Some(Digit::Next(value)) = digit(code) {
+                nexts |= 1 << (value & 31);
+            }
         }
         let mut barred = SymbolSet::EMPTY;
         for (symbol, code) in (0..=Symbol::MAX).zip(alphabet.code_points()) {
             let may_come = match digit(code) {
-                Some(digit) => self.with(digit).leads_on(alphabet, &digits),
+                Some(digit) => self
+                    .with(digit)
+                    .is_some_and(|begun| begun.leads_on(alphabet, nexts)),
                 None => self.is_empty() && code != char::REPLACEMENT_CHARACTER as u32,
             };
             if !may_come {
@@ -144,40 +170,41 @@ impl Spelling {
         barred
     }
 
-    /// Whether a character without a symbol of its own can come of this, by these digits.
-    fn leads_on(self, alphabet: Alphabet<'_>, digits: &Digits) -> bool {
+    /// Whether a character without a symbol of its own can come of this, by the digits of these bits.
+    fn leads_on(self, alphabet: Alphabet<'_>, nexts: u32) -> bool {
         let bits = DIGIT_BITS * self.missing() as u32;
         (0..1_u32 << bits).any(|rest| {
-            let is_there = match self.missing() {
-                0 => true,
-                1 => digits.holds(rest as usize),
-                _ => {
-                    digits.holds((rest / VALUES) as usize) && digits.holds((rest % VALUES) as usize)
-                }
+            let last = nexts >> (rest & 31);
+            let before = nexts >> (rest >> DIGIT_BITS & 31);
+            let are_there = match self.missing() {
+                0 => 1,
+                1 => last,
+                _ => last & before,
             };
-            let whole = Self {
-                code: self.code << bits | rest,
-                count: SPELT_DIGITS,
-            };
-            let character = whole.character().filter(|_| is_there);
-            character.is_some_and(|character| alphabet.index_of(character).is_none())
+            let character = char::from_u32(self.code << bits | rest);
+            are_there & 1 == 1
+                && character.is_some_and(|c| is_spelt(c) && alphabet.index_of(c).is_none())
         })
     }
 }
-
-/// The digits of an alphabet: those of the lowest 64 numbers that are in it.
-type Digits = SymbolSet;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::HashSet;
     use std::vec::Vec;
 
-    /// The words of an alphabet of these characters and digits.
-    fn words(own: &str, digits: impl IntoIterator<Item = u32>) -> Vec<u32> {
-        let digits = digits.into_iter().map(|digit| stand_in(digit) as u32);
-        own.chars().map(u32::from).chain(digits).collect()
+    /// The words of an alphabet of these characters, first digits and other digits.
+    fn words(
+        own: &str,
+        firsts: impl IntoIterator<Item = u32>,
+        nexts: impl IntoIterator<Item = u32>,
+    ) -> Vec<u32> {
+        let firsts = firsts.into_iter().map(Digit::First);
+        let nexts = nexts.into_iter().map(Digit::Next);
+        let digits = firsts.chain(nexts).map(Digit::stand_in);
+        own.chars().chain(digits).map(u32::from).collect()
     }
 
     /// What is written by somebody who takes what `choose` finds among the symbols that may come.
@@ -218,9 +245,10 @@ mod tests {
     proptest! {
         #[test]
         fn every_character_is_its_own_symbol_or_three_digits_and_comes_back(
-            own in own(), text: std::string::String,
+            own in own(), text in ".{0,60}",
         ) {
-            let words = words(&own, 0..64);
+            let firsts: HashSet<u32> = text.chars().map(|c| c as u32 >> 10).collect();
+            let words = words(&own, firsts.into_iter().filter(|&first| first < 256), 0..32);
             let alphabet = Alphabet::new(&words);
             for c in text.chars() {
                 let symbols = alphabet.symbols_of(c);
@@ -241,11 +269,12 @@ mod tests {
 
         #[test]
         fn whatever_is_drawn_it_reads_as_the_very_symbols_that_were_drawn(
-            own in own(), digits in proptest::collection::hash_set(0..64_u32, 0..64),
-            draws: Vec<proptest::sample::Index>, few: bool,
+            own in own(),
+            firsts in proptest::collection::hash_set(0..256_u32, 0..50),
+            nexts in proptest::collection::hash_set(0..32_u32, 0..=32),
+            draws: Vec<proptest::sample::Index>,
         ) {
-            let digits = digits.into_iter().take(if few { 3 } else { 64 });
-            let words = words(&own, digits);
+            let words = words(&own, firsts, nexts);
             let alphabet = Alphabet::new(&words);
             prop_assume!(!writes_nothing(alphabet));
             let mut draws = draws.into_iter();
@@ -262,7 +291,7 @@ mod tests {
         #[test]
         fn no_alphabet_however_strange_leads_into_a_dead_end(
             words in proptest::collection::vec(
-                prop_oneof![FIRST_DIGIT..FIRST_DIGIT + 64, Just(0xFFFD), 0..0xD800_u32], 1..=256,
+                prop_oneof![FIRST_DIGIT..NEXT_DIGIT + 32, Just(0xFFFD), 0..0xD800_u32], 1..=256,
             ),
             draws in proptest::collection::vec(any::<proptest::sample::Index>(), 1..60),
         ) {
@@ -281,8 +310,8 @@ mod tests {
 
     #[test]
     fn what_breaks_a_spelling_off_or_leads_nowhere_is_barred() {
-        // 無 is U+7121: 7, 4, 33.
-        let words = words("\n無\u{FFFD}", [7, 4, 33, 34]);
+        // 無 is U+7121.
+        let words = words("\n無\u{FFFD}", [28], [9, 1, 2]);
         let alphabet = Alphabet::new(&words);
         let may = |spelling: Spelling| -> Vec<usize> {
             let barred = spelling.barred(alphabet);
@@ -291,36 +320,48 @@ mod tests {
                 .collect()
         };
         let mut spelling = Spelling::default();
-        assert_eq!(may(spelling), [0, 1, 3, 4, 5, 6]);
-        assert_eq!(spelling.push(stand_in(7)), None);
-        assert_eq!(may(spelling), [3, 4, 5, 6]);
-        assert_eq!(spelling.push(stand_in(4)), None);
-        // 無 has a symbol of its own.
-        assert_eq!(may(spelling), [3, 4, 6]);
-        assert_eq!(spelling.push(stand_in(34)), Some('\u{7122}'));
+        assert_eq!(
+            may(spelling),
+            [0, 1, 3],
+            "only first digits begin a character"
+        );
+        assert_eq!(spelling.push(Digit::First(28).stand_in()), None);
+        assert_eq!(may(spelling), [4, 5, 6]);
+        assert_eq!(spelling.push(Digit::Next(9).stand_in()), None);
+        assert_eq!(may(spelling), [4, 6], "無 has a symbol of its own");
+        assert_eq!(spelling.push(Digit::Next(2).stand_in()), Some('\u{7122}'));
         assert!(spelling.is_empty());
+    }
 
-        let surrogates = self::words("a", [13, 40]);
-        let alphabet = Alphabet::new(&surrogates);
-        let barred = Spelling::default().with(13).barred(alphabet);
-        assert!(
-            !barred.holds(1) && barred.holds(2),
-            "U+DA0D is no character"
-        );
-        let controls = self::words("a", [0]);
-        assert!(
-            Spelling::default()
-                .barred(Alphabet::new(&controls))
-                .holds(1)
-        );
+    #[test]
+    fn digits_that_spell_no_character_never_come() {
+        for (first, nexts) in [(54, 0..32), (55, 0..32), (0, 0..1), (255, 0..0)] {
+            let words = words("a", [first], nexts);
+            let barred = Spelling::default().barred(Alphabet::new(&words));
+            assert!(barred.holds(1) && !barred.holds(0), "{first}");
+        }
     }
 
     #[test]
     fn digits_are_no_characters() {
-        let words = words("a", 0..64);
+        let words = words("a", [0, 125], 0..32);
         let alphabet = Alphabet::new(&words);
-        assert!(!alphabet.knows(stand_in(5)));
+        assert!(!alphabet.knows(Digit::First(0).stand_in()));
+        assert!(!alphabet.knows(Digit::Next(5).stand_in()));
         assert!(alphabet.knows('é') && alphabet.knows('😀'));
         assert!(!alphabet.knows('\u{9b}') && !alphabet.knows('\u{10fff0}'));
+    }
+
+    #[test]
+    fn what_breaks_off_comes_to_an_end_too() {
+        let stray = Digit::Next(3).stand_in();
+        let first = Digit::First(28).stand_in();
+        let mut spelling = Spelling::default();
+        assert_eq!(spelling.push(stray), Some(char::REPLACEMENT_CHARACTER));
+        assert_eq!(spelling.push(first), None);
+        assert_eq!(spelling.push(first), Some(char::REPLACEMENT_CHARACTER));
+        assert_eq!(spelling.push(first), None);
+        assert_eq!(spelling.push('a'), Some('a'));
+        assert!(spelling.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use firmware::spelling::stand_in;
+use firmware::spelling::Digit;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -50,12 +50,18 @@ pub fn float_model(symbols: usize, hidden: usize, layers: usize, seed: u64) -> F
     }
 }
 
-/// The same with 32 characters and all 64 digits, so that it spells two of three characters that it writes.
+/// The same with 32 characters, the first digits of some scripts, and all other digits: it spells one of two
+/// characters that it writes.
 #[must_use]
 pub fn spelling_model(hidden: usize, seed: u64) -> FloatModel {
     let mut model = float_model(96, hidden, 1, seed);
-    for (symbol, digit) in model.alphabet.iter_mut().skip(32).zip(0..) {
-        *symbol = stand_in(digit);
+    let firsts = [0, 1, 8, 12, 28, 63, 125]
+        .into_iter()
+        .chain(19..44)
+        .map(Digit::First);
+    let digits = firsts.chain((0..32).map(Digit::Next));
+    for (symbol, digit) in model.alphabet.iter_mut().skip(32).zip(digits) {
+        *symbol = digit.stand_in();
     }
     model
 }

@@ -4,7 +4,6 @@
 
 use firmware::format::{GROUP, MAX_EMBEDDING, MAX_PLANES, Planes, TILE_ROWS, largest};
 use firmware::generator::Generator;
-use firmware::guard::Guard;
 use firmware::image::{ImageError, Matrix};
 use firmware::kernels::{Kernel, Part, Product, TABLE_WORDS, TABLES, Tables};
 use firmware::lstm::{Lstm, memory_words};

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use firmware::alphabet::Symbols;
-use firmware::spelling::{Spelling, digit, digits, is_spelt, stand_in};
+use firmware::spelling::{Digit, Spelling, digit, is_spelt, stand_ins};
 use serde::{Deserialize, Serialize};
 
 use super::CorpusError;
@@ -23,8 +23,8 @@ const LEARNED: u64 = 100;
 /// One character in so many is hardly missed.
 const MISSED: u64 = 1000;
 
-/// Spelling takes up to 64 symbols, so that more has to be spelt than would be lost without it: at most so
-/// many times as much, or it costs more than it gives.
+/// Digits take places too, so that more has to be spelt than would be lost without them: at most so many times
+/// as much, or it costs more than it gives.
 const SPELT_FOR_LOST: u64 = 4;
 
 /// The tutorial's alphabet: Python's `string.printable`.
@@ -115,8 +115,6 @@ pub struct Alphabet {
     /// For characters below 128, most of most texts.
     ascii: [Option<u8>; 128],
     indices: HashMap<char, u8>,
-    /// The symbols of the digits.
-    digits: [Option<u8>; 64],
 }
 
 impl Alphabet {
@@ -196,12 +194,10 @@ impl Alphabet {
     fn from_distinct(symbols: Vec<char>) -> Self {
         let indices: HashMap<char, u8> = symbols.iter().copied().zip(0..=u8::MAX).collect();
         let ascii = std::array::from_fn(|code| indices.get(&char::from(code as u8)).copied());
-        let digits = std::array::from_fn(|digit| indices.get(&stand_in(digit as u32)).copied());
         Self {
             symbols,
             ascii,
             indices,
-            digits,
         }
     }
 
@@ -253,8 +249,8 @@ impl Alphabet {
         if self.index_of(c).is_some() || !is_spelt(c) {
             return None;
         }
-        match digits(c).map(|digit| self.digits[digit as usize]) {
-            [Some(first), Some(second), Some(third)] => Some([first, second, third]),
+        match stand_ins(c).map(|digit| self.indices.get(&digit)) {
+            [Some(&first), Some(&second), Some(&third)] => Some([first, second, third]),
             _ => None,
         }
     }
@@ -265,16 +261,21 @@ impl Alphabet {
         self.index_of(c).is_some() || self.spell(c).is_some()
     }
 
+    /// The digit of an index, if it is that of one.
+    fn digit(&self, index: u8) -> Option<Digit> {
+        self.char(index).and_then(|c| digit(c.into()))
+    }
+
     /// Whether the index is that of a digit.
     #[must_use]
     pub fn is_digit(&self, index: u8) -> bool {
-        self.char(index).is_some_and(|c| digit(c.into()).is_some())
+        self.digit(index).is_some()
     }
 
     /// Whether there are digits.
     #[must_use]
     pub fn spells(&self) -> bool {
-        self.digits.iter().any(Option::is_some)
+        self.symbols.iter().any(|&c| digit(c.into()).is_some())
     }
 
     /// The character of an index, or what stands for its digit, if it is one of the alphabet's.
@@ -293,8 +294,8 @@ impl Alphabet {
             let character = spelling.push(self.char(symbol)?)?;
             first = None;
             // What a spelling was broken off by begins anew.
-            let begun = if self.is_digit(symbol) { begun } else { symbol };
-            Some((begun, character))
+            let is_next = matches!(self.digit(symbol), Some(Digit::Next(_)));
+            Some((if is_next { begun } else { symbol }, character))
         })
     }
 
@@ -308,7 +309,8 @@ impl Alphabet {
     pub fn begins(&self, symbols: &[u8]) -> Vec<bool> {
         let mut spelling = Spelling::default();
         let is_first = |&symbol: &u8| {
-            let is_first = spelling.is_empty() || !self.is_digit(symbol);
+            let is_next = matches!(self.digit(symbol), Some(Digit::Next(_)));
+            let is_first = spelling.is_empty() || !is_next;
             spelling.push(self.char(symbol).unwrap_or(REPLACEMENT));
             is_first
         };
@@ -346,12 +348,12 @@ impl Spelt {
         let mut room = most.checked_sub(apart.len() + always.len())?;
         room -= usize::from(lost > 0 || !unspelt.is_empty());
         // From the rarest on, for as long as those in front of it have no room beside the digits.
-        let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut counts: BTreeMap<char, u64> = BTreeMap::new();
         let mut spelt = 0;
         while own.len() + counts.len() > room {
             let &(c, count) = own.pop()?;
             spelt += count;
-            digits(c)
+            stand_ins(c)
                 .into_iter()
                 .for_each(|digit| *counts.entry(digit).or_default() += count);
         }
@@ -359,12 +361,9 @@ impl Spelt {
         if spelt > SPELT_FOR_LOST * would_be_lost {
             return None;
         }
-        let digits = counts
-            .into_iter()
-            .map(|(digit, count)| (stand_in(digit), count));
         let symbols = apart.iter().chain(always).chain(own).copied();
         Some(Self {
-            symbols: symbols.chain(digits).collect(),
+            symbols: symbols.chain(counts).collect(),
             unspelt: sum(unspelt),
         })
     }

@@ -1,7 +1,7 @@
 //! The report as one HTML file: no script, nothing loaded from elsewhere, light or dark as the reader's
 //! system is. Whatever a text or a model wrote is escaped.
 
-use firmware::spelling::digit;
+use firmware::spelling::{Digit, digit};
 use indicatif::HumanCount;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -278,7 +278,8 @@ fn text(report: &Report) -> Markup {
                 td {
                     @for (symbol, count) in text.symbols.iter().take(SHOWN_SYMBOLS) {
                         code { (match digit((*symbol).into()) {
-                            Some(digit) => format!("digit {digit}"),
+                            Some(Digit::First(value)) => format!("first digit {value}"),
+                            Some(Digit::Next(value)) => format!("digit {value}"),
                             None => format!("{symbol:?}"),
                         }) }
                         (format!(" {:.1} % ", 100.0 * *count as f64 / total))
