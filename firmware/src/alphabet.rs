@@ -69,10 +69,15 @@ impl<'a> Alphabet<'a> {
         }
         let mut symbols = Symbols::NONE;
         if spelling::is_spelt(character) {
-            let digits = spelling::stand_ins(character).map(|c| self.position(c));
-            if let [Some(first), Some(second), Some(third)] = digits {
-                symbols = Symbols::spelt([first, second, third]);
+            let places = symbols.symbols.iter_mut();
+            let mut is_known = true;
+            for (place, digit) in places.zip(spelling::stand_ins(character)) {
+                match self.position(digit) {
+                    Some(symbol) => *place = symbol,
+                    None => is_known = false,
+                }
             }
+            symbols.count = if is_known { SPELT_DIGITS as u8 } else { 0 };
         }
         symbols
     }

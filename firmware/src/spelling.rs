@@ -37,6 +37,8 @@ impl Digit {
 }
 
 /// The digit that a code point of an alphabet stands for, if it does.
+// Calls take less of a small board's flash than copies; this and what follows is not where time goes.
+#[inline(never)]
 #[must_use]
 pub const fn digit(code_point: u32) -> Option<Digit> {
     match code_point {
@@ -49,6 +51,7 @@ pub const fn digit(code_point: u32) -> Option<Digit> {
 }
 
 /// Whether a character can be spelt: no control character, nor what stands for lost ones.
+#[inline(never)]
 #[must_use]
 pub fn is_spelt(c: char) -> bool {
     (c as u32) < FIRST_DIGITS * VALUES * VALUES
@@ -106,6 +109,7 @@ impl Spelling {
     }
 
     /// With the digit behind the others, where it may stand there.
+    #[inline(never)]
     fn with(self, digit: Digit) -> Option<Self> {
         let code = match (digit, self.count) {
             (Digit::First(value), 0) => value,
@@ -120,6 +124,7 @@ impl Spelling {
 
     /// Takes the next symbol, by its code point in the alphabet; returns the character that is complete
     /// with it. What spells none is [`char::REPLACEMENT_CHARACTER`].
+    #[inline(never)]
     pub fn push(&mut self, symbol: char) -> Option<char> {
         let digit = digit(symbol as u32);
         let next = digit.and_then(|digit| self.with(digit));
