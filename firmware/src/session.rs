@@ -445,7 +445,7 @@ impl<'m, B: Board> Player<'m, B> {
         self.passage.prompt.clear();
         for c in text.chars() {
             // Neither string can overflow: a prompt is one line, and few unknown ones are shown.
-            if alphabet.index_of(c).is_some() {
+            if alphabet.knows(c) {
                 let _ = self.passage.prompt.push(c);
             } else {
                 if unknown < SHOWN_UNKNOWN {

@@ -18,8 +18,8 @@ pub fn surprise(logits: &[i16], symbol: u8) -> f64 {
 }
 
 /// Mean natural-log cross-entropy per character over all blocks, each from the zero state: symbol 0 is
-/// read, symbol 1 predicted, and so on; what a block is warmed up on does not count. `progress` is told
-/// how many symbols are read.
+/// read, symbol 1 predicted, and so on; what a block is warmed up on does not count. The loss of a character
+/// that is spelt is that of all its digits. `progress` is told how many symbols are read.
 #[must_use]
 pub fn engine_loss(model: Model<'_>, validation: &Validation, progress: impl FnMut(u64)) -> f64 {
     let mut lstm = engine(model);
@@ -32,7 +32,7 @@ pub fn engine_loss(model: Model<'_>, validation: &Validation, progress: impl FnM
     })
 }
 
-/// The mean of what `predict` returns over all predictions of all blocks. It is given whether a block
+/// The mean per character of what `predict` returns for all predictions of all blocks. It is given whether a block
 /// begins, the symbol to read, and the one to predict if that counts.
 pub fn mean_loss(
     validation: &Validation,
@@ -50,7 +50,8 @@ pub fn mean_loss(
             read += 1;
         }
     }
-    total / validation.predictions().max(1) as f64
+    let mean = total / validation.predictions().max(1) as f64;
+    mean * validation.symbols_per_character()
 }
 
 /// The same over independent windows of `length` symbols, each from the zero state and each with all of
@@ -74,7 +75,7 @@ pub fn engine_block_loss(model: Model<'_>, validation: &Validation, length: usiz
             }
         }
     }
-    (count > 0).then(|| total / f64::from(count))
+    (count > 0).then(|| total / f64::from(count) * validation.symbols_per_character())
 }
 
 /// How often a model's numbers are at the ends of their ranges, as shares from 0 to 1.

@@ -10,7 +10,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError};
 use serde::{Deserialize, Serialize};
 
-use crate::corpus::{Source, Validation, in_words};
+use crate::corpus::{Alphabet, Source, Validation, in_words};
 use crate::device::{BOARDS, Prospect};
 use crate::engine::generator;
 use crate::evaluate::{bits, engine_loss};
@@ -99,10 +99,8 @@ const PROMPT_CHARACTERS: std::ops::RangeInclusive<usize> = 8..=40;
 const PROMPT_SEARCH: usize = 4_000;
 
 /// The beginning of a line of the text, for a model to go on with; empty where no line is long enough.
-fn prompt_of(text: &[u8], alphabet: &[char]) -> String {
-    let text = text.iter().take(PROMPT_SEARCH);
-    let characters = text.map(|&symbol| alphabet.get(usize::from(symbol)));
-    let text: String = characters.flatten().collect();
+fn prompt_of(text: &[u8], alphabet: &Alphabet) -> String {
+    let text: String = alphabet.characters(text).take(PROMPT_SEARCH).collect();
     // The first line may be the end of one.
     let mut lines = text.lines().skip(1);
     let line = lines.find(|line| line.trim().chars().count() >= *PROMPT_CHARACTERS.start());
@@ -148,7 +146,7 @@ pub struct Losses {
     pub float_loss_nats: f64,
     /// Engine minus float.
     pub gap_nats: f64,
-    /// Predictions counted.
+    /// Characters that were predicted.
     pub characters: usize,
     /// In how many places of the text; in one, as one stream.
     pub places: usize,
@@ -170,7 +168,7 @@ impl Losses {
             engine_loss_nats,
             float_loss_nats,
             gap_nats: engine_loss_nats - float_loss_nats,
-            characters: validation.predictions(),
+            characters: validation.predicted_characters(),
             places: validation.places(),
         })
     }
@@ -243,8 +241,11 @@ pub fn export(
     let image = parts.to_image()?;
     let losses = validation.and_then(|part| Losses::measure(&image, float, part, progress));
 
-    let prompt = validation.map(|part| prompt_of(&part.own(), &float.alphabet));
+    let alphabet = Alphabet::from_symbols(&float.alphabet.iter().collect::<String>()).ok();
+    let prompt = validation.zip(alphabet);
+    let prompt = prompt.map(|(part, alphabet)| prompt_of(&part.own(), &alphabet));
     let prompt = prompt.unwrap_or_default();
+    let steps = figures::symbols_per_character(&float.metadata);
     let file = |extension: &str| folder.join(format!("{name}.{extension}"));
     let exported = Exported {
         image: file("img"),
@@ -256,7 +257,7 @@ pub fn export(
         samples: samples(image.model()?, &prompt),
         boards: BOARDS
             .iter()
-            .map(|board| Prospect::of(board, &parts.dimensions()))
+            .map(|board| Prospect::of(board, &parts.dimensions()).with_steps(steps))
             .collect(),
     };
     let write = |path: &PathBuf, bytes: &[u8]| {
@@ -417,6 +418,7 @@ fn metadata(
         "steps",
         figures::KEY,
         figures::TRAINING_LOSS_KEY,
+        figures::SYMBOLS_KEY,
     ] {
         entries.extend(float.metadata.get(key).map(|value| (key, value.clone())));
     }
@@ -479,6 +481,10 @@ fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
         ("symbols", parts.alphabet.len().to_string()),
         ("weights", weights_in_words(&dimensions)),
     ];
+    let steps = figures::symbols_per_character(&float.metadata);
+    if steps > 1.0 {
+        rows.push(("symbols per character", format!("{steps:.2}")));
+    }
     if let Some(losses) = exported.losses {
         rows.extend([
             (
@@ -533,10 +539,12 @@ mod tests {
 
     #[test]
     fn a_prompt_is_the_beginning_of_a_line_and_ends_with_a_word() {
-        let alphabet: Vec<char> = ('a'..='z').chain(" \n.".chars()).collect();
+        let alphabet: String = ('a'..='z').chain(" \n.".chars()).collect();
+        let alphabet = Alphabet::from_symbols(&alphabet).unwrap();
         let symbols = |text: &str| -> Vec<u8> {
-            let places = text.chars().map(|c| alphabet.iter().position(|&a| a == c));
-            places.map(|place| place.unwrap() as u8).collect()
+            text.chars()
+                .map(|c| alphabet.index_of(c).unwrap())
+                .collect()
         };
         for (text, prompt) in [
             (

@@ -1,10 +1,11 @@
 //! What a text is like, in the figures that a model's own writing is compared with and kept to: streaks
-//! of one symbol, and repeated pieces.
+//! of one character, and repeated pieces.
 //!
 //! Training takes them from the part to learn from, and they travel in the metadata of the weights; an
 //! export puts those that [`inkling_engine::guard`] needs into the image, and [`crate::health`] reads the rest.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use inkling_engine::format::STREAK_LEVELS;
 use inkling_engine::guard::{Streaks, Watch, decode};
@@ -12,11 +13,23 @@ use serde::{Deserialize, Serialize};
 
 use inkling_engine::writer::StreakParts;
 
+use crate::corpus::Alphabet;
+
 /// Their key in the metadata of tensors.
 pub const KEY: &str = "figures";
 
 /// The loss on the part to learn from, in nats per character, in the metadata of tensors.
 pub const TRAINING_LOSS_KEY: &str = "training_loss_nats";
+
+/// How many symbols a character of the part to learn from takes, in the metadata of tensors.
+pub const SYMBOLS_KEY: &str = "symbols_per_character";
+
+/// That number, by metadata; 1 where no character is spelt.
+#[must_use]
+pub fn symbols_per_character(metadata: &HashMap<String, String>) -> f64 {
+    let number = metadata.get(SYMBOLS_KEY).and_then(|text| text.parse().ok());
+    number.filter(|&number| number >= 1.0).unwrap_or(1.0)
+}
 
 /// Characters of a window; a last one that is not whole is left out.
 pub const WINDOW: usize = 10_000;
@@ -35,7 +48,8 @@ const DENSEST: f64 = 0.01;
 pub struct Figures {
     /// Its length.
     pub characters: u64,
-    /// `[V]`: how long each symbol's longest streak is, 0 for symbols that do not occur.
+    /// `[V]`: how long each symbol's longest streak is, 0 for symbols that do not occur; a digit's is that of
+    /// the characters whose spelling it begins.
     pub longest: Vec<u32>,
     /// How many streaks are at least as long as each of [`STREAK_LEVELS`].
     pub streaks: [u64; STREAK_LEVELS.len()],
@@ -49,17 +63,27 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Reads a text of so many kinds of symbols.
+    /// Reads a text in the symbols of an alphabet.
     #[must_use]
-    pub fn of(text: &[u8], symbols: usize) -> Self {
-        let mut counter = StreakCounter::new(symbols);
-        text.iter().for_each(|&symbol| counter.see(symbol));
-        let windows = text.chunks_exact(WINDOW);
-        let step = windows.len().div_ceil(MOST_WINDOWS).max(1);
-        let shares: Vec<f64> = windows.step_by(step).map(repeated).collect();
+    pub fn of(text: &[u8], alphabet: &Alphabet) -> Self {
+        let mut counter = StreakCounter::new(alphabet.len());
+        let mut characters = 0;
+        for (first, character) in alphabet.read(text) {
+            counter.see(first, character);
+            characters += 1;
+        }
+        let step = (characters / WINDOW).div_ceil(MOST_WINDOWS).max(1);
+        let mut read = alphabet.read(text).map(|(_, character)| character);
+        let mut shares = Vec::new();
+        for index in 0..characters / WINDOW {
+            let window: Vec<char> = read.by_ref().take(WINDOW).collect();
+            if index % step == 0 {
+                shares.push(repeated(&window));
+            }
+        }
         let mean = shares.iter().sum::<f64>() / shares.len().max(1) as f64;
         Self {
-            characters: text.len() as u64,
+            characters: characters as u64,
             longest: counter.longest.clone(),
             streaks: counter.streaks,
             density: counter.usual_density(),
@@ -104,10 +128,10 @@ fn encode(distance: u64) -> u8 {
 
 /// The share of pieces of `text` that occurred before in it.
 #[must_use]
-pub fn repeated(text: &[u8]) -> f64 {
+pub fn repeated<T: Eq + Hash>(text: &[T]) -> f64 {
     let pieces = text.windows(PIECE);
     let count = pieces.len().max(1);
-    let different: HashSet<&[u8]> = pieces.collect();
+    let different: HashSet<&[T]> = pieces.collect();
     1.0 - different.len() as f64 / count as f64
 }
 
@@ -116,12 +140,14 @@ pub fn repeated(text: &[u8]) -> f64 {
 pub struct StreakCounter {
     /// `[V]`: the longest of each symbol.
     pub longest: Vec<u32>,
+    /// `[V]`: which character it is of.
+    pub longest_of: Vec<char>,
     /// How many reach each of [`STREAK_LEVELS`].
     pub streaks: [u64; STREAK_LEVELS.len()],
     /// How often each density, in parts of 256, stood at a place in a streak.
     densities: [u64; 256],
     watch: Watch,
-    last: Option<u8>,
+    last: Option<char>,
     length: u32,
 }
 
@@ -131,6 +157,7 @@ impl StreakCounter {
     pub fn new(symbols: usize) -> Self {
         Self {
             longest: vec![0; symbols],
+            longest_of: vec![char::REPLACEMENT_CHARACTER; symbols],
             streaks: [0; STREAK_LEVELS.len()],
             densities: [0; 256],
             watch: Watch::new(),
@@ -139,19 +166,23 @@ impl StreakCounter {
         }
     }
 
-    /// Takes the next symbol.
-    pub fn see(&mut self, symbol: u8) {
+    /// Takes the next character and the first of its symbols.
+    pub fn see(&mut self, first: u8, character: char) {
         const NOTHING_KNOWN: Streaks<'static> = Streaks {
             words: &[],
             density: 0,
             distances: [0; STREAK_LEVELS.len()],
         };
-        let is_same = self.last == Some(symbol);
+        let is_same = self.last == Some(character);
         self.watch.see(is_same, &NOTHING_KNOWN);
         self.length = if is_same { self.length + 1 } else { 1 };
-        self.last = Some(symbol);
-        if let Some(longest) = self.longest.get_mut(usize::from(symbol)) {
-            *longest = self.length.max(*longest);
+        self.last = Some(character);
+        let index = usize::from(first);
+        let place = self.longest.get_mut(index);
+        if let Some((longest, of)) = place.zip(self.longest_of.get_mut(index))
+            && self.length > *longest
+        {
+            (*longest, *of) = (self.length, character);
         }
         for (count, level) in self.streaks.iter_mut().zip(STREAK_LEVELS) {
             *count += u64::from(self.length == u32::from(level));
@@ -185,7 +216,8 @@ mod tests {
         text.extend([1; 12]);
         text.extend([0, 2, 2]);
         text.extend([1; 5]);
-        let figures = Figures::of(&text, 4);
+        let alphabet = Alphabet::from_symbols("abcd").unwrap();
+        let figures = Figures::of(&text, &alphabet);
         assert_eq!(figures.longest, [3, 12, 2, 0]);
         assert_eq!(figures.streaks, [2, 1, 0, 0]);
         assert_eq!(figures.repeated, None);
@@ -218,7 +250,8 @@ mod tests {
 
     #[test]
     fn figures_travel_as_metadata_and_only_for_their_alphabet() {
-        let figures = Figures::of(&[0, 1, 1, 0].repeat(5_000), 2);
+        let alphabet = Alphabet::from_symbols("ab").unwrap();
+        let figures = Figures::of(&[0, 1, 1, 0].repeat(5_000), &alphabet);
         assert!(figures.repeated.unwrap() > 0.9);
         let metadata = HashMap::from([(KEY.to_owned(), figures.to_json())]);
         assert_eq!(Figures::in_metadata(&metadata, 2), Some(figures));

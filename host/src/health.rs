@@ -11,6 +11,7 @@ use inkling_engine::format::STREAK_LEVELS;
 use inkling_engine::{Model, Settings, Thousandths};
 use serde::{Serialize, Serializer};
 
+use crate::corpus::REPLACEMENT;
 use crate::engine::generator;
 use crate::evaluate::{bits, surprise};
 use crate::figures::{Figures, StreakCounter, TRAINING_LOSS_KEY, WINDOW, repeated};
@@ -167,11 +168,13 @@ pub fn examine(
         text.clear();
         let mut surprisal = 0.0;
         for _ in 0..WINDOW {
-            let character = generator.next_char();
-            let symbol = alphabet.index_of(character).unwrap_or_default();
-            surprisal += surprise(generator.lstm().logits(), symbol);
-            text.push(symbol);
-            streaks.see(symbol);
+            let mut first = None;
+            let character = generator.next_char_watched(|logits, symbol| {
+                surprisal += surprise(logits, symbol);
+                first.get_or_insert(symbol);
+            });
+            text.push(character);
+            streaks.see(first.unwrap_or_default(), character);
             cells.look(generator.lstm().cells());
         }
         windows.push(Window {
@@ -180,25 +183,26 @@ pub fn examine(
         });
         progress(((window + 1) * WINDOW) as u64);
     }
-    let lengths = (0..).zip(&streaks.longest);
-    let (symbol, &length) = lengths
-        .max_by_key(|&(_, &length)| length)
-        .unwrap_or((0, &0));
+    let lengths = streaks.longest.iter().zip(&streaks.longest_of);
+    let (symbol, (&length, &character)) = lengths
+        .enumerate()
+        .max_by_key(|&(_, (&length, _))| length)
+        .unwrap_or((0, (&0, &char::REPLACEMENT_CHARACTER)));
     let in_text = known.figures.as_ref().map(|figures| &figures.longest);
     let seen = Seen {
         windows: &windows,
         cells: &cells,
         streaks: &streaks,
         longest: Streak {
-            character: alphabet.char(symbol),
+            character,
             length,
-            in_its_text: in_text.and_then(|longest| longest.get(usize::from(symbol)).copied()),
+            in_its_text: in_text.and_then(|longest| longest.get(symbol).copied()),
         },
     };
     let mut known = known.clone();
     // At other temperatures a text has another surprisal than text of people; and one without what
     // stands for rare characters has another than text with it.
-    if settings.temperature != Thousandths::ONE || alphabet.unwritten().is_some() {
+    if settings.temperature != Thousandths::ONE || alphabet.knows(REPLACEMENT) {
         (known.loss, known.training_loss) = (None, None);
     }
     judge(settings.temperature, &seen, &known)

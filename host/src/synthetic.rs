@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use inkling_engine::spelling::Digit;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -47,4 +48,20 @@ pub fn float_model(symbols: usize, hidden: usize, layers: usize, seed: u64) -> F
         output: uniform(symbols * hidden, 2.0 * spread),
         output_bias: uniform(symbols, 1.0),
     }
+}
+
+/// The same with 32 characters, the first digits of some scripts, and all other digits: it spells one of two
+/// characters that it writes.
+#[must_use]
+pub fn spelling_model(hidden: usize, seed: u64) -> FloatModel {
+    let mut model = float_model(96, hidden, 1, seed);
+    let firsts = [0, 1, 8, 12, 45, 63, 125]
+        .into_iter()
+        .chain(19..44)
+        .map(Digit::First);
+    let digits = firsts.chain((0..32).map(Digit::Next));
+    for (symbol, digit) in model.alphabet.iter_mut().skip(32).zip(digits) {
+        *symbol = digit.stand_in();
+    }
+    model
 }

@@ -11,9 +11,9 @@ use inkling_engine::fixed::LOGIT_FRACTION_BITS;
 use inkling_engine::format::STREAK_LEVELS;
 use inkling_engine::guard::{Streaks, Watch};
 use inkling_engine::sampler::{Sampler, Settings};
-use inkling_engine::{Generator, Model, Symbol};
+use inkling_engine::spelling::{Spelling, SymbolSet, digit};
+use inkling_engine::{Alphabet, Generator, Model, Symbol};
 
-use crate::corpus::REPLACEMENT;
 use crate::engine::{Wide, generator};
 use crate::evaluate::surprise;
 use crate::figures::Figures;
@@ -38,7 +38,7 @@ pub trait Author {
 /// One that writes as a board does.
 pub struct EngineAuthor<'m> {
     generator: Generator<'m, State, Wide>,
-    last: Symbol,
+    nats: f64,
 }
 
 impl<'m> EngineAuthor<'m> {
@@ -47,7 +47,7 @@ impl<'m> EngineAuthor<'m> {
     pub fn new(model: Model<'m>, settings: Settings) -> Self {
         Self {
             generator: generator(model, settings, 0),
-            last: 0,
+            nats: 0.0,
         }
     }
 }
@@ -62,30 +62,35 @@ impl Author for EngineAuthor<'_> {
     }
 
     fn write(&mut self) -> char {
-        let character = self.generator.next_char();
-        let alphabet = self.generator.model().alphabet();
-        self.last = alphabet.index_of(character).unwrap_or_default();
+        let mut nats = 0.0;
+        let watch = |logits: &[i16], symbol| nats += surprise(logits, symbol);
+        let character = self.generator.next_char_watched(watch);
+        self.nats = nats;
         character
     }
 
     fn surprise(&self) -> f64 {
-        surprise(self.generator.lstm().logits(), self.last)
+        self.nats
     }
 }
 
 /// One that writes with the float weights of a run.
 pub struct FloatAuthor<'m> {
-    model: &'m FloatModel,
     state: FloatState<'m>,
     sampler: Sampler,
     watch: Watch,
     known: Known,
+    /// What must not come between two characters.
+    barred: SymbolSet,
     logits: Vec<i16>,
     last: Symbol,
+    /// The last character and the first of its symbols.
+    character: char,
+    first: Symbol,
+    nats: f64,
 }
 
-/// What a run knows of the streaks of its text, as an image would hold it.
-#[derive(Default)]
+/// What a run knows of its symbols and of the streaks of its text, as an image would hold it.
 struct Known {
     words: Vec<u32>,
     density: u8,
@@ -95,14 +100,21 @@ struct Known {
 impl Known {
     fn of(model: &FloatModel) -> Self {
         let figures = Figures::in_metadata(&model.metadata, model.alphabet.len());
-        figures.map_or_else(Self::default, |figures| {
-            let parts = figures.streak_parts();
-            Self {
-                words: parts.words(&model.alphabet),
-                density: parts.density,
-                distances: parts.distances,
+        match figures {
+            Some(figures) => {
+                let parts = figures.streak_parts();
+                Self {
+                    words: parts.words(&model.alphabet),
+                    density: parts.density,
+                    distances: parts.distances,
+                }
             }
-        })
+            None => Self {
+                words: model.alphabet.iter().map(|&c| u32::from(c)).collect(),
+                density: 0,
+                distances: [0; STREAK_LEVELS.len()],
+            },
+        }
     }
 
     fn streaks(&self) -> Streaks<'_> {
@@ -112,34 +124,47 @@ impl Known {
             distances: self.distances,
         }
     }
+
+    fn alphabet(&self) -> Alphabet<'_> {
+        Alphabet::new(&self.words)
+    }
 }
 
 impl<'m> FloatAuthor<'m> {
     /// With a model and how it is to choose.
     #[must_use]
     pub fn new(model: &'m FloatModel, settings: Settings) -> Self {
-        let unwritten = index_of(model, REPLACEMENT);
+        let known = Known::of(model);
+        let start = known.alphabet().start();
         Self {
-            model,
             state: FloatState::new(model),
-            sampler: Sampler::new(settings, 0).without(unwritten),
+            sampler: Sampler::new(settings, 0),
             watch: Watch::new(),
-            known: Known::of(model),
+            barred: Spelling::default().barred(known.alphabet()),
             logits: Vec::new(),
-            last: index_of(model, '\n').unwrap_or_default(),
+            last: start,
+            character: known.alphabet().char(start),
+            first: start,
+            nats: 0.0,
+            known,
         }
     }
 
-    fn see(&mut self, symbol: Symbol) {
-        let is_same = symbol == self.last;
+    fn see(&mut self, character: char, first: Symbol) {
+        let is_same = character == self.character;
         self.watch.see(is_same, &self.known.streaks());
-        self.last = symbol;
+        (self.character, self.first) = (character, first);
     }
-}
 
-fn index_of(model: &FloatModel, character: char) -> Option<Symbol> {
-    let index = model.alphabet.iter().position(|&c| c == character)?;
-    Symbol::try_from(index).ok()
+    /// Reads the last symbol.
+    fn step(&mut self) {
+        self.state.step(self.last.into());
+        let unit = f32::from(1_u16 << LOGIT_FRACTION_BITS);
+        // Float-to-integer conversion saturates, as the engine's logits do.
+        let logits = self.state.logits().iter().map(|l| (l * unit) as i16);
+        self.logits.clear();
+        self.logits.extend(logits);
+    }
 }
 
 impl Author for FloatAuthor<'_> {
@@ -147,36 +172,102 @@ impl Author for FloatAuthor<'_> {
         self.state.reset();
         self.sampler.reseed(seed);
         self.watch = Watch::new();
-        self.last = index_of(self.model, '\n').unwrap_or_default();
+        self.last = self.known.alphabet().start();
+        self.first = self.last;
+        self.character = self.known.alphabet().char(self.last);
     }
 
     fn read(&mut self, character: char) -> bool {
-        let Some(symbol) = index_of(self.model, character) else {
-            return false;
-        };
-        self.state.step(self.last.into());
-        self.see(symbol);
-        true
+        let symbols = self.known.alphabet().symbols_of(character);
+        for &symbol in symbols.as_slice() {
+            self.step();
+            self.last = symbol;
+        }
+        if let Some(&first) = symbols.as_slice().first() {
+            self.see(character, first);
+        }
+        !symbols.as_slice().is_empty()
     }
 
     fn write(&mut self) -> char {
-        self.state.step(self.last.into());
-        let unit = f32::from(1_u16 << LOGIT_FRACTION_BITS);
-        // Float-to-integer conversion saturates, as the engine's logits do.
-        let logits = self.state.logits().iter().map(|l| (l * unit) as i16);
-        self.logits.clear();
-        self.logits.extend(logits);
         let guard = self.sampler.settings().guard;
-        let is_barred = self.watch.bars(self.last, guard, &self.known.streaks());
-        let barred = is_barred.then_some(self.last);
-        let symbol = self.sampler.sample_but(barred, &self.logits);
-        self.see(symbol);
-        let character = self.model.alphabet.get(usize::from(symbol));
-        character.copied().unwrap_or(REPLACEMENT)
+        let repeats = self.watch.bars(self.first, guard, &self.known.streaks());
+        let end = self.last;
+        let first = self.known.alphabet().char(self.first);
+        let is_spelt = digit(first.into()).is_some();
+        let mut spelling = Spelling::default();
+        let mut first = None;
+        self.nats = 0.0;
+        loop {
+            self.step();
+            let alphabet = self.known.alphabet();
+            let barred = match spelling.is_empty() {
+                true => self.barred,
+                false => spelling.barred(alphabet),
+            };
+            let may_repeat = match is_spelt {
+                true => spelling.begins(self.character),
+                false => spelling.is_empty(),
+            };
+            let repeated = (repeats && may_repeat).then_some(end);
+            self.last = self.sampler.sample_but(&barred, repeated, &self.logits);
+            self.nats += surprise(&self.logits, self.last);
+            let first = *first.get_or_insert(self.last);
+            if let Some(character) = spelling.push(alphabet.char(self.last)) {
+                self.see(character, first);
+                return character;
+            }
+        }
     }
 
     fn surprise(&self) -> f64 {
-        surprise(&self.logits, self.last)
+        self.nats
+    }
+}
+
+/// A text that comes symbol by symbol, as the engine would write it.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    words: Vec<u32>,
+    spelling: Spelling,
+}
+
+impl Draft {
+    /// Nothing yet, in these symbols.
+    #[must_use]
+    pub fn new(symbols: &[char]) -> Self {
+        Self {
+            words: symbols.iter().map(|&c| c.into()).collect(),
+            spelling: Spelling::default(),
+        }
+    }
+
+    fn alphabet(&self) -> Alphabet<'_> {
+        Alphabet::new(&self.words)
+    }
+
+    /// The symbol that is read first.
+    #[must_use]
+    pub fn start(&self) -> Symbol {
+        self.alphabet().start()
+    }
+
+    /// The symbols that must not come next; none where no other may.
+    #[must_use]
+    pub fn barred(&self) -> Vec<Symbol> {
+        let set = self.spelling.barred(self.alphabet());
+        let all = (0..=Symbol::MAX).take(self.words.len());
+        let barred: Vec<Symbol> = all.filter(|&symbol| set.holds(symbol.into())).collect();
+        match barred.len() == self.words.len() {
+            true => Vec::new(),
+            false => barred,
+        }
+    }
+
+    /// Takes the next symbol; returns the character that is complete with it.
+    pub fn push(&mut self, symbol: Symbol) -> Option<char> {
+        let symbol = self.alphabet().char(symbol);
+        self.spelling.push(symbol)
     }
 }
 

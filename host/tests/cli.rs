@@ -175,7 +175,7 @@ fn unsound_images_are_refused_in_one_sentence() {
     insta::assert_snapshot!(refusals.concat(), @r"
     error: cannot use FOLDER/truncated.img: the model image is cut short: 3000 of 10160 bytes
     error: cannot use FOLDER/damaged.img: the model image is damaged: its checksum does not match
-    error: cannot use FOLDER/newer.img: the model image has format version 7, this program reads 3 and 4: export the model again or update the program
+    error: cannot use FOLDER/newer.img: the model image has format version 7, this program reads 3 to 5: export the model again or update the program
     error: FOLDER/longer.img: 5 bytes behind the model image: export the model again
     error: cannot use FOLDER/other.img: this is not a model image
     ");

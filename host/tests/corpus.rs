@@ -8,8 +8,8 @@ use std::path::Path;
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, GBK, ISO_2022_JP, KOI8_U, SHIFT_JIS, WINDOWS_1251};
 use host::corpus::clean::{Cleaner, LeftOut};
 use host::corpus::{
-    self, Alphabet, Charset, Corpus, CorpusError, Limits, MAX_SYMBOLS, MAX_VALIDATION, REPLACEMENT,
-    Reading, Source, Split, Tidying,
+    self, Alphabet, Charset, Corpus, CorpusError, Limits, MAX_VALIDATION, REPLACEMENT, Reading,
+    Source, Split, Tidying,
 };
 
 const ASCII: Reading = Reading {
@@ -31,6 +31,7 @@ const ASCII: Reading = Reading {
         most: None,
         least: None,
         rare: false,
+        spell: false,
     },
 };
 const UNICODE: Reading = Reading {
@@ -48,8 +49,7 @@ fn refusal(bytes: impl AsRef<[u8]>) -> String {
 
 fn decoded(corpus: &Corpus) -> String {
     let parts = [corpus.training(), &corpus.validation().own()].concat();
-    let char = |&symbol| corpus.alphabet.char(symbol).unwrap();
-    parts.iter().map(char).collect()
+    corpus.alphabet.characters(&parts).collect()
 }
 
 #[test]
@@ -141,35 +141,6 @@ fn control_characters_never_reach_a_board() {
     for reading in [ASCII, UNICODE] {
         let corpus = load("a\u{1b}[31mb\u{7f}\tc\n", reading).unwrap();
         assert_eq!(decoded(&corpus), "a[31mb\tc\n");
-    }
-}
-
-#[test]
-fn the_rarest_of_too_many_characters_share_one_symbol_with_a_note() {
-    let many: String = (0..400)
-        .filter_map(|n| char::from_u32(0x4e00 + n))
-        .collect();
-    let frequent = many.chars().take(200).collect::<String>().repeat(3);
-    let text = format!("{many}{frequent}");
-    for text in [text.clone(), format!("{text}{REPLACEMENT}")] {
-        let corpus = load(&text, UNICODE).unwrap();
-        assert_eq!(corpus.alphabet.len(), MAX_SYMBOLS);
-        let kept = |c: char| corpus.alphabet.index_of(c).map_or(REPLACEMENT, |_| c);
-        let expected: String = text.chars().map(kept).collect();
-        assert_eq!(decoded(&corpus), expected);
-        let replaced = expected.matches(REPLACEMENT).count();
-        assert_eq!(replaced, text.chars().count() - 800 - (MAX_SYMBOLS - 201));
-        // Together they are the most frequent symbol.
-        assert_eq!(corpus.alphabet.index_of(REPLACEMENT), Some(0));
-        let note = &corpus.notes[0];
-        assert!(
-            note.contains("the 146 rarest (14.6 % of the text)"),
-            "{note}"
-        );
-        assert!(
-            note.contains("never writes") && note.contains("without --unicode"),
-            "{note}"
-        );
     }
 }
 

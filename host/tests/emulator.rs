@@ -11,7 +11,7 @@ use host::device::build::MODEL_ROOM;
 use host::device::{BOARDS, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use host::image;
 use host::quantize::{InputForm, quantize};
-use host::synthetic::float_model;
+use host::synthetic::{float_model, spelling_model};
 use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
 use inkling_engine::writer::StreakParts;
@@ -131,6 +131,31 @@ fn a_board_never_writes_what_stands_for_rare_characters() {
         let request = request(seed, "abc", 500, settings);
         assert!(!on_the_pc(&image, &request).contains(char::REPLACEMENT_CHARACTER));
         assert_same_text(&mut emulator, &image, &request);
+    }
+}
+
+#[test]
+fn every_emulated_core_spells_the_same_characters() {
+    let parts = quantize(
+        &spelling_model(64, 7),
+        Planes::uniform(3),
+        InputForm::Folded,
+    )
+    .unwrap();
+    let image = parts.to_image().unwrap();
+    for board in BOARDS.iter().filter(|board| board.emulator.is_some()) {
+        let length = if board.name == "pico" { 100 } else { 500 };
+        let mut emulator = boot(board.name, image.bytes());
+        for (seed, settings) in [
+            (1, settings(0, 0, 1_000)),
+            (2, settings(800, 0, 1_000)),
+            (3, settings(65_535, 5, 900)),
+        ] {
+            let request = request(seed, "漢字 é", length, settings);
+            let text = on_the_pc(&image, &request);
+            assert!(!text.contains(char::REPLACEMENT_CHARACTER));
+            assert_same_text(&mut emulator, &image, &request);
+        }
     }
 }
 

@@ -171,7 +171,7 @@ fn another_version_is_named_with_what_to_do() {
         assert_eq!(
             error.to_string(),
             format!(
-                "the model image has format version {version}, this program reads 3 and 4: export the \
+                "the model image has format version {version}, this program reads 3 to 5: export the \
                  model again or update the program"
             )
         );

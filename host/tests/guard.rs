@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use host::corpus::Alphabet;
 use host::export::{comes_from, export, export_stored};
 use host::figures::{self, Figures, StreakCounter};
 use host::image;
@@ -11,7 +12,7 @@ use host::name::Name;
 use host::quantize::{FloatModel, InputForm, quantize};
 use host::synthetic::float_model;
 use inkling_engine::AlignedImage;
-use inkling_engine::format::{OLDEST_VERSION, Planes, STREAK_LEVELS, VERSION};
+use inkling_engine::format::{GUARDED_VERSION, OLDEST_VERSION, Planes, STREAK_LEVELS};
 use inkling_engine::{Generator, Guard, Settings, State, Thousandths};
 
 const SYMBOLS: usize = 40;
@@ -25,6 +26,12 @@ fn text() -> Vec<u8> {
         text.extend((0..30).map(|n| ((n * 7 + line) % SYMBOLS) as u8));
     }
     text
+}
+
+/// An alphabet of so many symbols; what they mean is of no account.
+fn alphabet() -> Alphabet {
+    let symbols: String = ('a'..).take(SYMBOLS).collect();
+    Alphabet::from_symbols(&symbols).unwrap()
 }
 
 /// A model that would write deserts of symbol 3, with the figures of a text or without.
@@ -52,16 +59,16 @@ fn write(image: &AlignedImage, guard: Guard, temperature: u16, count: usize) -> 
     let mut counter = StreakCounter::new(SYMBOLS);
     for _ in 0..count {
         let character = generator.next_char();
-        counter.see(model.alphabet().index_of(character).unwrap());
+        counter.see(model.alphabet().index_of(character).unwrap(), character);
     }
     counter
 }
 
 #[test]
 fn an_image_says_how_streaks_are_in_its_text_and_older_ones_say_nothing() {
-    let figures = Figures::of(&text(), SYMBOLS);
+    let figures = Figures::of(&text(), &alphabet());
     let (guarded, plain) = (image(&model(Some(&figures))), image(&model(None)));
-    assert_eq!(guarded.bytes()[4], VERSION as u8);
+    assert_eq!(guarded.bytes()[4], GUARDED_VERSION as u8);
     assert_eq!(plain.bytes()[4], OLDEST_VERSION as u8);
     assert_eq!(guarded.bytes().len(), plain.bytes().len());
     let (guarded, plain) = (guarded.model().unwrap(), plain.model().unwrap());
@@ -91,7 +98,7 @@ fn an_image_says_how_streaks_are_in_its_text_and_older_ones_say_nothing() {
 #[test]
 fn streaks_are_neither_longer_nor_more_frequent_than_in_the_text() {
     let text = text();
-    let figures = Figures::of(&text, SYMBOLS);
+    let figures = Figures::of(&text, &alphabet());
     let image = image(&model(Some(&figures)));
     const WRITTEN: usize = 200_000;
     for temperature in [0, 500, 700, 1_000] {
@@ -119,7 +126,7 @@ fn streaks_are_neither_longer_nor_more_frequent_than_in_the_text() {
 #[test]
 fn a_text_of_the_right_kind_passes_its_own_guard() {
     let text = text();
-    let figures = Figures::of(&text, SYMBOLS);
+    let figures = Figures::of(&text, &alphabet());
     let image = image(&model(Some(&figures)));
     let streaks = image.model().unwrap().streaks();
     let mut watch = inkling_engine::guard::Watch::new();
@@ -137,7 +144,7 @@ fn a_text_of_the_right_kind_passes_its_own_guard() {
 
 #[test]
 fn the_guard_stays_with_a_model_that_is_made_again_of_its_tensors() {
-    let figures = Figures::of(&text(), SYMBOLS);
+    let figures = Figures::of(&text(), &alphabet());
     let float = model(Some(&figures));
     let name = Name::like("guarded");
     let folder = tempfile::tempdir().unwrap();
@@ -152,7 +159,7 @@ fn the_guard_stays_with_a_model_that_is_made_again_of_its_tensors() {
 
 #[test]
 fn an_image_with_half_a_guard_is_refused() {
-    let figures = Figures::of(&text(), SYMBOLS);
+    let figures = Figures::of(&text(), &alphabet());
     let seal = |bytes: &mut Vec<u8>| {
         let sum = inkling_engine::image::checksum(bytes);
         bytes[12..16].copy_from_slice(&sum.to_le_bytes());

@@ -15,7 +15,7 @@ use firmware::choice::Choice;
 use firmware::protocol::{DONE_TEXT, Heard, OWN, Parser, Said};
 use firmware::session::{Memory, Session};
 use host::quantize::{InputForm, quantize};
-use host::synthetic::float_model;
+use host::synthetic::{float_model, spelling_model};
 use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
 use inkling_engine::{Generator, ImageError, Settings, State};
@@ -412,6 +412,39 @@ fn a_prompt_may_start_with_a_slash() {
         desk.type_line("/prompt");
         assert!(desk.printed().starts_with("# /prompt takes the text "));
     });
+}
+
+#[test]
+fn a_prompt_may_have_characters_that_are_spelt_and_whole_ones_are_written() {
+    let parts = quantize(
+        &spelling_model(16, 7),
+        Planes::uniform(3),
+        InputForm::Folded,
+    );
+    let image = parts.unwrap().to_image().unwrap();
+    let board = FakeBoard::default();
+    let mut memory = Memory::new();
+    let mut session = Session::new(board.clone(), image.model().into(), &mut memory);
+    let mut desk = Desk {
+        session: &mut session,
+        board,
+    };
+    for line in ["/pause", "/rate max", "/len 300", "/seed 4", "漢字 é😀b"] {
+        desk.type_line(line);
+    }
+    assert!(!desk.printed().contains("skipped"));
+    desk.type_line("/resume");
+    desk.poll(310);
+    let printed = desk.printed();
+    let mut generator = Generator::new(image.model().unwrap(), Settings::default(), 4);
+    let mut expected = String::new();
+    expected.extend("漢字 é😀b".chars().filter(|&c| generator.prompt_char(c)));
+    assert!(expected.starts_with("漢字 é😀b"), "{expected}");
+    expected.extend((0..300).map(|_| generator.next_char()));
+    assert_eq!(passage(&printed), expected);
+    assert!(!expected.contains('\u{fffd}'));
+    let spelt = expected.chars().filter(|c| !c.is_ascii()).count();
+    assert!(spelt > 60, "{spelt}");
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! The symbols a model knows: a table of code points, most frequent first.
+//!
+//! Most are characters. The rest are digits, three of which spell a character that has no symbol of its
+//! own, see [`crate::spelling`].
 
-use crate::format::STREAK_SHIFT;
+use crate::format::{MAX_SYMBOLS, SPELT_DIGITS, STREAK_SHIFT};
+use crate::spelling;
 
 /// An index into the alphabet.
 pub type Symbol = u8;
@@ -18,9 +22,13 @@ pub(crate) const fn code_point(word: u32) -> u32 {
 }
 
 impl<'a> Alphabet<'a> {
-    /// Wraps words that [`crate::image::Model::parse`] has checked.
-    pub(crate) fn new(words: &'a [u32]) -> Self {
-        Self { words }
+    /// Wraps the words of an image, or others of the kind: at most 256 count.
+    #[must_use]
+    pub fn new(words: &'a [u32]) -> Self {
+        let most = words.len().min(MAX_SYMBOLS);
+        Self {
+            words: words.get(..most).unwrap_or_default(),
+        }
     }
 
     /// The number of symbols, 1 to 256.
@@ -35,16 +43,52 @@ impl<'a> Alphabet<'a> {
         self.words.is_empty()
     }
 
-    /// The symbol for a character, `None` when the model does not know it.
+    /// The symbol that a character has of its own, `None` where it has none.
     #[must_use]
     pub fn index_of(&self, character: char) -> Option<Symbol> {
-        self.words
-            .iter()
-            .position(|&word| code_point(word) == character as u32)
+        match spelling::digit(character as u32) {
+            Some(_) => None,
+            None => self.position(character),
+        }
+    }
+
+    // Called four times for a character that is spelt.
+    #[inline(never)]
+    fn position(&self, code_point: char) -> Option<Symbol> {
+        self.code_points()
+            .position(|code| code == code_point as u32)
             .map(|index| index as Symbol)
     }
 
-    /// The character of a symbol; U+FFFD for an index outside the alphabet.
+    /// What a character is read as: its own symbol, or else the digits that spell it; nothing when the
+    /// model does not know it.
+    #[must_use]
+    pub fn symbols_of(&self, character: char) -> Symbols {
+        if let Some(symbol) = self.index_of(character) {
+            return Symbols::one(symbol);
+        }
+        let mut symbols = Symbols::NONE;
+        if spelling::is_spelt(character) {
+            let places = symbols.symbols.iter_mut();
+            let mut is_known = true;
+            for (place, digit) in places.zip(spelling::stand_ins(character)) {
+                match self.position(digit) {
+                    Some(symbol) => *place = symbol,
+                    None => is_known = false,
+                }
+            }
+            symbols.count = if is_known { SPELT_DIGITS as u8 } else { 0 };
+        }
+        symbols
+    }
+
+    /// Whether a character can be read, be it by its own symbol or spelt.
+    #[must_use]
+    pub fn knows(&self, character: char) -> bool {
+        !self.symbols_of(character).as_slice().is_empty()
+    }
+
+    /// The code point of a symbol, be it a character or a digit; U+FFFD for an index outside the alphabet.
     #[must_use]
     pub fn char(&self, symbol: Symbol) -> char {
         self.words
@@ -59,17 +103,53 @@ impl<'a> Alphabet<'a> {
         self.index_of('\n').unwrap_or(0)
     }
 
-    /// The symbol that is read but never written: U+FFFD, which stands for characters that are too rare
-    /// to have symbols of their own. None where it is the only symbol there is.
-    #[must_use]
-    pub fn unwritten(&self) -> Option<Symbol> {
-        let replacement = self.index_of(char::REPLACEMENT_CHARACTER);
-        replacement.filter(|_| self.len() > 1)
+    /// All code points in index order.
+    pub fn code_points(&self) -> impl Iterator<Item = u32> + use<'a> {
+        self.words.iter().map(|&word| code_point(word))
     }
 
-    /// All characters in index order.
+    /// All symbols in index order, as [`Alphabet::char`] gives them.
     pub fn chars(&self) -> impl Iterator<Item = char> + 'a {
         let this = *self;
         (0..self.len()).map(move |index| this.char(index as Symbol))
+    }
+}
+
+/// The symbols of one character, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbols {
+    symbols: [Symbol; SPELT_DIGITS],
+    count: u8,
+}
+
+impl Symbols {
+    /// Those of a character that is not known.
+    pub const NONE: Self = Self {
+        symbols: [0; SPELT_DIGITS],
+        count: 0,
+    };
+
+    /// That of a character with a symbol of its own.
+    #[must_use]
+    pub const fn one(symbol: Symbol) -> Self {
+        Self {
+            symbols: [symbol; SPELT_DIGITS],
+            count: 1,
+        }
+    }
+
+    /// Those of a character that is spelt.
+    #[must_use]
+    pub const fn spelt(digits: [Symbol; SPELT_DIGITS]) -> Self {
+        Self {
+            symbols: digits,
+            count: SPELT_DIGITS as u8,
+        }
+    }
+
+    /// In order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Symbol] {
+        self.symbols.get(..self.count.into()).unwrap_or_default()
     }
 }

@@ -8,11 +8,13 @@ use crate::format::{
     STREAK_LEVELS, STREAKS_OFFSET, Section, VERSION, VERSION_OFFSET, unpack,
 };
 use crate::image::{ImageError, checksum};
+use crate::spelling::digit;
 
 /// What the header of a checked image says.
 #[derive(Clone, Copy, Debug)]
 pub struct Header {
     pub(crate) dimensions: Dimensions,
+    pub(crate) version: u16,
     pub(crate) gate_shift: u32,
     pub(crate) checksum: u32,
     /// The largest density of streaks, then their distances; zeros where there is no guard.
@@ -83,14 +85,15 @@ pub const fn check(bytes: &[u8]) -> Result<Header, ImageError> {
     };
     let sound = dimensions.image_bytes() == length
         && is_shift
-        && is_guarded == (streaks[0] != 0)
+        && (!is_guarded || version == VERSION || streaks[0] != 0)
         && is_name(header)
-        && are_sound(image, &dimensions, is_guarded);
+        && are_sound(image, &dimensions, version);
     if !sound {
         return Err(ImageError::Malformed);
     }
     Ok(Header {
         dimensions,
+        version,
         gate_shift,
         checksum,
         streaks,
@@ -113,7 +116,7 @@ const fn is_name(header: &[u8; HEADER_BYTES]) -> bool {
 }
 
 /// Whether the sections hold what they may: code points, and bytes that stand for trits.
-const fn are_sound(image: &[u8], dimensions: &Dimensions, is_guarded: bool) -> bool {
+const fn are_sound(image: &[u8], dimensions: &Dimensions, version: u16) -> bool {
     let Some((_, mut rest)) = image.split_at_checked(HEADER_BYTES) else {
         return false;
     };
@@ -127,7 +130,7 @@ const fn are_sound(image: &[u8], dimensions: &Dimensions, is_guarded: bool) -> b
             return false;
         };
         let is_sound = match section {
-            Section::Alphabet => are_symbols(content, is_guarded),
+            Section::Alphabet => are_symbols(content, version),
             Section::InputMatrix | Section::RecurrentMatrix | Section::OutputMatrix => {
                 are_trits(content)
             }
@@ -142,12 +145,16 @@ const fn are_sound(image: &[u8], dimensions: &Dimensions, is_guarded: bool) -> b
     true
 }
 
-/// Whether all words are code points, with a byte above them where there is a guard.
-const fn are_symbols(mut bytes: &[u8], is_guarded: bool) -> bool {
+/// Whether all words can stand in the alphabet of an image of this version.
+const fn are_symbols(mut bytes: &[u8], version: u16) -> bool {
     while let Some((word, rest)) = bytes.split_first_chunk() {
         let word = u32::from_le_bytes(*word);
-        let code = if is_guarded { code_point(word) } else { word };
-        if char::from_u32(code).is_none() {
+        let code = match version {
+            OLDEST_VERSION => word,
+            _ => code_point(word),
+        };
+        // An older program would write digits as they are.
+        if char::from_u32(code).is_none() || (version < VERSION && digit(code).is_some()) {
             return false;
         }
         bytes = rest;

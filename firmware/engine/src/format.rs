@@ -4,9 +4,11 @@ use core::fmt;
 
 /// The first four bytes of an image.
 pub const MAGIC: [u8; 4] = *b"INKL";
-/// The newest format version: that of images with a guard.
-pub const VERSION: u16 = 4;
-/// The version of images without one, and the oldest that this engine reads.
+/// The newest format version: that of images with digits, which spell characters.
+pub const VERSION: u16 = 5;
+/// The version of images without digits, but with a guard.
+pub const GUARDED_VERSION: u16 = 4;
+/// The version of images with neither, and the oldest that this engine reads.
 pub const OLDEST_VERSION: u16 = 3;
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 64;
@@ -32,6 +34,16 @@ pub const STREAKS_OFFSET: usize = HEADER_BYTES - 1 - STREAK_LEVELS.len();
 pub const STREAK_LEVELS: [u16; 4] = [5, 10, 20, 40];
 /// Where the longest streak of a symbol begins in its word of the alphabet; the code point is below.
 pub const STREAK_SHIFT: u32 = 24;
+/// The code point that stands for 0 as the first digit of a character; the following ones stand for the others.
+pub const FIRST_DIGIT: u32 = 0x10_FE00;
+/// Values of a first digit.
+pub const FIRST_DIGITS: u32 = 256;
+/// The code point that stands for 0 as a digit behind the first.
+pub const NEXT_DIGIT: u32 = 0x10_FF00;
+/// Bits of a code point that such a digit has.
+pub const DIGIT_BITS: u32 = 5;
+/// Digits that spell a character.
+pub const SPELT_DIGITS: usize = 3;
 /// Most layers.
 pub const MAX_LAYERS: usize = 4;
 /// Most hidden units of all layers together.

@@ -8,6 +8,7 @@ use crate::image::{ImageError, Model};
 use crate::kernels::{Kernel, Tables};
 use crate::lstm::Lstm;
 use crate::sampler::{Sampler, Settings};
+use crate::spelling::{Spelling, SymbolSet, digit};
 use crate::state::State;
 use crate::surprisal::Surprisal;
 
@@ -34,10 +35,20 @@ pub struct Generator<'m, S = State, K = Tables> {
     lstm: Lstm<'m, S, K>,
     sampler: Sampler,
     watch: Watch,
+    /// What must not come between two characters.
+    barred: SymbolSet,
+    /// What of the next character is written.
+    spelling: Spelling,
+    /// The first symbol of the next character, once there is one.
+    begun: Option<Symbol>,
     /// The last symbol written or read, which the next step reads.
     last: Symbol,
     /// Whether it is being read.
     is_reading: bool,
+    /// The last character, the first of its symbols and the last.
+    character: char,
+    first: Symbol,
+    end: Symbol,
 }
 
 impl<'m, S: BorrowMut<[u32]>> Generator<'m, S> {
@@ -60,12 +71,19 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
     #[must_use]
     pub fn of(lstm: Lstm<'m, S, K>, settings: Settings, seed: u64) -> Self {
         let alphabet = lstm.model().alphabet();
+        let start = alphabet.start();
         Self {
             lstm,
-            sampler: Sampler::new(settings, seed).without(alphabet.unwritten()),
+            sampler: Sampler::new(settings, seed),
             watch: Watch::new(),
-            last: alphabet.start(),
+            barred: Spelling::default().barred(alphabet),
+            spelling: Spelling::default(),
+            begun: None,
+            last: start,
             is_reading: false,
+            character: alphabet.char(start),
+            first: start,
+            end: start,
         }
     }
 
@@ -103,28 +121,42 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
         self.lstm.reset();
         self.sampler.reseed(seed);
         self.watch = Watch::new();
-        self.last = self.model().alphabet().start();
-        self.is_reading = false;
+        let alphabet = self.model().alphabet();
+        let start = alphabet.start();
+        (self.last, self.is_reading) = (start, false);
+        (self.spelling, self.begun) = (Spelling::default(), None);
+        (self.character, self.first, self.end) = (alphabet.char(start), start, start);
     }
 
     /// Reads one character of a prompt. Returns false, and skips it, when the model does not know it.
     pub fn prompt_char(&mut self, character: char) -> bool {
-        let Some(symbol) = self.model().alphabet().index_of(character) else {
-            return false;
-        };
-        while !self.read(usize::MAX) {}
-        self.see(symbol);
-        true
+        let symbols = self.model().alphabet().symbols_of(character);
+        let symbols = symbols.as_slice();
+        for &symbol in symbols {
+            while !self.read(usize::MAX) {}
+            (self.last, self.is_reading) = (symbol, false);
+        }
+        if let Some(&first) = symbols.first() {
+            self.see(character, first);
+        }
+        !symbols.is_empty()
     }
 
-    /// Writes the next character, which is never one that [stands for
-    /// others](crate::alphabet::Alphabet::unwritten) or that the [guard](crate::guard) bars.
+    /// Writes the next character, which is never U+FFFD, which stands for others, nor one that the
+    /// [guard](crate::guard) bars, unless the alphabet has nothing else.
     ///
-    /// It blocks while the model computes: from 2 ms for a model of 64 KiB on a chip with 100 MHz or more to
-    /// 20 ms on a Cortex-M0 with 16 MHz. Where something else must go on meanwhile, call [`Generator::advance`].
+    /// It takes a step of the LSTM, or three for a character that is [spelt](crate::spelling), and blocks while
+    /// the model computes: a step takes from 2 ms for a model of 64 KiB on a chip with 100 MHz or more to 20 ms
+    /// on a Cortex-M0 with 16 MHz. Where something else must go on meanwhile, call [`Generator::advance`].
     pub fn next_char(&mut self) -> char {
+        self.next_char_watched(|_, _| ())
+    }
+
+    /// The same; `watch` is given the logits of each step and the symbol that was chosen by them.
+    #[doc(hidden)]
+    pub fn next_char_watched(&mut self, mut watch: impl FnMut(&[i16], Symbol)) -> char {
         loop {
-            if let Some(character) = self.advance(usize::MAX) {
+            if let Some(character) = self.advance_watched(usize::MAX, &mut watch) {
                 return character;
             }
         }
@@ -150,16 +182,50 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
     /// # Ok::<(), inkling_engine::ImageError>(())
     /// ```
     pub fn advance(&mut self, units: usize) -> Option<char> {
+        self.advance_watched(units, &mut |_, _| ())
+    }
+
+    fn advance_watched(
+        &mut self,
+        units: usize,
+        watch: &mut impl FnMut(&[i16], Symbol),
+    ) -> Option<char> {
         if !self.read(units) {
             return None;
         }
+        let alphabet = self.model().alphabet();
         let streaks = self.model().streaks();
         let guard = self.settings().guard;
-        let is_barred = self.watch.bars(self.last, guard, &streaks);
-        let barred = is_barred.then_some(self.last);
-        let symbol = self.sampler.sample_but(barred, self.lstm.logits());
-        self.see(symbol);
-        Some(self.model().alphabet().char(symbol))
+        let within;
+        let barred = match self.spelling.is_empty() {
+            true => &self.barred,
+            false => {
+                within = self.spelling.barred(alphabet);
+                &within
+            }
+        };
+        // What the last character ended with, it would end with again.
+        let may_repeat = match digit(alphabet.char(self.first) as u32) {
+            Some(_) => self.spelling.begins(self.character),
+            None => self.spelling.is_empty(),
+        };
+        let repeats = may_repeat && self.watch.bars(self.first, guard, &streaks);
+        let repeated = repeats.then_some(self.end);
+        let logits = self.lstm.logits();
+        let symbol = self.sampler.sample_but(barred, repeated, logits);
+        watch(self.lstm.logits(), symbol);
+        (self.last, self.is_reading) = (symbol, false);
+        let first = *self.begun.get_or_insert(symbol);
+        match self.spelling.push(alphabet.char(symbol)) {
+            Some(character) => {
+                self.see(character, first);
+                Some(character)
+            }
+            None => {
+                self.sampler.goes_on();
+                None
+            }
+        }
     }
 
     /// Reads the last symbol by so much; says whether it is read.
@@ -171,10 +237,11 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
         self.lstm.advance(units)
     }
 
-    fn see(&mut self, symbol: Symbol) {
+    /// Takes note of a character that was written or read, and of the first of its symbols.
+    fn see(&mut self, character: char, first: Symbol) {
         let streaks = self.model().streaks();
-        self.watch.see(symbol == self.last, &streaks);
-        self.last = symbol;
-        self.is_reading = false;
+        self.watch.see(character == self.character, &streaks);
+        (self.character, self.first, self.end) = (character, first, self.last);
+        (self.spelling, self.begun) = (Spelling::default(), None);
     }
 }

@@ -1,9 +1,9 @@
-//! Keeps deserts out of the text: streaks of one symbol become neither longer nor denser nor more
+//! Keeps deserts out of the text: streaks of one character become neither longer nor denser nor more
 //! frequent than in the text that the model was trained on.
 //!
 //! [`Streaks`] is what a model says of that text, [`Watch`] follows what is written and says whether the
-//! last symbol may come once more; the [`crate::sampler`] then leaves it out. Circles of several
-//! symbols, `ab ab ab`, are not its business. [`crate::format`] has the numbers.
+//! last one may come once more; the [`crate::sampler`] then leaves it out. Circles of several
+//! characters, `ab ab ab`, are not its business. [`crate::format`] has the numbers.
 
 use core::fmt;
 use core::str::FromStr;
@@ -105,7 +105,7 @@ pub const fn decode(code: u8) -> u32 {
 /// Follows the streak that is being written, and how dense and how frequent streaks have been.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    /// Length of the streak of the last symbol.
+    /// Length of the streak of the last character.
     streak: u16,
     /// The share of symbols lately that were in a streak, from its first level on; of [`ALL`].
     density: u32,
@@ -139,7 +139,7 @@ impl Watch {
         self.density
     }
 
-    /// Takes note of the next symbol, written or read, and whether it is the same as the one before.
+    /// Takes note of the next character, written or read, and whether it is the same as the one before.
     #[inline(never)]
     pub fn see(&mut self, is_same: bool, streaks: &Streaks<'_>) {
         self.streak = match is_same {
@@ -168,7 +168,7 @@ impl Watch {
         self.density - (self.density >> DENSITY_SHIFT) + (share >> DENSITY_SHIFT)
     }
 
-    /// Whether `last`, the last symbol, must not come once more.
+    /// Whether the last character, of which `last` is the first symbol, must not come once more.
     #[inline(never)]
     #[must_use]
     pub fn bars(&self, last: Symbol, guard: Guard, streaks: &Streaks<'_>) -> bool {
@@ -229,6 +229,7 @@ mod tests {
     use super::*;
     use crate::decimal::Thousandths;
     use crate::sampler::{Sampler, Settings};
+    use crate::spelling::SymbolSet;
     use proptest::prelude::*;
     use std::string::ToString;
     use std::vec::Vec;
@@ -269,9 +270,11 @@ mod tests {
                 };
                 let mut logits = [0; SYMBOLS];
                 logits[usize::from(self.last)] = 20_000 - against;
-                let barred = self.watch.bars(self.last, self.guard, &streaks);
-                let barred = barred.then_some(self.last);
-                let symbol = self.sampler.sample_but(barred, &logits);
+                let repeats = self.watch.bars(self.last, self.guard, &streaks);
+                let repeated = repeats.then_some(self.last);
+                let symbol = self
+                    .sampler
+                    .sample_but(&SymbolSet::EMPTY, repeated, &logits);
                 self.watch.see(symbol == self.last, &streaks);
                 self.last = symbol;
                 symbol

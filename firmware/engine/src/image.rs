@@ -100,7 +100,7 @@ impl fmt::Display for ImageError {
             Self::NotAnImage | Self::Corrupted | Self::Malformed => f.write_str(self.reason()),
             Self::Version { found } => write!(
                 f,
-                "the model image has format version {found}, this program reads {OLDEST_VERSION} and \
+                "the model image has format version {found}, this program reads {OLDEST_VERSION} to \
                  {VERSION}: export the model again or update the program"
             ),
             Self::Truncated { found, expected } => {
@@ -197,6 +197,7 @@ pub struct Layer<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'a> {
     name: &'a str,
+    version: u16,
     dimensions: Dimensions,
     gate_shift: u32,
     checksum: u32,
@@ -227,6 +228,7 @@ impl<'a> Model<'a> {
     pub(crate) fn view(bytes: &'a [u8], header: &Header) -> Self {
         let Header {
             dimensions,
+            version,
             gate_shift,
             checksum,
             streaks,
@@ -258,6 +260,7 @@ impl<'a> Model<'a> {
         let name = core::str::from_utf8(name.unwrap_or_default());
         Self {
             name: name.unwrap_or_default().trim_end_matches('\0'),
+            version,
             dimensions,
             gate_shift,
             checksum,
@@ -302,10 +305,7 @@ impl<'a> Model<'a> {
     /// The version of the format that it is in.
     #[must_use]
     pub fn version(&self) -> u16 {
-        match self.is_guarded() {
-            true => VERSION,
-            false => OLDEST_VERSION,
-        }
+        self.version
     }
 
     /// All dimensions and planes.

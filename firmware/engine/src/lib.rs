@@ -27,6 +27,7 @@ pub mod included;
 pub mod kernels;
 pub mod lstm;
 pub mod sampler;
+pub mod spelling;
 pub mod state;
 pub mod surprisal;
 #[cfg(feature = "alloc")]

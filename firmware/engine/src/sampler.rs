@@ -1,13 +1,14 @@
 //! From logits to one symbol: temperature, top-k, top-p and a seeded draw, in integers.
 //!
 //! A symbol's weight is `2^15 * exp(-(max - logit) / T)`, by a table of powers of two: no division and
-//! no floating point per symbol. Temperature 0 is greedy; of equal logits the lowest index wins. Two
+//! no floating point per symbol. Temperature 0 is greedy; of equal logits the lowest index wins. Some
 //! symbols may be left out of all of this, as if they were not there.
 
 use crate::alphabet::Symbol;
 use crate::decimal::Thousandths;
 use crate::fixed::LOGIT_FRACTION_BITS;
 use crate::guard::Guard;
+use crate::spelling::SymbolSet;
 use crate::surprisal::Surprisal;
 
 /// How to choose among the symbols.
@@ -104,8 +105,6 @@ pub struct Sampler {
     reach: u32,
     rng: Rng,
     surprisal: Surprisal,
-    /// The symbol that is never chosen.
-    never: Option<Symbol>,
 }
 
 impl Sampler {
@@ -118,17 +117,9 @@ impl Sampler {
             reach: 0,
             rng: Rng::new(seed),
             surprisal: Surprisal::new(),
-            never: None,
         };
         sampler.set_settings(settings);
         sampler
-    }
-
-    /// The same, but it never chooses `symbol`, unless there is no other.
-    #[must_use]
-    pub fn without(mut self, symbol: Option<Symbol>) -> Self {
-        self.never = symbol;
-        self
     }
 
     /// The settings in force.
@@ -157,6 +148,13 @@ impl Sampler {
         self.surprisal.clear();
     }
 
+    /// Notes that the last symbol completes no character yet.
+    pub fn goes_on(&mut self) {
+        if self.reach != 0 {
+            self.surprisal.goes_on();
+        }
+    }
+
     /// How surprising the last draws were.
     #[must_use]
     pub fn surprisal(&self) -> &Surprisal {
@@ -165,18 +163,36 @@ impl Sampler {
 
     /// Chooses a symbol by its logit (Q5.10). Greedy choices take no random number; others take one.
     pub fn sample(&mut self, logits: &[i16]) -> Symbol {
-        self.sample_but(None, logits)
+        self.sample_but(&SymbolSet::EMPTY, None, logits)
     }
 
-    /// The same, but `barred` is left out as well, unless there is no other.
-    pub fn sample_but(&mut self, barred: Option<Symbol>, logits: &[i16]) -> Symbol {
-        let left_out = LeftOut::of([self.never, barred], logits.len());
-        let (best, max) = left_out.best_of_others(logits);
+    /// The same, but those that are `barred` are left out, unless they are all there is, and so is
+    /// `repeated`, unless there is no other besides.
+    pub fn sample_but(
+        &mut self,
+        barred: &SymbolSet,
+        repeated: Option<Symbol>,
+        logits: &[i16],
+    ) -> Symbol {
+        let mut both = *barred;
+        if let Some(symbol) = repeated {
+            both.insert(symbol);
+        }
+        let mut best = None;
+        let mut left_out = &SymbolSet::EMPTY;
+        for set in [&both, barred, &SymbolSet::EMPTY] {
+            if best.is_none() {
+                (best, left_out) = (best_of_others(set, logits), set);
+            }
+        }
+        let (barred, Some((best, max))) = (left_out, best) else {
+            return 0;
+        };
         if self.reach == 0 {
             return best as Symbol;
         }
         let random = self.rng.next_u32();
-        let mut kept = Kept::below(max, self.reach, left_out);
+        let mut kept = Kept::below(max, self.reach, barred);
         if self.settings.top_k > 0 {
             kept = kept.first(logits, self.settings.top_k.into(), |_| 1);
         }
@@ -200,7 +216,7 @@ impl Sampler {
 
     /// The sum of the kept symbols' weights.
     #[inline(never)]
-    fn total(&self, kept: Kept, logits: &[i16], max: i16) -> u32 {
+    fn total(&self, kept: Kept<'_>, logits: &[i16], max: i16) -> u32 {
         kept.sum(logits, |logit| self.weight(max, logit))
     }
 
@@ -209,7 +225,7 @@ impl Sampler {
     fn symbol_at(
         &self,
         mut point: u32,
-        kept: Kept,
+        kept: Kept<'_>,
         logits: &[i16],
         max: i16,
     ) -> Option<(Symbol, u32)> {
@@ -235,64 +251,44 @@ impl Sampler {
     }
 }
 
-/// An index that no symbol has.
-const NO_SYMBOL: u16 = u16::MAX;
-
-/// The indices of the symbols that are not chosen in any case.
-#[derive(Clone, Copy)]
-struct LeftOut([u16; 2]);
-
-impl LeftOut {
-    /// These; the second only if there is a choice without it, and the first only if there is one.
-    fn of([never, barred]: [Option<Symbol>; 2], symbols: usize) -> Self {
-        let index = |symbol: Option<Symbol>| symbol.map_or(NO_SYMBOL, u16::from);
-        let never = if symbols > 1 { index(never) } else { NO_SYMBOL };
-        let is_there = |index: u16| usize::from(index) < symbols;
-        let choices = symbols - usize::from(is_there(never));
-        let barred = match index(barred) {
-            barred if choices > 1 && barred != never => barred,
-            _ => NO_SYMBOL,
-        };
-        Self([never, barred])
-    }
-
-    #[inline(always)]
-    fn holds(self, index: usize) -> bool {
-        let [never, barred] = self.0;
-        index == usize::from(never) || index == usize::from(barred)
-    }
-
-    /// The first of the others whose logit is the highest, and that logit.
-    #[inline(never)]
-    fn best_of_others(self, logits: &[i16]) -> (usize, i16) {
-        let mut best = (0..2).find(|&index| !self.holds(index)).unwrap_or(2);
-        let mut max = i16::MIN;
-        for (index, &logit) in logits.iter().enumerate() {
-            if logit > max && !self.holds(index) {
-                (best, max) = (index, logit);
-            }
+/// The first symbol with the highest logit of those that are not barred, and that logit; none where all
+/// are.
+#[inline(never)]
+fn best_of_others(barred: &SymbolSet, logits: &[i16]) -> Option<(usize, i16)> {
+    let mut best = None;
+    let mut max = i16::MIN;
+    for (index, &logit) in logits.iter().enumerate() {
+        if (logit > max || best.is_none()) && is_free(index, barred) {
+            (best, max) = (Some(index), logit);
         }
-        (best, max)
     }
+    best.map(|index| (index, max))
+}
+
+/// Whether a symbol is not barred.
+// A call, which is seldom made, so that the loop around it is not made longer than it need be.
+#[inline(never)]
+fn is_free(index: usize, barred: &SymbolSet) -> bool {
+    !barred.holds(index)
 }
 
 /// The symbols to draw from: the first ones in the order of falling logits, of equal ones the lower
 /// index first. This is the last one.
 #[derive(Clone, Copy)]
-struct Kept {
+struct Kept<'a> {
     logit: i32,
     index: usize,
     /// What is not among them in any case.
-    left_out: LeftOut,
+    barred: &'a SymbolSet,
 }
 
-impl Kept {
+impl<'a> Kept<'a> {
     /// Every symbol whose logit is less than `reach` below the highest one; the others weigh nothing.
-    fn below(max: i16, reach: u32, left_out: LeftOut) -> Self {
+    fn below(max: i16, reach: u32, barred: &'a SymbolSet) -> Self {
         Self {
             logit: i32::from(max).saturating_sub_unsigned(reach.saturating_sub(1)),
             index: usize::MAX,
-            left_out,
+            barred,
         }
     }
 
@@ -301,7 +297,7 @@ impl Kept {
     fn holds(self, index: usize, logit: i16) -> bool {
         let logit = i32::from(logit);
         let is_kept = logit > self.logit || (logit == self.logit && index <= self.index);
-        is_kept && !self.left_out.holds(index)
+        is_kept && !self.barred.holds(index)
     }
 
     /// What the kept symbols measure together.
@@ -352,7 +348,7 @@ impl Kept {
         Self {
             logit: low,
             index: last,
-            left_out: self.left_out,
+            barred: self.barred,
         }
     }
 }
@@ -369,6 +365,12 @@ mod tests {
             top_p: Thousandths(top_p),
             guard: Guard::Off,
         }
+    }
+
+    fn only(symbol: Symbol) -> SymbolSet {
+        let mut set = SymbolSet::EMPTY;
+        set.insert(symbol);
+        set
     }
 
     fn logit(value: f64) -> i16 {
@@ -453,17 +455,17 @@ mod tests {
                     (2, [5, 5, 5]),
                     (1, [i16::MIN; 3]),
                 ] {
-                    let mut sampler = Sampler::new(settings, 5).without(Some(never));
+                    let mut sampler = Sampler::new(settings, 5);
                     for _ in 0..500 {
-                        assert_ne!(sampler.sample(&logits), never);
+                        assert_ne!(sampler.sample_but(&only(never), None, &logits), never);
                     }
                 }
             }
         }
-        let mut alone = Sampler::new(Settings::default(), 5).without(Some(0));
-        assert_eq!(alone.sample(&[7]), 0);
-        let mut greedy = Sampler::new(settings(0, 0, 1_000), 5).without(Some(0));
-        assert_eq!(greedy.sample(&[7]), 0);
+        let mut alone = Sampler::new(Settings::default(), 5);
+        assert_eq!(alone.sample_but(&only(0), Some(0), &[7]), 0);
+        let mut greedy = Sampler::new(settings(0, 0, 1_000), 5);
+        assert_eq!(greedy.sample_but(&only(0), None, &[7]), 0);
     }
 
     proptest! {
@@ -478,10 +480,11 @@ mod tests {
             let without: Vec<Symbol> = (0..8).map(|_| without.sample(&logits)).collect();
             let never = index.index(logits.len() + 1);
             logits.insert(never, likely.wrapping_mul(11));
-            let mut with = Sampler::new(settings, seed).without(Some(never as Symbol));
+            let mut with = Sampler::new(settings, seed);
+            let barred = only(never as Symbol);
             for symbol in without {
                 let moved = usize::from(symbol) + usize::from(usize::from(symbol) >= never);
-                prop_assert_eq!(usize::from(with.sample(&logits)), moved);
+                prop_assert_eq!(usize::from(with.sample_but(&barred, None, &logits)), moved);
             }
         }
 

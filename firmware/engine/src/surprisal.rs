@@ -23,6 +23,8 @@ struct Draw {
 #[derive(Clone, Debug)]
 pub struct Surprisal {
     draws: [Draw; WINDOW],
+    /// A bit for each of them that did not complete a character.
+    incomplete: u16,
     /// All draws there were.
     count: usize,
 }
@@ -36,6 +38,7 @@ impl Surprisal {
                 weight: 0,
                 total: 0,
             }; WINDOW],
+            incomplete: 0,
             count: 0,
         }
     }
@@ -46,15 +49,22 @@ impl Surprisal {
             weight: weight as u16,      // at most 2^15
             total: (total >> 8) as u16, // at most 256 * 2^15 / 2^8
         };
+        self.incomplete &= !(1 << (self.count % WINDOW));
         self.count = self.count.wrapping_add(1);
+    }
+
+    /// Notes that the character of the last draw goes on with the next one.
+    pub fn goes_on(&mut self) {
+        self.incomplete |= 1 << (self.count.wrapping_sub(1) % WINDOW);
     }
 
     /// Forgets all draws.
     pub fn clear(&mut self) {
         self.count = 0;
+        self.incomplete = 0;
     }
 
-    /// Mean of -log2(probability) over the last draws, None before the first.
+    /// Sum of -log2(probability) over the last draws for each character among them, None before the first.
     ///
     /// The logarithm is micromath's approximation, good to a few hundredths of a bit.
     #[must_use]
@@ -65,9 +75,12 @@ impl Surprisal {
             // By its full name: where std is about, its own log2 would come first.
             .map(|draw| F32Ext::log2(256.0 * f32::from(draw.total) / f32::from(draw.weight)))
             .sum();
-        let mean = sum / draws.len() as f32;
+        let characters = draws
+            .len()
+            .saturating_sub(self.incomplete.count_ones() as usize);
+        let mean = sum / characters as f32;
         // NaN for no draws; the conversion saturates.
-        (!draws.is_empty()).then_some(Thousandths((mean * 1_000.0) as u16))
+        (characters > 0).then_some(Thousandths((mean * 1_000.0) as u16))
     }
 }
 
@@ -93,6 +106,20 @@ mod tests {
         }
         let found = f64::from(surprisal.bits_per_char().unwrap().0) / 1_000.0;
         assert!((found - exact).abs() < 0.05, "{found} instead of {exact}");
+    }
+
+    #[test]
+    fn the_draws_of_a_character_count_together() {
+        let mut surprisal = Surprisal::new();
+        for digit in 0..300 {
+            surprisal.record(1 << 14, 1 << 16);
+            if digit % 3 < 2 {
+                surprisal.goes_on();
+            }
+        }
+        // Sixteen draws are five or six characters of three draws, of 2 bits each.
+        let bits = surprisal.bits_per_char().unwrap().0;
+        assert!((5_200..=6_500).contains(&bits), "{bits}");
     }
 
     #[test]

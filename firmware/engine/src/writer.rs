@@ -8,12 +8,13 @@ use alloc::vec::Vec;
 use crate::aligned::AlignedImage;
 use crate::fixed::MAX_GATE_SHIFT;
 use crate::format::{
-    ALIGNMENT, BLOCK_GROUPS, Dimensions, EMBEDDING_OFFSET, GROUP, HEADER_BYTES, MAGIC, NAME_BYTES,
-    NAME_OFFSET, OLDEST_VERSION, OutputRows, Planes, STREAK_LEVELS, STREAK_SHIFT, STREAKS_OFFSET,
-    TILE_ROWS, Unit, VERSION, largest, pack,
+    ALIGNMENT, BLOCK_GROUPS, Dimensions, EMBEDDING_OFFSET, GROUP, GUARDED_VERSION, HEADER_BYTES,
+    MAGIC, NAME_BYTES, NAME_OFFSET, OLDEST_VERSION, OutputRows, Planes, STREAK_LEVELS,
+    STREAK_SHIFT, STREAKS_OFFSET, TILE_ROWS, Unit, VERSION, largest, pack,
 };
 use crate::image::{ImageError, checksum};
 use crate::sampler::Rng;
+use crate::spelling::digit;
 
 /// A matrix of weights in trits, row-major.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,8 +253,10 @@ impl ModelParts {
         }
         let mut bytes = Vec::with_capacity(dimensions.image_bytes());
         bytes.extend(MAGIC);
+        let spells = self.alphabet.iter().any(|&c| digit(c as u32).is_some());
         let version = match self.streaks {
-            Some(_) => VERSION,
+            _ if spells => VERSION,
+            Some(_) => GUARDED_VERSION,
             None => OLDEST_VERSION,
         };
         bytes.extend(version.to_le_bytes());

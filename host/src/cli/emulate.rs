@@ -184,12 +184,12 @@ fn build(board: &'static Board, model: &Path, image: &AlignedImage) -> Result<Fi
 
 /// The characters that a model knows.
 fn known(image: &AlignedImage) -> Result<Known, ImageError> {
-    Ok(image.model()?.alphabet().chars().collect())
+    Ok(Known::of(image.model()?.alphabet()))
 }
 
 /// Reads the prompt as the text was that the model learned.
 fn read_prompt(request: &mut Request, known: &Known) -> Result<()> {
-    let prompt = prompt::read(&request.prompt, |c| known.contains(&c));
+    let prompt = prompt::read(&request.prompt, |c| known.knows(c));
     if let Some(note) = prompt.note() {
         note!("{note}");
     }

@@ -64,6 +64,9 @@ struct Report {
     gap_nats: Option<f64>,
     perplexity: f64,
     characters: usize,
+    /// How many symbols a character takes, where some are spelt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbols_per_character: Option<f64>,
     /// In how many places of the text; in one, as one stream.
     places: usize,
     #[serde(flatten)]
@@ -180,6 +183,7 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         progress.finish_and_clear();
         loss
     });
+    let spells = model.version() == inkling_engine::format::VERSION;
     let beginning = &validation.as_read()[..read.min(SATURATION_CHARACTERS)];
     Ok(Report {
         model: model.name().to_owned(),
@@ -188,7 +192,8 @@ fn measure(args: &Args, model: &Path) -> anyhow::Result<Report> {
         float_loss_nats: float_loss,
         gap_nats: float_loss.map(|float| engine - float),
         perplexity: engine.exp(),
-        characters: validation.predictions(),
+        characters: validation.predicted_characters(),
+        symbols_per_character: spells.then(|| validation.symbols_per_character()),
         places: validation.places(),
         blocks,
         saturation: Saturation::measure(model, beginning),
@@ -223,8 +228,11 @@ fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {
     }
     writeln!(
         out,
-        "measured on  {}, {}",
+        "measured on  {}{}, {}",
         count(report.characters, "character"),
+        report
+            .symbols_per_character
+            .map_or(String::new(), |symbols| format!(" of {symbols:.2} symbols")),
         in_words(report.places)
     )?;
     if let Some(blocks) = &report.blocks {

@@ -8,7 +8,7 @@ use inkling_engine::{Guard, Model, Settings, Thousandths};
 
 use super::known::symbols_of_files;
 use super::model::{bar, image_path};
-use crate::corpus::{Validation, training_part};
+use crate::corpus::{Alphabet, Validation, training_part};
 use crate::evaluate::engine_loss;
 use crate::figures::{Figures, WINDOW};
 use crate::health::{AtEnd, Health, Known, examine};
@@ -111,16 +111,23 @@ fn json(found: &[Health]) -> Result<serde_json::Value> {
 /// The figures of a text that was named, and the model's losses on its two parts.
 fn known_of_text(args: &Args, model: Model<'_>) -> Result<Known> {
     let alphabet: String = model.alphabet().chars().collect();
+    let alphabet = Alphabet::from_symbols(&alphabet)?;
     let symbols = symbols_of_files(&args.text, &alphabet)?;
-    let (training, rest) = symbols.split_at(training_part(symbols.len()));
+    let mut middle = training_part(symbols.len());
+    while middle < symbols.len() && !alphabet.begins(&symbols[..=middle])[middle] {
+        middle += 1;
+    }
+    let (training, rest) = symbols.split_at(middle);
     let loss = |text: &[u8]| {
         let text = &text[..text.len().min(LOSS_CHARACTERS)];
-        (text.len() > 1).then(|| engine_loss(model, &Validation::stream(text), |_| ()))
+        let characters = alphabet.characters(text).count();
+        let text = Validation::stream_of(text.to_vec(), characters);
+        (characters > 1).then(|| engine_loss(model, &text, |_| ()))
     };
     Ok(Known {
         loss: loss(rest),
         training_loss: loss(training),
-        figures: Some(Figures::of(training, model.symbols())),
+        figures: Some(Figures::of(training, &alphabet)),
         at_end: Some(AtEnd::measure(model, training)),
     })
 }

@@ -3,12 +3,15 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use inkling_engine::spelling::digit;
 use serde::Serialize;
 
 use super::model::{Shape, image_path};
 use crate::device::{BOARDS, Prospect};
+use crate::figures::symbols_per_character;
 use crate::image;
 use crate::output::{self, Output, table};
+use crate::tensors;
 use crate::words::count;
 
 /// Options of `inspect`.
@@ -41,8 +44,11 @@ struct Section {
 
 /// Runs `inspect`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let image = image::open(&image_path(&args.model)?)?;
+    let path = image_path(&args.model)?;
+    let image = image::open(&path)?;
     let model = image.model()?;
+    let stored = tensors::metadata_of(&path.with_extension("safetensors"));
+    let steps = symbols_per_character(&stored.unwrap_or_default().into_iter().collect());
     let report = Report {
         name: model.name().to_owned(),
         checksum: format!("{:08x}", model.checksum()),
@@ -58,7 +64,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .collect(),
         boards: BOARDS
             .iter()
-            .map(|board| Prospect::of(board, &model.dimensions()))
+            .map(|board| Prospect::of(board, &model.dimensions()).with_steps(steps))
             .collect(),
     };
     if args.json {
@@ -77,7 +83,17 @@ fn print(out: &mut Output, report: &Report) -> std::io::Result<()> {
         report.shape.image_bytes, report.checksum
     )?;
     writeln!(out, "shape     {}", report.shape)?;
-    writeln!(out, "alphabet  {:?}", report.alphabet)?;
+    let symbols = report.alphabet.chars();
+    let (digits, own): (String, String) = symbols.partition(|&c| digit(c.into()).is_some());
+    writeln!(out, "alphabet  {own:?}")?;
+    match digits.chars().count() {
+        0 => {}
+        digits => writeln!(
+            out,
+            "          and {}, three of which spell a character",
+            count(digits, "digit")
+        )?,
+    }
     writeln!(out, "sections")?;
     for section in &report.sections {
         writeln!(out, "  {:<18} {:>7} bytes", section.name, section.bytes)?;

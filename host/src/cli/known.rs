@@ -129,14 +129,13 @@ fn items(text: &Text, reading: Reading, until: &[char]) -> Result<HashSet<String
 }
 
 /// A text in the symbols of a model's alphabet, without what it does not know.
-pub fn symbols_of_files(files: &[PathBuf], alphabet: &str) -> Result<Vec<u8>> {
+pub fn symbols_of_files(files: &[PathBuf], alphabet: &Alphabet) -> Result<Vec<u8>> {
     let reading = Reading {
-        unicode: !alphabet.is_ascii(),
+        unicode: !alphabet.symbols().iter().all(char::is_ascii),
         ..Reading::default()
     };
     let text = gather(files, reading, &|line| note!("{line}"))?;
-    let alphabet = Alphabet::from_symbols(alphabet)?;
     let mut symbols = Vec::new();
-    text.read(reading, |c| symbols.extend(alphabet.encode(c)))?;
+    text.read(reading, |c| symbols.extend(alphabet.encode(c).as_slice()))?;
     Ok(symbols)
 }

@@ -107,7 +107,7 @@ impl TextArgs {
             encode(text, alphabet, reading, wanted, &say)?
         };
         if encoded.skipped > 0 {
-            let all = encoded.skipped + encoded.validation.len();
+            let all = encoded.skipped + encoded.validation.characters();
             note!(
                 "left out: {} that the model does not know ({} of what is measured)",
                 count(encoded.skipped, "character"),

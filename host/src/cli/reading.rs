@@ -15,7 +15,8 @@ pub struct Treatment {
     /// Make small letters of capitals
     #[arg(long, conflicts_with = "resume")]
     pub lowercase: bool,
-    /// At most so many symbols; all rarer characters are read as �, which the model never writes
+    /// At most so many symbols; all rarer characters are read as �, which the model never writes, or, with
+    /// --unicode and where that serves, spelt
     #[arg(long, value_name = "N", conflicts_with = "resume",
         value_parser = clap::value_parser!(u8).range(4..))]
     pub max_symbols: Option<u8>,
@@ -61,6 +62,7 @@ impl Treatment {
             most: self.max_symbols.map(usize::from),
             least: self.min_count,
             rare: unless_kept(Kept::Rare) && self.max_symbols.is_none() && self.min_count.is_none(),
+            spell: reading.unicode,
         };
     }
 }

@@ -12,7 +12,7 @@ use inkling_engine::{Guard, Settings, Thousandths};
 
 use super::known::{self, KnownArgs};
 use super::model::image_path;
-use crate::corpus::prompt;
+use crate::corpus::{Alphabet, prompt};
 use crate::image;
 use crate::output::Output;
 use crate::quantize::FloatModel;
@@ -176,7 +176,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut output = output::stdout();
     let result = if args.float {
         let (_, model) = runs::load_weights(&args.model)?;
-        let knows = |c| model.alphabet.contains(&c);
+        let alphabet = Alphabet::from_symbols(&model.alphabet.iter().collect::<String>())?;
+        let knows = |c| alphabet.knows(c);
         let known = match args.unseen {
             true => Some(args.known.items_of_run(&args.model, &until(args))?),
             false => None,
@@ -189,7 +190,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let path = image_path(&args.model)?;
         let image = image::open(&path)?;
         let model = image.model()?;
-        let knows = |c| model.alphabet().index_of(c).is_some();
+        let knows = |c| model.alphabet().knows(c);
         let known = match args.unseen {
             true => Some(args.known.items_of_image(&path, &image, &until(args))?),
             false => None,

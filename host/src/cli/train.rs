@@ -63,7 +63,8 @@ pub struct Args {
     /// Where to compute
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceChoice,
-    /// Keep the text's own characters (up to 255) instead of transliterating to ASCII
+    /// Keep the text's own characters instead of transliterating to ASCII; where there are more than 255,
+    /// the rarest are spelt in three symbols each
     #[arg(long, conflicts_with = "resume")]
     pub unicode: bool,
     /// The encoding of the text, such as windows-1251, shift_jis or macintosh [default: found out]

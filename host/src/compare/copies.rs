@@ -13,9 +13,10 @@ pub struct Copied {
     pub mean: f64,
 }
 
-/// What of `text` stands in `source`, both of so many `symbols`.
+/// What of `text` stands in `source`, both of so many `symbols`. Runs are counted in characters, which begin
+/// where `begins` says so.
 #[must_use]
-pub fn copied(text: &[u8], source: &[u8], symbols: usize) -> Copied {
+pub fn copied(text: &[u8], source: &[u8], symbols: usize, begins: &[bool]) -> Copied {
     let mut automaton = Automaton::of(text, symbols);
     automaton.read(source);
     let ends = automaton.longest_at_ends(text);
@@ -33,9 +34,17 @@ pub fn copied(text: &[u8], source: &[u8], symbols: usize) -> Copied {
         }
     }
     runs += usize::from(begin < text.len());
+    // Characters up to each symbol.
+    let mut characters = vec![0; text.len() + 1];
+    for (index, &begins) in begins.iter().enumerate().take(text.len()) {
+        characters[index + 1] = characters[index] + usize::from(begins);
+    }
+    let lengths = ends.iter().enumerate();
+    let lengths =
+        lengths.map(|(index, length)| characters[index + 1] - characters[index + 1 - length]);
     Copied {
-        longest: ends.iter().copied().max().unwrap_or(0),
-        mean: text.len() as f64 / runs.max(1) as f64,
+        longest: lengths.max().unwrap_or(0),
+        mean: characters[text.len()] as f64 / runs.max(1) as f64,
     }
 }
 
@@ -179,6 +188,11 @@ mod tests {
 
     use super::*;
 
+    /// Of symbols that are a character each.
+    fn copied(text: &[u8], source: &[u8], symbols: usize) -> Copied {
+        super::copied(text, source, symbols, &vec![true; text.len()])
+    }
+
     /// The same by looking for every string.
     fn by_looking(text: &[u8], source: &[u8]) -> Copied {
         let is_in = |part: &[u8]| {
@@ -217,6 +231,13 @@ mod tests {
         ) {
             prop_assert_eq!(copied(&text, &source, 12), by_looking(&text, &source));
         }
+    }
+
+    #[test]
+    fn runs_are_as_long_as_the_characters_in_them() {
+        let begins = [true, true, false, false, true];
+        let found = super::copied(&[0, 1, 2, 1, 0], &[3, 1, 2, 1, 0], 4, &begins);
+        assert_eq!((found.longest, found.mean), (2, 1.5));
     }
 
     #[test]

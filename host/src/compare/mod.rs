@@ -93,9 +93,10 @@ impl Comparison {
     ) -> io::Result<Self> {
         let unseen = validation.own();
         let mut generator = generator(model, Settings::default(), 1);
-        let written: Vec<u8> = (0..WRITTEN)
-            .filter_map(|_| alphabet.index_of(generator.next_char()))
-            .collect();
+        let mut written = Vec::new();
+        for _ in 0..WRITTEN {
+            generator.next_char_watched(|_, symbol| written.push(symbol));
+        }
         let of = |text: &[u8]| Writing::of(text, training, alphabet);
         Ok(Self {
             compressors: Compressors::measure(alphabet, training, &unseen)?,
@@ -115,7 +116,8 @@ impl Compressors {
         let before = text(alphabet, &training[begin..]);
         let after = text(alphabet, validation);
         let (before, after) = (before.as_bytes(), after.as_bytes());
-        let bits = |bytes: u64| bits(bytes, validation);
+        let characters = alphabet.characters(validation).count();
+        let bits = |bytes: u64| bits(bytes, characters);
         thread::scope(|scope| {
             let xz = scope.spawn(|| xz(before, after));
             let ppmd = ppmd(before, after)?;
@@ -125,7 +127,7 @@ impl Compressors {
                 gzip_bits: bits(gzip),
                 xz_bits: bits(xz),
                 ppmd_bits: bits(ppmd),
-                characters_before: training.len() - begin,
+                characters_before: alphabet.characters(&training[begin..]).count(),
             })
         })
     }
@@ -138,24 +140,25 @@ impl Compressors {
 pub fn ppmd_bits(alphabet: &Alphabet, training: &[u8], validation: &[u8]) -> io::Result<f64> {
     let begin = training.len().saturating_sub(MOST_CHARACTERS);
     let before = text(alphabet, &training[begin..]);
-    let bytes = ppmd(before.as_bytes(), text(alphabet, validation).as_bytes())?;
-    Ok(bits(bytes, validation))
+    let after = text(alphabet, validation);
+    let bytes = ppmd(before.as_bytes(), after.as_bytes())?;
+    Ok(bits(bytes, after.chars().count()))
 }
 
 fn text(alphabet: &Alphabet, symbols: &[u8]) -> String {
-    let chars = symbols.iter().filter_map(|&symbol| alphabet.char(symbol));
-    chars.collect()
+    alphabet.characters(symbols).collect()
 }
 
-fn bits(bytes: u64, validation: &[u8]) -> f64 {
-    8.0 * bytes as f64 / validation.len().max(1) as f64
+fn bits(bytes: u64, characters: usize) -> f64 {
+    8.0 * bytes as f64 / characters.max(1) as f64
 }
 
 impl Writing {
     fn of(text: &[u8], training: &[u8], alphabet: &Alphabet) -> Self {
-        let copied = copied(text, training, alphabet.len());
+        let begins = alphabet.begins(text);
+        let copied = copied(text, training, alphabet.len(), &begins);
         Self {
-            characters: text.len(),
+            characters: begins.iter().filter(|&&begins| begins).count(),
             known_words: share_of_words(text, training, alphabet),
             longest_copy: copied.longest,
             mean_copy: copied.mean,

@@ -11,13 +11,12 @@ const LONGEST_MEAN: f64 = 14.0;
 /// where nothing sets them apart. Words of one letter do not count, nor one that is cut at an end.
 #[must_use]
 pub fn share_of_words(text: &[u8], source: &[u8], alphabet: &Alphabet) -> Option<f64> {
-    let letters: Vec<Option<u64>> = alphabet.symbols().iter().map(|&c| letter(c)).collect();
     let mut count: HashMap<u64, u64> = HashMap::new();
     let (mut words, mut characters) = (0_u64, 0);
-    let inner = |symbol: &u8| letters[usize::from(*symbol)].is_some();
-    let begin = text.iter().position(|symbol| !inner(symbol))?;
-    let end = text.iter().rposition(|symbol| !inner(symbol))?;
-    each_word(&text[begin..=end], &letters, |word, length| {
+    let text: Vec<Option<u64>> = alphabet.characters(text).map(letter).collect();
+    let begin = text.iter().position(Option::is_none)?;
+    let end = text.iter().rposition(Option::is_none)?;
+    each_word(text[begin..=end].iter().copied(), |word, length| {
         *count.entry(word).or_default() += 1;
         words += 1;
         characters += length;
@@ -26,22 +25,22 @@ pub fn share_of_words(text: &[u8], source: &[u8], alphabet: &Alphabet) -> Option
         return None;
     }
     let mut known = 0;
-    each_word(source, &letters, |word, _| {
+    each_word(alphabet.characters(source).map(letter), |word, _| {
         known += count.remove(&word).unwrap_or(0);
     });
     Some(known as f64 / words as f64)
 }
 
 /// Hands a digest of each word and its length to `take`.
-fn each_word(text: &[u8], letters: &[Option<u64>], mut take: impl FnMut(u64, usize)) {
+fn each_word(text: impl Iterator<Item = Option<u64>>, mut take: impl FnMut(u64, usize)) {
     let (mut digest, mut length) = (0_u64, 0);
     let mut end = |digest: u64, length: usize| {
         if length > 1 {
             take(digest, length);
         }
     };
-    for &symbol in text {
-        match letters[usize::from(symbol)] {
+    for letter in text {
+        match letter {
             Some(letter) => {
                 digest = (digest.rotate_left(5) ^ letter).wrapping_mul(0x517c_c1b7_2722_0a95);
                 length += 1;

@@ -1,22 +1,55 @@
 //! What a user should know about a text once it has been read: what was replaced in it, what it looks
 //! like, whether its two parts are of one kind. One sentence each.
 
-use super::alphabet::{Alphabet, Counts, Limits, MAX_SYMBOLS, REPLACEMENT};
+use super::alphabet::{Alphabet, Counts, Limits, REPLACEMENT};
 use super::survey::{Looks, Order};
 use super::{Corpus, Reading, Split};
 use crate::words::{count, share};
+use indicatif::HumanCount;
 
 /// What the training part is divided into, to see by how much a text differs from itself.
 const PIECES: usize = 9;
 
+/// The share of letters that may be transliterated by their sound alone.
+const MOST_BY_SOUND: f64 = 0.25;
+
 /// The divergence of the two parts that is always forgiven, in bits.
 const FORGIVEN: f64 = 0.012;
+
+/// What should be said of characters that are spelt, if any are.
+#[must_use]
+pub fn of_spelling(counts: &Counts, alphabet: &Alphabet) -> Option<String> {
+    let spelt = counts.iter().filter(|&(c, _)| alphabet.spell(c).is_some());
+    let (kinds, spelt) = spelt.fold((0_u64, 0), |(kinds, sum), (_, n)| (kinds + 1, sum + n));
+    (kinds > 0).then(|| {
+        format!(
+            "the text has {} different characters: the {} rarest ({} of the text) {} spelt in digits, three \
+             symbols each, and all others have symbols of their own",
+            HumanCount(counts.iter().count() as u64),
+            HumanCount(kinds),
+            share(spelt, counts.total()),
+            if kinds == 1 { "is" } else { "are" }
+        )
+    })
+}
+
+/// What should be said of a text that transliteration does not leave much of.
+#[must_use]
+pub fn of_transliteration(by_sound: u64, letters: u64) -> Option<String> {
+    (by_sound as f64 > MOST_BY_SOUND * letters as f64).then(|| {
+        format!(
+            "{} of the text's letters are Chinese, Japanese or Korean and are spelt in Latin letters by \
+             their sound; --unicode keeps the text's own characters",
+            share(by_sound, letters)
+        )
+    })
+}
 
 /// What should be said of characters that are replaced, if any are.
 #[must_use]
 pub fn of_replacement(counts: &Counts, alphabet: &Alphabet, limits: Limits) -> Option<String> {
     let total = counts.total();
-    let is_replaced = |&(c, _): &(char, u64)| alphabet.index_of(c).is_none();
+    let is_replaced = |&(c, _): &(char, u64)| !alphabet.knows(c);
     let replaced = counts.iter().filter(is_replaced);
     let (kinds, replaced) = replaced.fold((0_u64, 0), |(kinds, sum), (_, n)| (kinds + 1, sum + n));
     let different = counts.iter().count();
@@ -24,13 +57,6 @@ pub fn of_replacement(counts: &Counts, alphabet: &Alphabet, limits: Limits) -> O
     let read = format!("read as '{REPLACEMENT}', which the model never writes");
     if kinds > 0 {
         return Some(match limits {
-            _ if different > MAX_SYMBOLS && limits.most.is_none() && limits.least.is_none() => {
-                format!(
-                    "the text has {different} different characters and a model at most {MAX_SYMBOLS}: \
-                 the {kinds} rarest ({replaced} of the text) are all {read}; without --unicode the \
-                 text is transliterated to ASCII and nothing of it is replaced"
-                )
-            }
             Limits { rare: true, .. } => format!(
                 "{kinds} of the {different} different characters are so rare ({replaced} of the text \
                  together) that they would cost more flash than they give: they are {read}; --keep \

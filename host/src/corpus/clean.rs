@@ -10,6 +10,8 @@ pub struct Cleaner {
     after_return: bool,
     at_line_start: bool,
     left_out: LeftOut,
+    letters: u64,
+    by_sound: u64,
 }
 
 /// How many characters were left out, by the reason.
@@ -30,6 +32,8 @@ impl Cleaner {
             after_return: false,
             at_line_start: true,
             left_out: LeftOut::default(),
+            letters: 0,
+            by_sound: 0,
         }
     }
 
@@ -49,10 +53,15 @@ impl Cleaner {
                 // A new page, or a jump down, where a line has just ended.
                 '\u{b}' | '\u{c}' if at_line_start => {}
                 c if is_line_end(c) => give('\n'),
-                ' '..='~' | '\t' => give(c),
+                ' '..='~' | '\t' => {
+                    self.letters += u64::from(c.is_ascii_alphabetic());
+                    give(c);
+                }
                 c if is_control(c) => self.left_out.controls += 1,
                 c if self.unicode => give(c),
                 c => {
+                    self.letters += u64::from(c.is_alphabetic());
+                    self.by_sound += u64::from(is_east_asian(c));
                     let ascii = unidecode::unidecode_char(c).chars();
                     let mut ascii = ascii.filter(|c| matches!(c, ' '..='~' | '\n')).peekable();
                     if ascii.peek().is_none() && !is_invisible(c) {
@@ -62,6 +71,18 @@ impl Cleaner {
                 }
             }
         }
+    }
+
+    /// How many letters there were so far, where they are transliterated.
+    #[must_use]
+    pub fn letters(&self) -> u64 {
+        self.letters
+    }
+
+    /// How many of them stand for syllables or words, of which transliteration keeps the sound.
+    #[must_use]
+    pub fn by_sound(&self) -> u64 {
+        self.by_sound
     }
 
     /// What was left out so far.
@@ -78,6 +99,14 @@ pub fn is_line_end(c: char) -> bool {
         c,
         '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
     )
+}
+
+/// Whether `c` is a letter of Chinese, Japanese or Korean.
+fn is_east_asian(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{11ff}' | '\u{3040}'..='\u{30ff}' | '\u{3105}'..='\u{312f}'
+        | '\u{3131}'..='\u{318e}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'
+        | '\u{20000}'..='\u{3ffff}')
+        && c.is_alphabetic()
 }
 
 /// Whether a terminal may act on `c`: control characters, and those that turn the direction of text.

@@ -8,6 +8,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use inkling_engine::alphabet::Symbols;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -83,6 +84,7 @@ pub struct Corpus {
     /// The symbols that occur in it.
     pub alphabet: Alphabet,
     training: Vec<u8>,
+    training_characters: usize,
     validation: Validation,
     /// What a user should know about how it was read, one sentence each.
     pub notes: Vec<String>,
@@ -141,9 +143,11 @@ impl Corpus {
         let divided = divide(text, reading, &alphabet, &first, Some(characters))?;
         let mut notes = text.notes.clone();
         notes.extend(first.notes(counts.total()));
+        notes.extend(advice::of_transliteration(first.by_sound, first.letters));
+        notes.extend(advice::of_spelling(&counts, &alphabet));
         notes.extend(advice::of_replacement(&counts, &alphabet, reading.limits));
         let last = characters - training_part(characters);
-        let measured = divided.validation.len();
+        let measured = divided.measured;
         if reading.validation == Split::Last && measured < last.min(MAX_VALIDATION + 1) {
             notes.push(format!(
                 "the loss is measured on the first {measured} of the last {last} characters"
@@ -158,6 +162,7 @@ impl Corpus {
             },
             alphabet,
             training: divided.training,
+            training_characters: divided.training_characters,
             validation: divided.validation,
             notes,
         };
@@ -176,6 +181,21 @@ impl Corpus {
     #[must_use]
     pub fn training(&self) -> &[u8] {
         &self.training
+    }
+
+    /// How many characters that is: as many as symbols, where none is spelt.
+    #[must_use]
+    pub fn training_characters(&self) -> usize {
+        self.training_characters
+    }
+
+    /// How many symbols the model reads for a character of the part to learn from, on average.
+    #[must_use]
+    pub fn symbols_per_character(&self) -> f64 {
+        match self.training_characters {
+            0 => 1.0,
+            characters => self.training.len() as f64 / characters as f64,
+        }
     }
 
     /// `[V]`: how often each symbol occurs in the part to learn from.
@@ -252,7 +272,10 @@ pub fn encode(
 /// The two parts of a text.
 struct Divided {
     training: Vec<u8>,
+    training_characters: usize,
     validation: Validation,
+    /// How many characters the validation part has, known or not.
+    measured: usize,
     /// How many characters of the validation part the alphabet does not have.
     skipped: usize,
 }
@@ -276,10 +299,11 @@ fn divide(
         }
         divider
     };
-    let mut skipped = 0;
-    let mut take = |divider: &mut Divider, symbol: Option<u8>| {
-        let is_measured = divider.take(symbol);
-        skipped += usize::from(is_measured && symbol.is_none());
+    let (mut skipped, mut measured) = (0, 0);
+    let mut take = |divider: &mut Divider, character: Symbols| {
+        let is_measured = divider.take(character);
+        measured += usize::from(is_measured);
+        skipped += usize::from(is_measured && character.as_slice().is_empty());
     };
     let (second, divider) = match reading.shuffle {
         None => {
@@ -288,23 +312,23 @@ fn divide(
             (second, divider)
         }
         Some(Shuffle::Lines) => {
-            let mut lines = Lines::default();
-            let second = text.read(reading, |c| lines.take(c, alphabet.encode(c)))?;
-            lines.finish(alphabet.encode('\n'));
+            let mut lines = Lines::new(alphabet);
+            let second = text.read(reading, |c| lines.take(c))?;
+            lines.finish();
             let mut divider = start(&[lines.len()]);
-            lines
-                .shuffled()
-                .for_each(|symbol| take(&mut divider, symbol));
+            lines.shuffled().for_each(|c| take(&mut divider, c));
             (second, divider)
         }
     };
     if second != *first {
         return Err(CorpusError::Changed(text.name.clone()));
     }
-    let (training, validation) = divider.finish();
+    let (training, training_characters, validation) = divider.finish();
     Ok(Divided {
         training,
+        training_characters,
         validation,
+        measured,
         skipped,
     })
 }

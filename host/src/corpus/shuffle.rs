@@ -3,7 +3,10 @@
 //! The order is always the same for so many lines: losses of several runs compare, and a run that goes on
 //! reads the text as before.
 
+use inkling_engine::alphabet::Symbols;
 use serde::{Deserialize, Serialize};
+
+use super::Alphabet;
 
 /// What of a text is put in another order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -16,47 +19,80 @@ pub enum Shuffle {
 /// Stands for a character that the alphabet does not have: an index is at most 254.
 const UNKNOWN: u8 = u8::MAX;
 
-/// The lines of a text, a byte per character.
-#[derive(Debug, Default)]
-pub struct Lines {
+/// The lines of a text, a byte per symbol.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    alphabet: &'a Alphabet,
     symbols: Vec<u8>,
+    characters: usize,
     /// Where the lines that are not blank end, line end included.
     ends: Vec<usize>,
 }
 
-impl Lines {
-    /// Takes the next character and its symbol, if the alphabet has it.
-    pub fn take(&mut self, c: char, symbol: Option<u8>) {
+impl<'a> Lines<'a> {
+    /// None yet.
+    #[must_use]
+    pub fn new(alphabet: &'a Alphabet) -> Self {
+        Self {
+            alphabet,
+            symbols: Vec::new(),
+            characters: 0,
+            ends: Vec::new(),
+        }
+    }
+
+    /// Takes the next character.
+    pub fn take(&mut self, c: char) {
         let begin = self.ends.last().copied().unwrap_or(0);
         if c == '\n' && self.symbols.len() == begin {
             return;
         }
-        self.symbols.push(symbol.unwrap_or(UNKNOWN));
+        self.characters += 1;
+        match self.alphabet.encode(c).as_slice() {
+            [] => self.symbols.push(UNKNOWN),
+            symbols => self.symbols.extend(symbols),
+        }
         if c == '\n' {
             self.ends.push(self.symbols.len());
         }
     }
 
-    /// Ends the last line as all others, with the symbol of a line end.
-    pub fn finish(&mut self, line_end: Option<u8>) {
-        self.take('\n', line_end);
+    /// Ends the last line as all others.
+    pub fn finish(&mut self) {
+        self.take('\n');
     }
 
     /// How many characters there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.symbols.len()
+        self.characters
     }
 
-    /// All symbols in the new order of the lines; none where the alphabet does not have the character.
-    pub fn shuffled(&self) -> impl Iterator<Item = Option<u8>> {
+    /// All characters in the new order of the lines; no symbols where the alphabet does not have one.
+    pub fn shuffled(&self) -> impl Iterator<Item = Symbols> {
         let mut order: Vec<usize> = (0..self.ends.len()).collect();
         order.sort_by_cached_key(|&line| mixed(line as u64));
         order.into_iter().flat_map(|line| {
             let begin = line.checked_sub(1).map_or(0, |before| self.ends[before]);
-            let line = &self.symbols[begin..self.ends[line]];
-            line.iter()
-                .map(|&symbol| (symbol != UNKNOWN).then_some(symbol))
+            self.characters_of(&self.symbols[begin..self.ends[line]])
+        })
+    }
+
+    /// The characters of a line.
+    fn characters_of(&self, mut line: &[u8]) -> impl Iterator<Item = Symbols> {
+        std::iter::from_fn(move || match *line {
+            [first, second, third, ref rest @ ..] if self.alphabet.is_digit(first) => {
+                line = rest;
+                Some(Symbols::spelt([first, second, third]))
+            }
+            [symbol, ref rest @ ..] => {
+                line = rest;
+                Some(match symbol {
+                    UNKNOWN => Symbols::NONE,
+                    symbol => Symbols::one(symbol),
+                })
+            }
+            [] => None,
         })
     }
 }
@@ -74,13 +110,13 @@ mod tests {
     use super::*;
 
     fn shuffled(text: &str) -> String {
-        let mut lines = Lines::default();
-        text.bytes()
-            .for_each(|byte| lines.take(byte.into(), Some(byte)));
-        lines.finish(Some(b'\n'));
-        let bytes: Vec<u8> = lines.shuffled().flatten().collect();
-        assert_eq!(lines.len(), bytes.len());
-        String::from_utf8(bytes).unwrap()
+        let alphabet = Alphabet::from_symbols("abcdefghijklmnopqrstuvwxyz0123456789 \n").unwrap();
+        let mut lines = Lines::new(&alphabet);
+        text.chars().for_each(|c| lines.take(c));
+        lines.finish();
+        let mixed: Vec<u8> = lines.shuffled().map(|c| c.as_slice()[0]).collect();
+        assert_eq!(lines.len(), mixed.len());
+        alphabet.characters(&mixed).collect()
     }
 
     #[test]

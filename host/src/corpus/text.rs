@@ -84,6 +84,10 @@ pub struct Digested {
     pub undecodable: u64,
     /// How many characters were left out.
     pub left_out: LeftOut,
+    /// How many letters there are, before any transliteration.
+    pub letters: u64,
+    /// How many of them are transliterated by their sound, which leaves out what they mean.
+    pub by_sound: u64,
     /// What else was done to it.
     pub tidied: Tidied,
     /// How many characters there are up to the end of each file.
@@ -170,6 +174,8 @@ impl Text {
             bytes: 0,
             undecodable: 0,
             left_out: LeftOut::default(),
+            letters: 0,
+            by_sound: 0,
             tidied: Tidied::default(),
             ends: Vec::new(),
         };
@@ -198,6 +204,8 @@ impl Text {
             whole.undecodable += read.undecodable;
             whole.left_out.controls += read.left_out.controls;
             whole.left_out.foreign += read.left_out.foreign;
+            whole.letters += read.letters;
+            whole.by_sound += read.by_sound;
             whole.tidied.gutenberg += read.tidied.gutenberg;
             whole.tidied.joined += read.tidied.joined;
             whole.ends.push(characters.get());
@@ -383,6 +391,8 @@ impl Part {
                 bytes,
                 undecodable: damage.bytes + zeros,
                 left_out: cleaner.left_out(),
+                letters: cleaner.letters(),
+                by_sound: cleaner.by_sound(),
                 tidied,
                 ends: Vec::new(),
             }),

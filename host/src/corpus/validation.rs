@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use inkling_engine::alphabet::Symbols;
 use serde::{Deserialize, Serialize};
 
 use super::training_part;
@@ -116,6 +117,8 @@ pub struct Validation {
 struct Extent {
     range: Range<usize>,
     before: usize,
+    /// How many characters the symbols behind those are.
+    characters: usize,
 }
 
 /// What is read from the zero state, and what of it is measured.
@@ -149,14 +152,24 @@ impl<'a> Block<'a> {
 }
 
 impl Validation {
-    /// One stream from the zero state.
+    /// One stream from the zero state, of a character each.
     #[must_use]
     pub fn stream(symbols: impl Into<Vec<u8>>) -> Self {
         let symbols = symbols.into();
-        let range = 0..symbols.len();
+        let characters = symbols.len();
+        Self::stream_of(symbols, characters)
+    }
+
+    /// One stream from the zero state, of so many characters.
+    #[must_use]
+    pub fn stream_of(symbols: Vec<u8>, characters: usize) -> Self {
         Self {
+            blocks: vec![Extent {
+                range: 0..symbols.len(),
+                before: 0,
+                characters,
+            }],
             symbols,
-            blocks: vec![Extent { range, before: 0 }],
         }
     }
 
@@ -190,6 +203,31 @@ impl Validation {
     #[must_use]
     pub fn predictions(&self) -> usize {
         self.blocks().map(|block| block.predictions()).sum()
+    }
+
+    /// How many characters there are, without those of the training part.
+    #[must_use]
+    pub fn characters(&self) -> usize {
+        self.blocks.iter().map(|extent| extent.characters).sum()
+    }
+
+    /// How many characters are predicted: all but the first, if nothing is read before it.
+    #[must_use]
+    pub fn predicted_characters(&self) -> usize {
+        let predicted = |extent: &Extent| match extent.before {
+            0 => extent.characters.saturating_sub(1),
+            _ => extent.characters,
+        };
+        self.blocks.iter().map(predicted).sum()
+    }
+
+    /// What the mean loss of a prediction has to be multiplied with, to be one per character.
+    #[must_use]
+    pub fn symbols_per_character(&self) -> f64 {
+        match self.predicted_characters() {
+            0 => 1.0,
+            characters => self.predictions() as f64 / characters as f64,
+        }
     }
 
     /// The blocks one after the other, without the training text before them.
@@ -230,8 +268,11 @@ pub struct Divider {
     blocks: Vec<Range<usize>>,
     split: Split,
     position: usize,
-    recent: VecDeque<u8>,
+    /// The last characters, not more symbols together than it takes to warm up.
+    recent: VecDeque<Symbols>,
+    recent_symbols: usize,
     training: Option<Vec<u8>>,
+    training_characters: usize,
     validation: Validation,
 }
 
@@ -245,7 +286,9 @@ impl Divider {
             split,
             position: 0,
             recent: VecDeque::with_capacity(WARM_UP + 1),
+            recent_symbols: 0,
             training: None,
+            training_characters: 0,
             validation: Validation::default(),
         }
     }
@@ -255,9 +298,9 @@ impl Divider {
         self.training = Some(Vec::with_capacity(characters));
     }
 
-    /// Takes the next character: its symbol, or none that the alphabet has. Returns whether it is
+    /// Takes the next character: its symbols, or none that the alphabet has. Returns whether it is
     /// measured on.
-    pub fn take(&mut self, symbol: Option<u8>) -> bool {
+    pub fn take(&mut self, character: Symbols) -> bool {
         while self
             .blocks
             .last()
@@ -271,22 +314,30 @@ impl Divider {
             self.begin();
         }
         self.position += 1;
-        let Some(symbol) = symbol else {
+        let symbols = character.as_slice();
+        if symbols.is_empty() {
             return is_measured;
-        };
+        }
         if is_measured {
-            self.validation.symbols.push(symbol);
+            self.validation.symbols.extend(symbols);
             let end = self.validation.symbols.len();
             if let Some(extent) = self.validation.blocks.last_mut() {
                 extent.range.end = end;
+                extent.characters += 1;
             }
         } else if self.split == Split::Spread || !self.blocks.is_empty() {
-            self.training.iter_mut().for_each(|kept| kept.push(symbol));
+            self.training_characters += 1;
+            if let Some(kept) = &mut self.training {
+                kept.extend(symbols);
+            }
         }
         if self.split == Split::Spread {
-            self.recent.push_back(symbol);
-            if self.recent.len() > WARM_UP {
-                self.recent.pop_front();
+            self.recent.push_back(character);
+            self.recent_symbols += symbols.len();
+            while self.recent_symbols > WARM_UP
+                && let Some(oldest) = self.recent.pop_front()
+            {
+                self.recent_symbols -= oldest.as_slice().len();
             }
         }
         is_measured
@@ -296,17 +347,21 @@ impl Divider {
     fn begin(&mut self) {
         let Validation { symbols, blocks } = &mut self.validation;
         let begin = symbols.len();
-        symbols.extend(&self.recent);
+        self.recent
+            .iter()
+            .for_each(|character| symbols.extend(character.as_slice()));
         blocks.push(Extent {
             range: begin..symbols.len(),
-            before: self.recent.len(),
+            before: self.recent_symbols,
+            characters: 0,
         });
     }
 
-    /// The part to learn from and that to measure on.
+    /// The part to learn from, in symbols and how many characters these are, and that to measure on.
     #[must_use]
-    pub fn finish(self) -> (Vec<u8>, Validation) {
-        (self.training.unwrap_or_default(), self.validation)
+    pub fn finish(self) -> (Vec<u8>, usize, Validation) {
+        let training = self.training.unwrap_or_default();
+        (training, self.training_characters, self.validation)
     }
 }
 
@@ -364,8 +419,9 @@ mod tests {
             let blocks = split.blocks(&ends);
             let mut divider = Divider::new(split, blocks.clone());
             divider.keep_training(0);
-            symbols.iter().for_each(|&symbol| { divider.take(Some(symbol)); });
-            let (training, validation) = divider.finish();
+            symbols.iter().for_each(|&symbol| { divider.take(Symbols::one(symbol)); });
+            let (training, of_training, validation) = divider.finish();
+            prop_assert_eq!(training.len(), of_training);
             prop_assert_eq!(training.len() + validation.len(), characters);
             let is_held = |position: &usize| blocks.iter().any(|block| block.contains(position));
             let rest = (0..characters).filter(|position| !is_held(position));

@@ -39,6 +39,14 @@ impl Prospect {
         }
     }
 
+    /// The same of a model that takes so many steps for a character, as some are spelt.
+    #[must_use]
+    pub fn with_steps(mut self, symbols_per_character: f64) -> Self {
+        let speed = self.characters_per_second;
+        self.characters_per_second = speed.map(|speed| speed / symbols_per_character);
+        self
+    }
+
     /// What is left of the flash, or what is lacking, in words.
     #[must_use]
     pub fn room(&self) -> String {

@@ -123,7 +123,8 @@ pub struct TextStatistics {
     pub training_characters: usize,
     /// Characters to measure on.
     pub validation_characters: usize,
-    /// Each symbol and how often it occurs in the part to learn from, the most frequent first.
+    /// Each symbol and how often it occurs in the part to learn from, the most frequent first; those that
+    /// spell characters stand there as private code points, see [`inkling_engine::spelling`].
     pub symbols: Vec<(char, u64)>,
 }
 
@@ -162,8 +163,8 @@ impl TextStatistics {
         Self {
             description: corpus.description.clone(),
             sha256: corpus.sha256.clone(),
-            training_characters: corpus.training().len(),
-            validation_characters: corpus.validation().len(),
+            training_characters: corpus.training_characters(),
+            validation_characters: corpus.validation().characters(),
             symbols,
         }
     }
@@ -173,10 +174,11 @@ impl TextStatistics {
     pub fn guessing_loss_nats(&self) -> f64 {
         let total = self.symbols.iter().map(|&(_, count)| count).sum::<u64>();
         let shares = self.symbols.iter().map(|&(_, n)| n as f64 / total as f64);
-        shares
+        let of_a_symbol: f64 = shares
             .filter(|&share| share > 0.0)
             .map(|share| -share * share.ln())
-            .sum()
+            .sum();
+        of_a_symbol * total as f64 / self.training_characters.max(1) as f64
     }
 }
 

@@ -2,6 +2,7 @@
 //! system is. Whatever a text or a model wrote is escaped.
 
 use indicatif::HumanCount;
+use inkling_engine::spelling::{Digit, digit};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::chart::{self, Paper};
@@ -267,7 +268,8 @@ fn samples(samples: &[Sample]) -> Markup {
 
 fn text(report: &Report) -> Markup {
     let text = &report.text;
-    let total = text.training_characters.max(1) as f64;
+    let total = text.symbols.iter().map(|&(_, count)| count).sum::<u64>();
+    let total = total.max(1) as f64;
     html! {
         table.pairs { tbody {
             tr { th { "text" } td { (text.description) } }
@@ -278,7 +280,11 @@ fn text(report: &Report) -> Markup {
                 th { "most frequent" }
                 td {
                     @for (symbol, count) in text.symbols.iter().take(SHOWN_SYMBOLS) {
-                        code { (format!("{symbol:?}")) }
+                        code { (match digit((*symbol).into()) {
+                            Some(Digit::First(value)) => format!("first digit {value}"),
+                            Some(Digit::Next(value)) => format!("digit {value}"),
+                            None => format!("{symbol:?}"),
+                        }) }
                         (format!(" {:.1} % ", 100.0 * *count as f64 / total))
                     }
                 }

@@ -326,29 +326,95 @@ fn several_texts_and_folders_train_one_model() {
     assert_eq!(said(piped).0.lines().count(), 2);
 }
 
+/// A text of 400 characters that are rare, with a few frequent ones between them.
+fn poem() -> String {
+    let rare = (0..400).filter_map(|n| char::from_u32(0x4e00 + n));
+    let poem: String = rare.map(|c| format!("天地{c}，\n")).collect();
+    poem.repeat(2)
+}
+
+/// What a model writes at several temperatures, with its float weights and as a board would.
+fn samples(desk: &Path, name: &str) -> String {
+    let mut texts = String::new();
+    for model in [&[name, "--float"][..], &[name]] {
+        for temperature in ["0", "0.8", "20"] {
+            let settings = ["--length", "300", "--temperature", temperature];
+            let (text, _) = said(host(desk, &[&["sample"], model, &settings].concat()));
+            texts += &text;
+        }
+    }
+    texts
+}
+
 #[test]
 fn float_samples_and_training_never_write_what_stands_for_rare_characters() {
     let desk = tempfile::tempdir().unwrap();
     let desk = desk.path();
-    // Each of 400 characters twice, so most are rare, with a few frequent ones between them.
-    let rare = (0..400).filter_map(|n| char::from_u32(0x4e00 + n));
-    let poem: String = rare.map(|c| format!("天地{c}，\n")).collect();
-    fs::write(desk.join("poem.txt"), poem.repeat(2)).unwrap();
-    let options = ["--unicode", "--text", "poem.txt"];
+    fs::write(desk.join("poem.txt"), poem()).unwrap();
+    let options = ["--unicode", "--text", "poem.txt", "--min-count", "3"];
     let (out, _) = said(train(desk, &small(&options)));
     assert!(
-        out.contains("are all read as '\u{fffd}', which the model never writes"),
+        out.contains("are read as '\u{fffd}', which the model never writes"),
         "{out}"
     );
-    let (_, samples) = out.split_once("it writes:").unwrap();
-    assert!(!samples.contains('\u{fffd}'), "{samples}");
-    for model in [&["poem", "--float"][..], &["poem"]] {
-        for temperature in ["0", "0.8", "20"] {
-            let settings = ["--length", "300", "--temperature", temperature];
-            let (text, _) = said(host(desk, &[&["sample"], model, &settings].concat()));
-            assert!(!text.contains('\u{fffd}'), "{text}");
-        }
-    }
+    let (_, written) = out.split_once("it writes:").unwrap();
+    assert!(!written.contains('\u{fffd}'), "{written}");
+    let written = samples(desk, "poem");
+    assert!(!written.contains('\u{fffd}'), "{written}");
+}
+
+#[test]
+fn a_text_with_more_characters_than_symbols_is_learned_whole_and_measured_by_the_character() {
+    let desk = tempfile::tempdir().unwrap();
+    let desk = desk.path();
+    fs::write(desk.join("poem.txt"), poem()).unwrap();
+    let options = ["--unicode", "--text", "poem.txt"];
+    let (out, err) = said(train(desk, &small(&options)));
+    assert!(
+        out.contains("different characters: the ") && out.contains("three symbols each"),
+        "{out}"
+    );
+    assert!(
+        !out.contains('\u{fffd}') && !err.contains('\u{fffd}'),
+        "{out}"
+    );
+    let written = samples(desk, "poem");
+    assert!(!written.contains('\u{fffd}'), "{written}");
+    let is_spelt = |c: char| ('\u{4e00}'..'\u{5000}').contains(&c);
+    assert!(written.chars().any(is_spelt), "{written}");
+    assert!(written.chars().all(|c| !('\u{10fe00}'..).contains(&c)));
+
+    let [eval, export] = losses(desk, "poem");
+    assert_eq!(eval, export);
+    let (out, _) = said(host(desk, &["eval", "poem", "--json", "--compare"]));
+    let eval: serde_json::Value = serde_json::from_str(&out).unwrap();
+    // 400 of 4,000 characters, each of which loses about what its symbols lose.
+    assert_eq!(eval["characters"], 400);
+    assert_eq!(eval["comparison"]["unseen"]["characters"], 400);
+    let per_character = eval["symbols_per_character"].as_f64().unwrap();
+    assert!((1.05..1.6).contains(&per_character), "{per_character}");
+    let [nats, bits] = ["engine_loss_nats", "bits_per_char"].map(|key| eval[key].as_f64().unwrap());
+    assert!((bits - nats / std::f64::consts::LN_2).abs() < 1e-9);
+
+    let (text, _) = said(host(
+        desk,
+        &["sample", "poem", "--prompt", "天\u{4f80}", "--length", "5"],
+    ));
+    assert!(text.starts_with("天\u{4f80}"), "{text}");
+    said(train(
+        desk,
+        &small(&[
+            "--unicode",
+            "--text",
+            "poem.txt",
+            "--from",
+            "poem",
+            "--name",
+            "again",
+        ]),
+    ));
+    let (health, _) = said(host(desk, &["inspect", "poem"]));
+    assert!(health.contains("symbols"), "{health}");
 }
 
 #[test]

@@ -741,7 +741,10 @@ fn weights_know_the_figures_of_the_text_that_they_learned_from() {
     let model = FloatModel::load(&folder.path().join("weights.safetensors")).unwrap();
     let symbols = model.alphabet.len();
     let figures = Figures::in_metadata(&model.metadata, symbols).expect("they are there");
-    assert_eq!(figures, Figures::of(trainer.corpus().training(), symbols));
+    assert_eq!(
+        figures,
+        Figures::of(trainer.corpus().training(), &trainer.corpus().alphabet)
+    );
     let blank = model.alphabet.iter().position(|&c| c == ' ').unwrap();
     assert_eq!(figures.longest[blank], 8);
     let loss: f64 = model.metadata[TRAINING_LOSS_KEY].parse().unwrap();

@@ -1,17 +1,30 @@
 //! What the user types, as it is sent to the board: prompts are read as the text was.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use firmware::console::{self, Command, LineError};
 use firmware::protocol::Said;
+use inkling_engine::alphabet::Alphabet;
 
 use crate::corpus::prompt;
 use crate::image;
 use crate::paths;
 
 /// The characters that a model knows.
-pub type Known = HashSet<char>;
+#[derive(Debug, Clone)]
+pub struct Known(Vec<u32>);
+
+impl Known {
+    /// Those of a model's alphabet.
+    pub fn of(alphabet: Alphabet<'_>) -> Self {
+        Self(alphabet.code_points().collect())
+    }
+
+    /// Whether this is one of them.
+    pub fn knows(&self, character: char) -> bool {
+        Alphabet::new(&self.0).knows(character)
+    }
+}
 
 /// Turns lines of the user into lines for the board.
 #[derive(Debug, Default)]
@@ -94,7 +107,7 @@ impl Typist {
             note: None,
         };
         if let (Ok(Command::Prompt(prompt)), Some(known)) = (command, &self.known) {
-            let prompt = prompt::read(prompt, |c| known.contains(&c));
+            let prompt = prompt::read(prompt, |c| known.knows(c));
             // Of a prompt of which nothing is left the board itself tells.
             if !prompt.text.is_empty() {
                 typed.line = Command::Prompt(&prompt.text).to_string();
@@ -114,7 +127,7 @@ fn find(name: &str, checksum: u32) -> Option<Known> {
     }
     let image = image::open(&paths::weights_dir().join(format!("{name}.img"))).ok()?;
     let model = image.model().ok()?;
-    (model.checksum() == checksum).then(|| model.alphabet().chars().collect())
+    (model.checksum() == checksum).then(|| Known::of(model.alphabet()))
 }
 
 #[cfg(test)]
@@ -122,7 +135,7 @@ mod tests {
     use super::*;
 
     fn typist(known: &str) -> Typist {
-        Typist::new(Some(known.chars().collect()))
+        Typist::new(Some(Known(known.chars().map(u32::from).collect())))
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use host::cli::train::Args;
 use host::compare::ppmd_bits;
-use host::corpus::{Corpus, Reading, Source, Text, Validation, gather};
+use host::corpus::{Alphabet, Corpus, Reading, Source, Text, Validation, gather};
 use host::evaluate::bits;
 use host::note;
 use host::quantize::FloatModel;
@@ -302,17 +302,22 @@ fn base(args: &Args, corpus: &Corpus, most: Option<usize>, fresh: &Model) -> Opt
 fn first_bits(model: &FloatModel, corpus: &Corpus) -> f64 {
     let training = corpus.training();
     let middle = training.len().saturating_sub(STRETCH) / 2;
-    let stretch = training.iter().skip(middle).take(STRETCH);
-    let characters = stretch.filter_map(|&symbol| corpus.alphabet.char(symbol));
-    let known = characters.filter_map(|c| model.alphabet.iter().position(|&symbol| symbol == c));
-    let symbols: Vec<u8> = known.filter_map(|index| u8::try_from(index).ok()).collect();
-    match symbols.len() {
+    let stretch = &training[middle..training.len().min(middle + STRETCH)];
+    let Ok(theirs) = Alphabet::from_symbols(&model.alphabet.iter().collect::<String>()) else {
+        return f64::INFINITY;
+    };
+    let (mut symbols, mut characters) = (Vec::new(), 0);
+    for character in corpus.alphabet.characters(stretch) {
+        let read = theirs.encode(character);
+        symbols.extend(read.as_slice());
+        characters += usize::from(!read.as_slice().is_empty());
+    }
+    match characters {
         0..2 => f64::INFINITY,
-        _ => bits(
-            model
-                .as_trained()
-                .loss(&Validation::stream(symbols), |_| ()),
-        ),
+        _ => {
+            let stream = Validation::stream_of(symbols, characters);
+            bits(model.as_trained().loss(&stream, |_| ()))
+        }
     }
 }
 
@@ -321,16 +326,16 @@ fn first_bits(model: &FloatModel, corpus: &Corpus) -> f64 {
 pub fn describe(plan: &Plan, corpus: &Corpus) -> String {
     let recipe = &plan.recipe;
     let step = (recipe.data.batch * recipe.data.seq_len) as f64;
-    let characters = corpus.training().len();
+    let symbols_read = corpus.training().len();
     let length = match recipe.length {
         Length::Steps(steps) => {
             let seen = steps as f64 * step;
-            let passes = seen / characters as f64;
+            let passes = seen / symbols_read as f64;
             if passes < 1.0 {
                 format!(
                     "{} that see {} of the text (--passes 1 reads all of it)",
                     count(steps, "step"),
-                    share(seen as u64, characters as u64)
+                    share(seen as u64, symbols_read as u64)
                 )
             } else {
                 format!(
@@ -345,7 +350,7 @@ pub fn describe(plan: &Plan, corpus: &Corpus) -> String {
     format!(
         "chosen for {} and {}: {} units, {}, an image of {} bytes; {}, {length}; learning rate {}, \
          output dropout {}, DropConnect {}, weight decay {}",
-        count(characters, "character"),
+        count(corpus.training_characters(), "character"),
         count(symbols, "symbol"),
         recipe.model.hidden,
         count(recipe.model.planes, "trit"),

@@ -5,7 +5,8 @@ use tch::{Device, Kind, Reduction, Tensor};
 use crate::backend::libtorch::network::{Factors, State, Weights, forward};
 use crate::data::random::{Purpose, seed_torch};
 use crate::shape::Shape;
-use host::corpus::{Alphabet, Block, REPLACEMENT, Validation};
+use host::corpus::{Alphabet, Block, Validation};
+use host::writing::Draft;
 
 /// Symbols of a stream that are read at once, at most.
 const LONGEST_PIECE: i64 = 2048;
@@ -52,7 +53,8 @@ pub fn loss(shape: &Shape, flat: &Tensor, validation: &Validation, streams: usiz
         sums.map(|rows| sum(shape, &weights, flat.device(), rows))
             .sum()
     });
-    (predictions > 0).then(|| sum / predictions as f64)
+    let mean = sum / predictions as f64;
+    (predictions > 0).then(|| mean * validation.symbols_per_character())
 }
 
 /// The losses of all predictions of all `rows` together.
@@ -108,20 +110,18 @@ pub fn sample(
 ) -> String {
     seed_torch(seed, Purpose::Samples, 0);
     let flat = flat.to_device(Device::Cpu);
-    let mut symbol = i64::from(alphabet.index_of('\n').unwrap_or(0));
-    // What stands for other characters is never written, as in the engine.
-    let unwritten = alphabet
-        .index_of(REPLACEMENT)
-        .filter(|_| alphabet.len() > 1);
+    let mut draft = Draft::new(alphabet.symbols());
+    let mut symbol = i64::from(draft.start());
     tch::no_grad(|| {
         let weights = Weights::of(shape, &flat);
         let mut state = State::zero(shape, 1, Device::Cpu);
         let mut text = String::with_capacity(length);
-        for _ in 0..length {
+        let mut written = 0;
+        while written < length {
             let input = Tensor::from_slice(&[symbol]).view([1, 1]);
             let (logits, next) = forward(&weights, &input, &state, &Factors::default());
             state = next;
-            if let Some(index) = unwritten {
+            for index in draft.barred() {
                 let _ = logits.narrow(-1, index.into(), 1).fill_(f64::NEG_INFINITY);
             }
             let chances = (logits / temperature).softmax(-1, Kind::Float);
@@ -130,11 +130,11 @@ pub fn sample(
                 break;
             };
             symbol = drawn.int64_value(&[0, 0]);
-            text.extend(
-                u8::try_from(symbol)
-                    .ok()
-                    .and_then(|index| alphabet.char(index)),
-            );
+            let index = u8::try_from(symbol).unwrap_or_default();
+            if let Some(character) = draft.push(index) {
+                text.push(character);
+                written += 1;
+            }
         }
         text
     })

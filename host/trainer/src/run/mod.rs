@@ -139,8 +139,8 @@ impl Run<'_> {
         self.observer.observe(&Event::Start {
             name: trainer.job.name.to_string(),
             corpus: corpus.description.clone(),
-            training_characters: corpus.training().len(),
-            validation_characters: corpus.validation().len(),
+            training_characters: corpus.training_characters(),
+            validation_characters: corpus.validation().characters(),
             symbols: shape.symbols,
             hidden: shape.hidden,
             layers: shape.layers,
@@ -176,7 +176,7 @@ impl Run<'_> {
                 data.batch, data.seq_len
             ));
         }
-        let characters = trainer.corpus.training().len();
+        let characters = trainer.corpus.training_characters();
         if (characters as f64) < CHARACTERS_PER_WEIGHT * trainer.shape.numel() as f64 {
             notes.push(format!(
                 "{} {} few for {} weights: the model will memorise the text \
@@ -208,7 +208,7 @@ impl Run<'_> {
         if loss > 3.0 * guessing + 10.0 {
             return Err(self.explain(self.trainer.diverged(loss)));
         }
-        self.sum += loss;
+        self.sum += loss * self.trainer.corpus.symbols_per_character();
         self.count += 1;
         self.count_seconds += seconds;
         let progress = &mut self.trainer.progress;
@@ -266,7 +266,8 @@ impl Run<'_> {
     fn report(&mut self, learning_rate: f64) {
         let loss = self.sum / self.count as f64;
         let (batch, seq_len) = self.trainer.batch_and_seq_len();
-        let characters = (batch * seq_len) as f64 * self.count as f64;
+        let symbols = (batch * seq_len) as f64 * self.count as f64;
+        let characters = symbols / self.trainer.corpus.symbols_per_character();
         let done = self.trainer.done();
         let progress = &mut self.trainer.progress;
         progress.curve.push(Point {
@@ -443,12 +444,15 @@ impl Run<'_> {
         archive.text("alphabet", &corpus.alphabet);
         let counts: Vec<String> = corpus.counts().iter().map(u64::to_string).collect();
         archive.text("counts", counts.join(" "));
-        let figures = Figures::of(corpus.training(), corpus.alphabet.len());
+        let figures = Figures::of(corpus.training(), &corpus.alphabet);
         archive.text(figures::KEY, figures.to_json());
         let losses = trainer.progress.curve.iter().rev();
         let mut losses = losses.filter_map(|point| point.loss_nats);
         if let Some(loss) = losses.next() {
             archive.text(figures::TRAINING_LOSS_KEY, loss);
+        }
+        if corpus.alphabet.spells() {
+            archive.text(figures::SYMBOLS_KEY, corpus.symbols_per_character());
         }
         archive.text("recipe", trainer.job.recipe.to_toml());
         archive.text(
@@ -471,7 +475,8 @@ impl Run<'_> {
     fn end(&mut self, interrupted: bool, loss: Option<f64>, weights: Option<&Path>) {
         let progress = &self.trainer.progress;
         let (batch, seq_len) = self.trainer.batch_and_seq_len();
-        let characters = (batch * seq_len) as f64 * progress.step as f64;
+        let symbols = (batch * seq_len) as f64 * progress.step as f64;
+        let characters = symbols / self.trainer.corpus.symbols_per_character();
         self.observer.observe(&Event::End {
             step: progress.step,
             seconds: self.before + self.begin.elapsed().as_secs_f64(),

@@ -225,13 +225,13 @@ impl Trainer {
     /// When a setting makes no sense or the text is too short.
     pub(crate) fn cut(job: &Job, corpus: &Corpus) -> Result<Cut, TrainError> {
         job.recipe.check()?;
-        let characters = corpus.training().len();
-        if characters < 2 {
+        let symbols = corpus.training().len();
+        if symbols < 2 {
             return Err(TrainError::TooShort {
-                characters: characters + corpus.validation().len(),
+                characters: corpus.training_characters() + corpus.validation().characters(),
             });
         }
-        Ok(Cut::fit(&job.recipe.data, characters as i64 - 1))
+        Ok(Cut::fit(&job.recipe.data, symbols as i64 - 1))
     }
 
     /// The dimensions of the network.
@@ -302,7 +302,7 @@ impl Trainer {
         optimizer::learning_rate(&self.job.recipe.optimizer, self.progress.step, self.done())
     }
 
-    /// Learns from the next window and returns its mean loss in nats per character.
+    /// Learns from the next window and returns its mean loss in nats per symbol.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] when the loss, its gradient or a weight is no finite number; there is
