@@ -18,6 +18,7 @@ pub mod image;
 pub mod name;
 pub mod output;
 pub mod paths;
+pub mod predict;
 pub mod quantize;
 pub mod recipe;
 pub mod report;

@@ -11,7 +11,7 @@ use crate::export::FORMAT;
 use crate::figures::Figures;
 use crate::name::Name;
 use crate::quantize::float::LoadError;
-use crate::tensors::metadata_of;
+use crate::tensors::{metadata_of, open};
 use inkling_engine::writer::{InputParts, LayerParts, ModelParts, OutputParts, Weights};
 
 /// Whether the file at `path` holds quantized tensors, of this version or another.
@@ -37,12 +37,7 @@ pub fn load(path: &Path) -> Result<ModelParts, LoadError> {
 }
 
 fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
-    let metadata = header.metadata().clone().unwrap_or_default();
-    if metadata.get("format").map(String::as_str) != Some(FORMAT) {
-        return Err(format!("its format is not {FORMAT}"));
-    }
-    let tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+    let (tensors, metadata) = open(bytes, FORMAT)?;
     let text = |key: &str| metadata.get(key).ok_or(format!("it names no {key}"));
     let alphabet: Vec<char> = text("alphabet")?.chars().collect();
     let symbols = alphabet.len();

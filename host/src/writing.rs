@@ -15,8 +15,8 @@ use inkling_engine::{Generator, Model, Symbol};
 
 use crate::corpus::REPLACEMENT;
 use crate::engine::{Wide, generator};
-use crate::evaluate::surprise;
 use crate::figures::Figures;
+use crate::predict::surprise;
 use crate::quantize::FloatModel;
 use crate::quantize::float::FloatState;
 
