@@ -8,6 +8,7 @@ mod copy;
 pub mod drive;
 pub mod error;
 pub mod load;
+pub mod probe_log;
 pub mod tool;
 pub mod udev;
 pub mod uf2;
