@@ -8,10 +8,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use inkling_boards::{BOARDS, Board};
-
-/// The model that is linked if `INKLING_MODEL` names no other; relative to this crate.
-const DEFAULT_MODEL: &str = "../weights/shakespeare-64k.img";
+use inkling_boards::{BOARDS, Board, DEFAULT_MODEL};
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
@@ -62,7 +59,8 @@ fn copy_model(out: &Path) -> Result<(), Box<dyn Error>> {
         fs::write(out.join("model.img"), vec![0; room.parse()?])?;
         return Ok(());
     }
-    let model = env::var_os("INKLING_MODEL").map_or_else(|| DEFAULT_MODEL.into(), PathBuf::from);
+    let usual = || format!("../weights/{DEFAULT_MODEL}.img").into();
+    let model = env::var_os("INKLING_MODEL").map_or_else(usual, PathBuf::from);
     println!("cargo:rerun-if-changed={}", model.display());
     let bytes = fs::read(&model).map_err(|error| {
         format!(

@@ -12,6 +12,9 @@ use std::sync::LazyLock;
 pub use board::{Alias, Board, Device, Flasher, Link, Machine, Region, Speed, Unit};
 pub use table::{Table, TableError, parse};
 
+/// The model in `weights/` that a firmware is built around if none is named.
+pub const DEFAULT_MODEL: &str = "shakespeare-64k";
+
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     parse(include_str!("../../boards.toml")).expect("the build has read the same table")
 });
