@@ -299,6 +299,8 @@ pub fn deepest_stack(firmware: &Firmware) -> Result<u64, DeviceError> {
         prompt: "a".to_owned(),
         length: 100,
         settings: inkling_engine::Settings::default(),
+        until: firmware::until::Until::OFF,
+        count: 1,
     })?;
     emulator.send_line(&Command::Stats.to_string())?;
     emulator.read_until(MEMORY, CONSOLE_TIMEOUT)?;
