@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use firmware::board::identity::USB_PRODUCT_PREFIX;
+use firmware::console::Command;
 use serialport::{ErrorKind, SerialPortInfo, SerialPortType};
 
 use super::error::LineError;
@@ -173,7 +174,7 @@ pub fn touch(port: &str) -> Result<(), LineError> {
 pub fn type_boot_loader(port: &str) -> Result<(), LineError> {
     let mut writer = open(port)?.writer;
     // What has been typed so far is taken back.
-    let typed = writer.write_all(b"\x15/bootloader\n");
+    let typed = writer.write_all(format!("\x15{}\n", Command::BootLoader).as_bytes());
     typed
         .and_then(|()| writer.flush())
         .map_err(|reason| LineError::Open {
