@@ -14,6 +14,7 @@ pub mod evaluate;
 pub mod export;
 pub mod figures;
 pub mod health;
+pub mod identity;
 pub mod image;
 pub mod name;
 pub mod output;

@@ -14,9 +14,9 @@ use safetensors::{Dtype, SafeTensors};
 use super::trits;
 use crate::corpus::{Alphabet, Validation};
 use crate::evaluate::mean_loss;
+use crate::identity::{IDENTITY_KEY, RunId};
 use crate::name::Name;
 use crate::predict::{Predictor, cross_entropy};
-use crate::runs::{IDENTITY_KEY, RunId};
 use crate::tensors::open;
 
 /// Metadata value that marks a float model.
