@@ -81,7 +81,7 @@ pub fn all() -> Vec<Step> {
             "clippy",
             "no lint complains, on the PC and on boards",
             [
-                clippy("-p inkling-engine -p firmware -p xtask --all-targets"),
+                clippy("-p inkling-boards -p inkling-engine -p firmware -p xtask --all-targets"),
                 clippy("-p host -p trainer --all-targets"),
             ]
             .into_iter()
@@ -94,14 +94,18 @@ pub fn all() -> Vec<Step> {
             "docs",
             "the documentation has no broken link",
             [cargo(
-                "doc --locked --no-deps -p inkling-engine -p firmware -p host -p trainer -p xtask",
+                "doc --locked --no-deps -p inkling-boards -p inkling-engine -p firmware -p host -p trainer -p xtask",
             )
             .env("RUSTDOCFLAGS", "-D warnings")],
         ),
         step(
             "engine",
             "the engine keeps its promises",
-            [test("inkling-engine"), test("firmware")],
+            [
+                test("inkling-boards"),
+                test("inkling-engine"),
+                test("firmware"),
+            ],
         ),
         step("xtask", "the chores keep their promises", [test("xtask")]),
         Step {
