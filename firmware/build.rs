@@ -1,4 +1,5 @@
-//! Gives the linker the board's memory map and the firmware its model image.
+//! Gives the linker the board's memory map and the firmware its model image, and what the table of boards
+//! says of the board.
 //!
 //! Does nothing unless a board feature is on: the PC and the tests need neither.
 
@@ -7,35 +8,46 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The model that is linked if `INKLING_MODEL` names no other; relative to this crate.
-const DEFAULT_MODEL: &str = "../weights/shakespeare-64k.img";
+use inkling_boards::{BOARDS, Board, DEFAULT_MODEL};
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=memory");
+    println!("cargo:rerun-if-changed=link");
     if env::var_os("CARGO_FEATURE_BOARD").is_none() {
         return Ok(());
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    let board = board()?;
     copy_model(&out)?;
-    copy_memory_map(&out)?;
+    write_facts(board, &out)?;
+    write_memory_map(board, &out)?;
     println!("cargo:rustc-link-search={}", out.display());
-    // The abstraction layer of Espressif's chips brings its own memory map, which boards add to.
-    let mut arguments = match env::var_os("CARGO_FEATURE_ESP32C3") {
-        Some(_) => vec!["-Tlinkall.x", "-Tboard.x"],
-        None => vec!["-Tlink.x", "-Tinkling.x", "--nmagic"],
-    };
-    if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
-        arguments.push("-Tdefmt.x");
-    }
-    for argument in arguments {
-        println!("cargo:rustc-link-arg-bins={argument}");
-    }
     println!("cargo:rerun-if-env-changed=DEFMT_LOG");
     if env::var_os("DEFMT_LOG").is_none() {
         println!("cargo:rustc-env=DEFMT_LOG=info");
     }
     Ok(())
+}
+
+/// The one board whose feature is on.
+fn board() -> Result<&'static Board, Box<dyn Error>> {
+    let is_chosen = |board: &&Board| {
+        let feature = board.name.replace('-', "_").to_uppercase();
+        env::var_os(format!("CARGO_FEATURE_{feature}")).is_some()
+    };
+    let chosen: Vec<_> = BOARDS.iter().filter(is_chosen).collect();
+    match chosen[..] {
+        [board] => Ok(board),
+        _ => {
+            let names: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
+            let count = chosen.len();
+            Err(format!(
+                "enable one board feature, not {count}: {}",
+                names.join(", ")
+            )
+            .into())
+        }
+    }
 }
 
 /// Copies the model image to where `board::image` includes it from; with `INKLING_MODEL_ROOM`, leaves
@@ -47,7 +59,8 @@ fn copy_model(out: &Path) -> Result<(), Box<dyn Error>> {
         fs::write(out.join("model.img"), vec![0; room.parse()?])?;
         return Ok(());
     }
-    let model = env::var_os("INKLING_MODEL").map_or_else(|| DEFAULT_MODEL.into(), PathBuf::from);
+    let usual = || format!("../weights/{DEFAULT_MODEL}.img").into();
+    let model = env::var_os("INKLING_MODEL").map_or_else(usual, PathBuf::from);
     println!("cargo:rerun-if-changed={}", model.display());
     let bytes = fs::read(&model).map_err(|error| {
         format!(
@@ -59,27 +72,53 @@ fn copy_model(out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Copies `memory/BOARD.x` of the one board whose feature is on, and the sections that all boards have.
-fn copy_memory_map(out: &Path) -> Result<(), Box<dyn Error>> {
-    let mut boards = Vec::new();
-    for entry in fs::read_dir("memory")? {
-        let path = entry?.path();
-        let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) else {
-            continue;
-        };
-        let feature = name.replace('-', "_").to_uppercase();
-        if env::var_os(format!("CARGO_FEATURE_{feature}")).is_some() {
-            boards.push(path);
-        }
+/// Writes the constants that `board::facts` includes.
+fn write_facts(board: &Board, out: &Path) -> Result<(), Box<dyn Error>> {
+    let Board {
+        name,
+        ticks_per_second,
+        model_words,
+        copied_bytes,
+        ..
+    } = board;
+    let flash = board.link.flash.address;
+    let facts = format!(
+        "/// The board's name.\n\
+         pub const NAME: &str = {name:?};\n\
+         /// How fast its clock runs.\n\
+         pub const TICKS_PER_SECOND: u32 = {ticks_per_second};\n\
+         /// Words that a model can work in; none where there is room for any.\n\
+         pub const MODEL_WORDS: Option<usize> = {model_words:?};\n\
+         /// Images of up to so many bytes are copied to RAM.\n\
+         pub const COPIED_BYTES: usize = {copied_bytes};\n\
+         /// Where the processor reads the beginning of the flash.\n\
+         pub const FLASH_ADDRESS: u32 = {flash:#x};\n"
+    );
+    fs::write(out.join("facts.rs"), facts)?;
+    Ok(())
+}
+
+/// Writes the memory map and the sections that all boards have, and tells the linker of them.
+fn write_memory_map(board: &Board, out: &Path) -> Result<(), Box<dyn Error>> {
+    let copy = |name: &str| {
+        fs::copy(Path::new("link").join(name), out.join(name))
+            .map_err(|error| format!("cannot read firmware/link/{name} ({error})"))
+    };
+    copy("inkling.x")?;
+    if let Some(script) = board.link.script {
+        copy(script)?;
     }
-    let [board] = boards.as_slice() else {
-        return Err(format!("enable one board feature, not {}", boards.len()).into());
+    // An abstraction layer that brings a map has the name of the usual one.
+    let (name, mut arguments) = match board.link.mapped_by_hal {
+        true => ("board.x", vec!["-Tlinkall.x", "-Tboard.x"]),
+        false => ("memory.x", vec!["-Tlink.x", "-Tinkling.x", "--nmagic"]),
     };
-    let name = match env::var_os("CARGO_FEATURE_ESP32C3") {
-        Some(_) => "board.x",
-        None => "memory.x",
-    };
-    fs::copy(board, out.join(name))?;
-    fs::copy("memory/inkling.x", out.join("inkling.x"))?;
+    fs::write(out.join(name), board.memory_map())?;
+    if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
+        arguments.push("-Tdefmt.x");
+    }
+    for argument in arguments {
+        println!("cargo:rustc-link-arg-bins={argument}");
+    }
     Ok(())
 }

@@ -39,15 +39,16 @@ const DEFAULT_SEED: u64 = 1;
 /// How many unknown characters of a prompt are shown.
 const SHOWN_UNKNOWN: usize = 8;
 
-/// Words that a model can work in on the smallest boards: what is left there.
-pub const FEW_MODEL_WORDS: usize = 2750;
-
 /// Words that a model can work in: enough for any, but on the smallest boards.
-pub const MODEL_WORDS: usize = if cfg!(feature = "microbit") {
-    FEW_MODEL_WORDS
-} else {
-    MAX_STATE_WORDS
+pub const MODEL_WORDS: usize = match BOARD_WORDS {
+    Some(words) => words,
+    None => MAX_STATE_WORDS,
 };
+
+#[cfg(feature = "board")]
+const BOARD_WORDS: Option<usize> = crate::board::facts::MODEL_WORDS;
+#[cfg(not(feature = "board"))]
+const BOARD_WORDS: Option<usize> = None;
 
 /// All memory of a session that is too large for a small stack; a board has it in a static variable.
 #[derive(Debug)]

@@ -2,48 +2,29 @@
 
 use inkling_engine::Model;
 use inkling_engine::activation::INDEX_BITS;
-use inkling_engine::fixed::LOGIT_FRACTION_BITS;
 use serde::Serialize;
 
 use crate::corpus::Validation;
 use crate::engine::engine;
-use crate::quantize::float::cross_entropy;
-
-/// Minus the log-probability of `symbol` under the engine's logits, in nats.
-#[must_use]
-pub fn surprise(logits: &[i16], symbol: u8) -> f64 {
-    let unit = 1.0 / f64::from(1_u32 << LOGIT_FRACTION_BITS);
-    let logits = logits.iter().map(|&logit| f64::from(logit) * unit);
-    cross_entropy(logits, symbol.into())
-}
+use crate::predict::Predictor;
 
 /// Mean natural-log cross-entropy per character over all blocks, each from the zero state: symbol 0 is
 /// read, symbol 1 predicted, and so on; what a block is warmed up on does not count. The loss of a character
 /// that is spelt is that of all its digits. `progress` is told how many symbols are read.
 #[must_use]
-pub fn engine_loss(model: Model<'_>, validation: &Validation, progress: impl FnMut(u64)) -> f64 {
-    let mut lstm = engine(model);
-    mean_loss(validation, progress, |first, symbol, next| {
-        if first {
-            lstm.reset();
-        }
-        lstm.step(symbol);
-        next.map_or(0.0, |next| surprise(lstm.logits(), next))
-    })
-}
-
-/// The mean per character of what `predict` returns for all predictions of all blocks. It is given whether a block
-/// begins, the symbol to read, and the one to predict if that counts.
 pub fn mean_loss(
+    predictor: &mut impl Predictor,
     validation: &Validation,
     mut progress: impl FnMut(u64),
-    mut predict: impl FnMut(bool, u8, Option<u8>) -> f64,
 ) -> f64 {
     let (mut total, mut read) = (0.0, 0);
     for block in validation.blocks() {
+        predictor.reset();
         for (index, pair) in block.symbols.windows(2).enumerate() {
-            let next = (index + 1 >= block.unmeasured()).then_some(pair[1]);
-            total += predict(index == 0, pair[0], next);
+            predictor.step(pair[0]);
+            if index + 1 >= block.unmeasured() {
+                total += predictor.surprise(pair[1]);
+            }
             if read % 4096 == 0 {
                 progress(read);
             }
@@ -52,6 +33,12 @@ pub fn mean_loss(
     }
     let mean = total / validation.predictions().max(1) as f64;
     mean * validation.symbols_per_character()
+}
+
+/// That of the engine.
+#[must_use]
+pub fn engine_loss(model: Model<'_>, validation: &Validation, progress: impl FnMut(u64)) -> f64 {
+    mean_loss(&mut engine(model), validation, progress)
 }
 
 /// The same over independent windows of `length` symbols, each from the zero state and each with all of
@@ -70,7 +57,7 @@ pub fn engine_block_loss(model: Model<'_>, validation: &Validation, length: usiz
             lstm.reset();
             for pair in window.windows(2) {
                 lstm.step(pair[0]);
-                total += surprise(lstm.logits(), pair[1]);
+                total += lstm.surprise(pair[1]);
                 count += 1;
             }
         }

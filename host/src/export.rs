@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use inkling_engine::format::{Dimensions, Planes, Trits};
+use inkling_engine::format::Planes;
 use inkling_engine::{Model, Settings, Thousandths};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError};
@@ -16,16 +16,13 @@ use crate::engine::generator;
 use crate::evaluate::{bits, engine_loss};
 use crate::figures;
 use crate::health::{AT_END_KEY, AtEnd};
+use crate::identity::{IDENTITY_KEY, RunId};
 use crate::name::Name;
 use crate::quantize::float::LoadError;
 use crate::quantize::{FloatModel, InputForm, QuantizeError, quantize};
-use crate::runs::{IDENTITY_KEY, RunId};
-use crate::{output, paths, stored, tensors};
+use crate::{output, paths, stored, tensors, words};
 use inkling_engine::AlignedImage;
 use inkling_engine::writer::{InputParts, ModelParts};
-
-/// Metadata value that marks quantized tensors.
-pub const FORMAT: &str = "inkling-quantized-3";
 
 /// Why an export failed.
 #[derive(Debug, thiserror::Error)]
@@ -253,7 +250,7 @@ pub fn export(
         card: file("md"),
         losses,
         image_bytes: image.bytes().len(),
-        weights: weights_in_words(&parts.dimensions()),
+        weights: words::weights(&parts.dimensions()),
         samples: samples(image.model()?, &prompt),
         boards: BOARDS
             .iter()
@@ -403,7 +400,7 @@ fn metadata(
 ) -> BTreeMap<String, String> {
     let dimensions = parts.dimensions();
     let mut entries = vec![
-        ("format", FORMAT.to_owned()),
+        ("format", stored::FORMAT.to_owned()),
         ("name", parts.name.to_string()),
         ("alphabet", parts.alphabet.iter().collect()),
         ("planes", dimensions.planes.recurrent.to_string()),
@@ -452,25 +449,6 @@ fn cell(text: &str) -> String {
     cell
 }
 
-/// How weights are kept, in words.
-#[must_use]
-pub fn weights_in_words(dimensions: &Dimensions) -> String {
-    let Planes {
-        recurrent,
-        input,
-        output,
-    } = dimensions.planes;
-    let input = match dimensions.embedding {
-        0 => "inputs folded into bytes".to_owned(),
-        size => format!("input {} behind an embedding of {size}", Trits(input)),
-    };
-    format!(
-        "recurrent {}, {input}, output {}",
-        Trits(recurrent),
-        Trits(output)
-    )
-}
-
 /// The model card: what the model is, how it was trained, what was measured.
 fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
     let dimensions = parts.dimensions();
@@ -479,7 +457,7 @@ fn card(parts: &ModelParts, float: &FloatModel, exported: &Exported) -> String {
         ("hidden size", parts.hidden.to_string()),
         ("layers", parts.layers.len().to_string()),
         ("symbols", parts.alphabet.len().to_string()),
-        ("weights", weights_in_words(&dimensions)),
+        ("weights", words::weights(&dimensions)),
     ];
     let steps = figures::symbols_per_character(&float.metadata);
     if steps > 1.0 {

@@ -13,8 +13,9 @@ use serde::{Serialize, Serializer};
 
 use crate::corpus::REPLACEMENT;
 use crate::engine::generator;
-use crate::evaluate::{bits, surprise};
+use crate::evaluate::bits;
 use crate::figures::{Figures, StreakCounter, TRAINING_LOSS_KEY, WINDOW, repeated};
+use crate::predict::surprise;
 use crate::tensors;
 
 mod cells;

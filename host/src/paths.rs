@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use inkling_boards::DEFAULT_MODEL;
 use tempfile::NamedTempFile;
 
 use crate::name::Name;
@@ -50,6 +51,14 @@ pub fn runs_dir() -> PathBuf {
 #[must_use]
 pub fn weights_dir() -> PathBuf {
     project_dir().join("weights")
+}
+
+/// The model that is taken if none is named.
+#[must_use]
+pub fn default_model() -> PathBuf {
+    weights_dir()
+        .join(DEFAULT_MODEL)
+        .with_added_extension("img")
 }
 
 /// How the names of files begin that are being written.

@@ -8,9 +8,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::export;
+use crate::identity::IDENTITY;
 use crate::name::Name;
 use crate::paths;
 use crate::quantize::FloatModel;
@@ -20,10 +19,8 @@ use crate::tensors;
 
 mod shelf;
 
+pub use crate::identity::{IDENTITY_KEY, RunId};
 pub use shelf::{Run, RunState, list, remove_all, rename};
-
-/// The file with a run's identity.
-const IDENTITY: &str = "run.json";
 
 /// The file with the float weights of a finished run.
 pub const WEIGHTS: &str = "weights.safetensors";
@@ -39,14 +36,6 @@ const CLAIMS: &str = ".lock";
 
 /// How the names of folders begin that are about to be removed.
 const REPLACED: &str = ".replaced-";
-
-/// The key of the identity in the metadata of tensors.
-pub const IDENTITY_KEY: &str = "run";
-
-/// What ties the files of one training together. Empty for runs of versions that gave none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RunId(String);
 
 /// Why a run's folder or its files could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -101,38 +90,6 @@ pub enum RunError {
         /// What the system said.
         reason: io::Error,
     },
-}
-
-/// The content of [`IDENTITY`].
-#[derive(Debug, Serialize, Deserialize)]
-struct Identity {
-    id: RunId,
-}
-
-impl RunId {
-    /// One that no other training has.
-    fn new() -> Self {
-        Self(format!("{:032x}", rand::random::<u128>()))
-    }
-
-    /// That of the run in `folder`.
-    #[must_use]
-    pub fn of_folder(folder: &Path) -> Self {
-        let text = fs::read(folder.join(IDENTITY)).unwrap_or_default();
-        serde_json::from_slice(&text).map_or_else(|_| Self::default(), |Identity { id }| id)
-    }
-
-    /// That which the metadata of tensors tells of, if any.
-    #[must_use]
-    pub fn of_metadata(value: Option<&String>) -> Self {
-        Self(value.cloned().unwrap_or_default())
-    }
-
-    /// The identity as metadata holds it; empty for runs of versions that gave none.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 /// A run that this process trains. Its lock ends with this value.
@@ -234,9 +191,7 @@ pub fn confirm(folder: &Path, id: &RunId) -> Result<(), RunError> {
 
 /// Writes the identity of the training that has a folder.
 fn identify(folder: &Path, id: &RunId) -> Result<(), RunError> {
-    let path = folder.join(IDENTITY);
-    let text = serde_json::to_vec(&Identity { id: id.clone() }).unwrap_or_default();
-    paths::write_atomic(&path, &text).map_err(unwritable(&path))
+    id.write(folder).map_err(unwritable(&folder.join(IDENTITY)))
 }
 
 /// The float weights of a finished run: `run` is its name, its folder, or the file itself. They have the

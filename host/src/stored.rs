@@ -7,18 +7,23 @@ use bytemuck::AnyBitPattern;
 use inkling_engine::format::{Planes, TILE_ROWS, Unit};
 use safetensors::SafeTensors;
 
-use crate::export::FORMAT;
 use crate::figures::Figures;
 use crate::name::Name;
 use crate::quantize::float::LoadError;
-use crate::tensors::metadata_of;
+use crate::tensors::{metadata_of, open};
 use inkling_engine::writer::{InputParts, LayerParts, ModelParts, OutputParts, Weights};
+
+/// What every version's metadata value begins with that marks quantized tensors.
+const FORMATS: &str = "inkling-quantized-";
+
+/// That of this version.
+pub const FORMAT: &str = "inkling-quantized-3";
 
 /// Whether the file at `path` holds quantized tensors, of this version or another.
 #[must_use]
 pub fn is_stored(path: &Path) -> bool {
     let format = metadata_of(path).and_then(|strings| strings.get("format").cloned());
-    format.is_some_and(|format| format.starts_with("inkling-quantized-"))
+    format.is_some_and(|format| format.starts_with(FORMATS))
 }
 
 /// The model whose quantized tensors are in the file at `path`.
@@ -37,12 +42,7 @@ pub fn load(path: &Path) -> Result<ModelParts, LoadError> {
 }
 
 fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
-    let metadata = header.metadata().clone().unwrap_or_default();
-    if metadata.get("format").map(String::as_str) != Some(FORMAT) {
-        return Err(format!("its format is not {FORMAT}"));
-    }
-    let tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+    let (tensors, metadata) = open(bytes, FORMAT)?;
     let text = |key: &str| metadata.get(key).ok_or(format!("it names no {key}"));
     let alphabet: Vec<char> = text("alphabet")?.chars().collect();
     let symbols = alphabet.len();

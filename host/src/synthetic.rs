@@ -7,9 +7,9 @@ use inkling_engine::spelling::Digit;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::identity::RunId;
 use crate::name::Name;
 use crate::quantize::float::{FloatLayer, FloatModel};
-use crate::runs::RunId;
 
 /// Numbers per embedded symbol.
 const EMBEDDING: usize = 30;

@@ -1,12 +1,12 @@
 //! Safetensors files of which the same content is always the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use safetensors::SafeTensorError;
 use safetensors::tensor::TensorView;
+use safetensors::{SafeTensorError, SafeTensors};
 use serde_json::Value;
 
 /// Bytes in front of the header: its length.
@@ -26,6 +26,23 @@ pub fn serialize(
     let mut bytes = safetensors::serialize(tensors, Some(strings.into_iter().collect()))?;
     sort_header(&mut bytes);
     Ok(bytes)
+}
+
+/// The tensors of a file, and the strings in its header, which must name this format.
+///
+/// # Errors
+/// With the reason, when the file is damaged or of another format.
+pub fn open<'f>(
+    bytes: &'f [u8],
+    format: &str,
+) -> Result<(SafeTensors<'f>, HashMap<String, String>), String> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    if metadata.get("format").map(String::as_str) != Some(format) {
+        return Err(format!("its format is not {format}"));
+    }
+    let tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+    Ok((tensors, metadata))
 }
 
 /// The strings in a file's header, without reading its tensors.

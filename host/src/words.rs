@@ -1,5 +1,7 @@
 //! Numbers in sentences: counts with their noun, and shares.
 
+use inkling_engine::format::{Dimensions, Planes, Trits};
+
 /// `n` of something: "1 character", "2 characters".
 #[must_use]
 pub fn count(n: impl TryInto<u64>, noun: &str) -> String {
@@ -18,6 +20,25 @@ pub fn share(part: u64, whole: u64) -> String {
     } else {
         format!("{percent:.1} %")
     }
+}
+
+/// How weights are kept, in words.
+#[must_use]
+pub fn weights(dimensions: &Dimensions) -> String {
+    let Planes {
+        recurrent,
+        input,
+        output,
+    } = dimensions.planes;
+    let input = match dimensions.embedding {
+        0 => "inputs folded into bytes".to_owned(),
+        size => format!("input {} behind an embedding of {size}", Trits(input)),
+    };
+    format!(
+        "recurrent {}, {input}, output {}",
+        Trits(recurrent),
+        Trits(output)
+    )
 }
 
 #[cfg(test)]

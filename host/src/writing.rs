@@ -15,8 +15,8 @@ use inkling_engine::spelling::{Spelling, SymbolSet, digit};
 use inkling_engine::{Alphabet, Generator, Model, Symbol};
 
 use crate::engine::{Wide, generator};
-use crate::evaluate::surprise;
 use crate::figures::Figures;
+use crate::predict::surprise;
 use crate::quantize::FloatModel;
 use crate::quantize::float::FloatState;
 

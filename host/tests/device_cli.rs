@@ -127,6 +127,53 @@ fn mistakes_get_one_sentence_before_anything_is_built() {
 }
 
 #[test]
+fn an_emulated_board_writes_what_sample_does_with_the_same_options() {
+    let written = |arguments: &[&str], options: &[&str]| -> String {
+        let arguments = [arguments, options].concat();
+        let assert = host(&arguments).assert().success();
+        String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
+    };
+    for options in [
+        "--length 200 --seed 7 --until .!? --until \\n --count 3",
+        "--length 60 --seed 3 --guard 1 --top-k 3 --prompt The --count 2",
+        "--length 300 --seed 5 --top-p 0.7 --until ,",
+    ] {
+        let options: Vec<&str> = options.split(' ').collect();
+        let board = written(&["emulate"], &options);
+        let pc = written(&["sample", "shakespeare-64k"], &options);
+        assert_eq!(board, pc, "{options:?}");
+    }
+}
+
+#[test]
+fn options_of_a_passage_need_its_length() {
+    for option in [
+        "--guard 2",
+        "--top-k 2",
+        "--until .",
+        "--count 2",
+        "--seed 2",
+    ] {
+        let arguments: Vec<&str> = ["emulate"].into_iter().chain(option.split(' ')).collect();
+        host(&arguments)
+            .assert()
+            .code(2)
+            .stderr(predicate::str::contains("--length"));
+    }
+    let many = "abcdefghijklmnopqrstuvwxyz";
+    host(&["emulate", "--length", "5", "--until", many])
+        .assert()
+        .failure()
+        .stderr(predicate::str::contains("--until"));
+    host(&[
+        "emulate", "--length", "5", "--until", "abcde", "--until", "fghijklm",
+    ])
+    .assert()
+    .failure()
+    .stderr(predicate::str::contains("--until"));
+}
+
+#[test]
 fn a_linked_firmware_needs_an_emulator_and_a_prompt_that_can_be_typed() {
     let folder = TempDir::new().unwrap();
     let model = folder.path().join("model.img");

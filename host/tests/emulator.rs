@@ -78,6 +78,8 @@ fn request(seed: u64, prompt: &str, length: u32, settings: Settings) -> Request 
         prompt: prompt.into(),
         length,
         settings,
+        until: firmware::until::Until::OFF,
+        count: 1,
     }
 }
 

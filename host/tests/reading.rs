@@ -215,6 +215,19 @@ fn japanese() -> String {
     (0..200).map(|_| sentence(&mut draw) + "\n").collect()
 }
 
+/// A text of each kind that people have, none of them a list.
+fn texts() -> [String; 7] {
+    [
+        prose(),
+        verse(),
+        play(),
+        code(),
+        manual(),
+        dialogue(),
+        japanese(),
+    ]
+}
+
 fn names() -> Vec<String> {
     let mut draw = Draw(8);
     let mut names: Vec<String> = (0..800).map(|_| draw.name()).collect();
@@ -272,15 +285,7 @@ fn lists_are_noticed_sorted_or_not_and_nothing_else_is() {
             None
         );
     }
-    for text in [
-        prose(),
-        verse(),
-        play(),
-        code(),
-        manual(),
-        dialogue(),
-        japanese(),
-    ] {
+    for text in texts() {
         for unicode in [&[][..], &["--unicode"]] {
             let told = suggestion(&text, unicode, "--shuffle lines");
             assert_eq!(told, None, "{}", &text[..200]);
@@ -344,15 +349,7 @@ fn a_part_to_measure_on_of_another_kind_is_warned_of() {
         assert!(told.contains("--validation spread"), "{told}");
         assert_eq!(suggestion(&text, &[], other_kind), None);
     }
-    for text in [
-        prose(),
-        verse(),
-        play(),
-        code(),
-        manual(),
-        dialogue(),
-        japanese(),
-    ] {
+    for text in texts() {
         for options in [&["--unicode"][..], &["--validation", "last", "--unicode"]] {
             assert_eq!(
                 suggestion(&text, options, other_kind),

@@ -436,7 +436,8 @@ fn a_prompt_may_have_characters_that_are_spelt_and_whole_ones_are_written() {
     desk.type_line("/resume");
     desk.poll(310);
     let printed = desk.printed();
-    let mut generator = Generator::new(image.model().unwrap(), Settings::default(), 4);
+    let mut generator =
+        Generator::new(image.model().unwrap(), State::any(), Settings::default(), 4).unwrap();
     let mut expected = String::new();
     expected.extend("漢字 é😀b".chars().filter(|&c| generator.prompt_char(c)));
     assert!(expected.starts_with("漢字 é😀b"), "{expected}");

@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .map(|name| device::find(name))
             .collect::<Result<_, _>>()?,
     };
-    let model = image::open(&paths::weights_dir().join("shakespeare-64k.img"))?;
+    let model = image::open(&paths::default_model())?;
     let model_bytes = model.bytes().len() as u64;
     let mut table = new_table();
     let mut all = Vec::new();

@@ -118,6 +118,8 @@ fn stream(firmware: &Firmware, length: u32) -> anyhow::Result<()> {
         prompt: String::new(),
         length,
         settings: Settings::default(),
+        until: firmware::until::Until::OFF,
+        count: 1,
     };
     let mut out = std::io::stdout().lock();
     let mut written = 0;

@@ -25,9 +25,6 @@ use tempfile::TempDir;
 use crate::command::Invocation;
 use crate::esp;
 
-/// The model that boards get if their flash holds it.
-const MODEL: &str = "shakespeare-64k";
-
 /// Where the files go.
 const FOLDER: &str = "dist";
 
@@ -147,8 +144,7 @@ impl Release {
 
 /// The model that ships if it fits, else the largest of its kind that does.
 fn model_for(board: &'static Board) -> anyhow::Result<PathBuf> {
-    let preferred = paths::weights_dir().join(MODEL).with_added_extension("img");
-    let mut models = vec![preferred];
+    let mut models = vec![paths::default_model()];
     let mut others: Vec<_> = fs::read_dir(paths::weights_dir())
         .context("cannot read weights/")?
         .filter_map(|entry| Some(entry.ok()?.path()))

@@ -48,10 +48,7 @@ pub struct Args {
 /// Runs `soak`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let board = device::find(&args.board)?;
-    let path = args
-        .model
-        .clone()
-        .unwrap_or_else(|| paths::weights_dir().join("shakespeare-64k.img"));
+    let path = args.model.clone().unwrap_or_else(paths::default_model);
     let image = image::open(&path)?;
     let model = image
         .model()

@@ -22,16 +22,13 @@ use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
 
 use super::failure::Failure;
 use super::port::{Port, Wire};
-use super::{Board, panic, riscv};
+use super::{Board, facts, panic, riscv};
 
 /// Much longer than the longest work between two feedings.
 const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a PC that listens may take to fetch what is in the USB port.
 const PATIENCE: Duration = Duration::from_millis(20);
-
-/// Where the processor reads data in flash, if it is mapped.
-const FLASH_WINDOW: u32 = 0x3C00_0000;
 
 /// What flash is mapped by.
 const PAGE_KILOBYTES: u32 = 64;
@@ -130,14 +127,21 @@ fn map_model_region() {
     unsafe {
         let autoload = Cache_Suspend_ICache();
         // It fails for addresses that are no whole pages; these are.
-        let _ = Cache_Dbus_MMU_Set(0, start, start - FLASH_WINDOW, PAGE_KILOBYTES, pages, 0);
+        let _ = Cache_Dbus_MMU_Set(
+            0,
+            start,
+            start - facts::FLASH_ADDRESS,
+            PAGE_KILOBYTES,
+            pages,
+            0,
+        );
         Cache_Resume_ICache(autoload);
     }
 }
 
 impl Board for Esp32c3 {
-    const NAME: &'static str = "esp32c3";
-    const TICKS_PER_SECOND: u32 = 1_000_000;
+    const NAME: &'static str = facts::NAME;
+    const TICKS_PER_SECOND: u32 = facts::TICKS_PER_SECOND;
     type Serial = Port<Serial>;
     type Led = Led;
 

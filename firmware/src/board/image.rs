@@ -2,8 +2,8 @@
 //! firmware, or in whatever file has been made of it.
 //!
 //! `build.rs` puts the file that `INKLING_MODEL` names where this module includes it from;
-//! `memory/inkling.x` gives both their sections. A second image may lie in the region `MODEL` of the
-//! board's memory script, where it is flashed by itself.
+//! `link/inkling.x` gives both their sections. A second image may lie in the region `MODEL` of the
+//! board's memory map, where it is flashed by itself.
 
 use super::identity::{MARK, MARK_END};
 use super::{Board, Selected};

@@ -17,7 +17,7 @@ use super::failure::Failure;
 use super::guard::Guard;
 use super::inbox::Inbox;
 use super::port::{Port, Wire};
-use super::{Board, arch, panic};
+use super::{Board, arch, facts, panic};
 
 /// A hung program is restarted after so many periods of the 32,768 Hz clock.
 const WATCHDOG_TICKS: u32 = 5 * 32_768;
@@ -134,8 +134,8 @@ fn UART0() {
 }
 
 impl Board for Microbit {
-    const NAME: &'static str = "microbit";
-    const TICKS_PER_SECOND: u32 = 16_000_000;
+    const NAME: &'static str = facts::NAME;
+    const TICKS_PER_SECOND: u32 = facts::TICKS_PER_SECOND;
     type Serial = Port<Serial>;
     type Led = P0_13<Output<PushPull>>;
 

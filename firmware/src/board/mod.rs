@@ -1,7 +1,7 @@
 //! What the program needs from a board, and the board it is built for.
 //!
-//! Each board is one file here (boards that differ only in addresses share one), one memory script
-//! in `memory/`, one cargo feature of the same name, and one row in the host's list of boards.
+//! Each board is one file here (boards that differ only in addresses share one), one cargo feature of the
+//! same name, and one entry in the table `boards.toml`, which the module `facts` takes constants from.
 //! With no board feature, as on the PC, only the trait, the words about failures and what a board is
 //! told by remain.
 //!
@@ -88,6 +88,8 @@ pub trait Board {
 mod cortex_m;
 #[cfg(all(feature = "esp32c3", target_os = "none"))]
 mod esp32c3;
+#[cfg(feature = "board")]
+pub(crate) mod facts;
 #[cfg(all(any(feature = "microbit", feature = "nrf52"), target_os = "none"))]
 mod guard;
 #[cfg(all(feature = "board", target_os = "none"))]

@@ -10,42 +10,27 @@ use embedded_hal::digital::{self, OutputPin};
 use super::failure::Failure;
 use super::port::{Port, Wire};
 use super::register::Register;
-use super::{Board, cortex_m, panic};
+use super::{Board, cortex_m, facts, panic};
 
-/// Addresses and clock of one FPGA image.
+/// Where an FPGA image has its devices.
 struct Image {
-    name: &'static str,
     timer: usize,
     uart: usize,
     leds: usize,
-    hertz: u32,
 }
 
 #[cfg(not(feature = "mps2-an505"))]
-const fn classic(name: &'static str) -> Image {
-    Image {
-        name,
-        timer: 0x4000_0000,
-        uart: 0x4000_4000,
-        leds: 0x4002_8000,
-        hertz: 25_000_000,
-    }
-}
-
-#[cfg(feature = "mps2-an385")]
-const IMAGE: Image = classic("mps2-an385");
-#[cfg(feature = "mps2-an386")]
-const IMAGE: Image = classic("mps2-an386");
-#[cfg(feature = "mps2-an500")]
-const IMAGE: Image = classic("mps2-an500");
+const IMAGE: Image = Image {
+    timer: 0x4000_0000,
+    uart: 0x4000_4000,
+    leds: 0x4002_8000,
+};
 /// Armv8-M starts in the secure state, so these are the secure aliases.
 #[cfg(feature = "mps2-an505")]
 const IMAGE: Image = Image {
-    name: "mps2-an505",
     timer: 0x5000_0000,
     uart: 0x5020_0000,
     leds: 0x5030_2000,
-    hertz: 20_000_000,
 };
 
 const BAUD: u32 = 115_200;
@@ -108,8 +93,8 @@ impl Mps2 {
 }
 
 impl Board for Mps2 {
-    const NAME: &'static str = IMAGE.name;
-    const TICKS_PER_SECOND: u32 = IMAGE.hertz;
+    const NAME: &'static str = facts::NAME;
+    const TICKS_PER_SECOND: u32 = facts::TICKS_PER_SECOND;
     type Serial = Port<Uart>;
     type Led = Led;
 
@@ -143,7 +128,7 @@ pub struct Uart(());
 
 impl Uart {
     fn open() -> Self {
-        register::UART_BAUDDIV.set(IMAGE.hertz / BAUD);
+        register::UART_BAUDDIV.set(facts::TICKS_PER_SECOND / BAUD);
         register::UART_CTRL.set(UART_CTRL_TX_AND_RX);
         Uart(())
     }

@@ -22,12 +22,7 @@ use embedded_hal::digital::{self, OutputPin};
 use super::failure::Failure;
 use super::guard::Guard;
 use super::port::{Port, Wire};
-use super::{Board, arch, panic};
-
-#[cfg(feature = "microbit-v2")]
-const NAME: &str = "microbit-v2";
-#[cfg(feature = "nrf52840-dk")]
-const NAME: &str = "nrf52840-dk";
+use super::{Board, arch, facts, panic};
 
 const IS_LED_LIT_BY_LOW: bool = cfg!(feature = "nrf52840-dk");
 
@@ -150,8 +145,8 @@ fn arm(watchdog: Peri<'static, WDT>) -> Option<WatchdogHandle> {
 }
 
 impl Board for Nrf52 {
-    const NAME: &'static str = NAME;
-    const TICKS_PER_SECOND: u32 = 1_000_000;
+    const NAME: &'static str = facts::NAME;
+    const TICKS_PER_SECOND: u32 = facts::TICKS_PER_SECOND;
     type Serial = Port<Console>;
     type Led = Led;
 

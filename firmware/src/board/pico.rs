@@ -23,14 +23,11 @@ use super::failure::Failure;
 use super::once::Once;
 use super::port::{Port, Wire};
 use super::usb::Beside;
-use super::{Board, cortex_m, panic, usb};
-
-#[cfg(feature = "pico")]
-const NAME: &str = "pico";
-#[cfg(feature = "pico2")]
-const NAME: &str = "pico2";
+use super::{Board, cortex_m, facts, panic, usb};
 
 const RX_PIN: usize = 1;
+
+const _: () = assert!(TICK_HZ == facts::TICKS_PER_SECOND as u64);
 
 const ONCE: &str = "a board is started once";
 
@@ -43,14 +40,9 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Room for a model. The flash is a serial one behind a cache of 16 KiB, and every character takes nearly
 /// all of the weights: read in place, they would come over four wires each time.
 #[repr(C, align(16))]
-struct Room([u8; ROOM_BYTES]);
+struct Room([u8; facts::COPIED_BYTES]);
 
-#[cfg(feature = "pico")]
-const ROOM_BYTES: usize = 192 * 1024;
-#[cfg(feature = "pico2")]
-const ROOM_BYTES: usize = 384 * 1024;
-
-static FAST: Once<Room> = Once::new(Room([0; ROOM_BYTES]));
+static FAST: Once<Room> = Once::new(Room([0; facts::COPIED_BYTES]));
 
 bind_interrupts!(struct Interrupts {
     UART0_IRQ => BufferedInterruptHandler<UART0>;
@@ -148,8 +140,8 @@ fn open_uart(
 }
 
 impl Board for Pico {
-    const NAME: &'static str = NAME;
-    const TICKS_PER_SECOND: u32 = TICK_HZ as u32;
+    const NAME: &'static str = facts::NAME;
+    const TICKS_PER_SECOND: u32 = facts::TICKS_PER_SECOND;
     type Serial = Port<Beside<Serial>>;
     type Led = Output<'static>;
 

@@ -11,7 +11,7 @@ use riscv_rt::TrapFrame;
 use super::failure::Failure;
 use super::port::{Port, Wire};
 use super::register::Register;
-use super::{Board, panic, riscv};
+use super::{Board, facts, panic, riscv};
 
 mod register {
     use super::Register;
@@ -81,8 +81,8 @@ fn exception(_: &TrapFrame) -> ! {
 }
 
 impl Board for RiscvVirt {
-    const NAME: &'static str = "riscv-virt";
-    const TICKS_PER_SECOND: u32 = 10_000_000;
+    const NAME: &'static str = facts::NAME;
+    const TICKS_PER_SECOND: u32 = facts::TICKS_PER_SECOND;
     type Serial = Port<Uart>;
     type Led = NoLed;
 

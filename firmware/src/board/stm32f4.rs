@@ -16,7 +16,7 @@ use stm32f4xx_hal::watchdog::IndependentWatchdog;
 use super::failure::Failure;
 use super::inbox::Inbox;
 use super::port::{Port, Wire};
-use super::{Board, arch, panic};
+use super::{Board, arch, facts, panic};
 use chip::USART;
 
 const BAUD: u32 = 115_200;
@@ -122,8 +122,8 @@ fn USART1() {
 }
 
 impl Board for Stm32f4 {
-    const NAME: &'static str = chip::NAME;
-    const TICKS_PER_SECOND: u32 = chip::TICKS_PER_SECOND;
+    const NAME: &'static str = facts::NAME;
+    const TICKS_PER_SECOND: u32 = facts::TICKS_PER_SECOND;
     type Serial = Port<Serial>;
     type Led = PC13<Output<OpenDrain>>;
 
@@ -223,8 +223,6 @@ mod chip {
 
     use super::{Config, Interrupt, Rcc};
 
-    pub(super) const NAME: &str = "blackpill";
-    pub(super) const TICKS_PER_SECOND: u32 = 1_000_000;
     pub(super) const INTERRUPT: Interrupt = Interrupt::USART2;
 
     /// From the internal oscillator, as crystals differ between the boards.
@@ -258,9 +256,6 @@ mod chip {
 
     use super::{Config, Interrupt};
 
-    pub(super) const NAME: &str = "netduinoplus2";
-    /// The emulated timer counts 1 GHz, divided by the 16 that make microseconds of 16 MHz.
-    pub(super) const TICKS_PER_SECOND: u32 = 1_000_000_000 / 16;
     pub(super) const INTERRUPT: Interrupt = Interrupt::USART1;
 
     /// The internal oscillator.

@@ -26,13 +26,13 @@ pub fn run(args: &Args) -> Result<()> {
         writeln!(
             output::stdout(),
             "{}",
-            serde_json::to_string_pretty(BOARDS)?
+            serde_json::to_string_pretty(*BOARDS)?
         )?;
         return Ok(());
     }
     let mut out = output::prose();
     if args.verbose {
-        for board in BOARDS {
+        for board in BOARDS.iter() {
             describe(&mut out, board)?;
         }
     } else {
@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// One row per board.
 fn list(out: &mut Output) -> io::Result<()> {
     let mut rows = table(&["board", "what", "flash", "RAM", "flashed by"], 2..4);
-    for board in BOARDS {
+    for board in BOARDS.iter() {
         rows.add_row([
             board.name,
             board.description,

@@ -7,12 +7,14 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use inkling_engine::{ImageError, Settings, Thousandths};
+use inkling_engine::{ImageError, Thousandths};
 
+use super::choosing::{Choosing, Ending, among_others};
 use super::model::find_image;
 use super::terminal::Known;
 use super::{interrupt, terminal};
 use crate::corpus::prompt;
+use crate::device::passage::Part;
 use crate::device::{Board, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use crate::image;
 use crate::paths;
@@ -49,7 +51,7 @@ pub struct Args {
     /// Join the USB port of a board that has one beside its UART
     #[arg(long)]
     usb: bool,
-    /// Print one passage of this many characters, nothing else, and end
+    /// Print one passage of this many characters at most, nothing else, and end
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     length: Option<u32>,
     #[command(flatten)]
@@ -58,6 +60,10 @@ pub struct Args {
 
 /// What the passage of `--length` follows from.
 #[derive(Debug, clap::Args)]
+#[command(
+    mut_group("Choosing", |group| group.requires("length")),
+    mut_group("Ending", |group| group.requires("length"))
+)]
 struct Passage {
     /// The seed of the passage
     #[arg(long, default_value_t = 1, requires = "length")]
@@ -73,33 +79,32 @@ struct Passage {
     /// 0 is greedy, 0.8 usual, more is wilder
     #[arg(long, default_value = "0.8", requires = "length")]
     temperature: Thousandths,
-    /// Draw from this many likeliest symbols only; 0 is off
-    #[arg(long, default_value_t = 0, requires = "length")]
-    top_k: u8,
-    /// Draw from the likeliest symbols of this total probability only; 1 is off
-    #[arg(long, default_value = "1", requires = "length")]
-    top_p: Thousandths,
+    #[command(flatten)]
+    choosing: Choosing,
+    #[command(flatten)]
+    ending: Ending,
 }
 
 impl Passage {
-    fn request(&self, length: u32) -> Request {
-        Request {
+    fn request(&self, length: u32) -> Result<Request> {
+        Ok(Request {
             seed: self.seed,
             prompt: self.prompt.clone(),
             length,
-            settings: Settings {
-                temperature: self.temperature,
-                top_k: self.top_k,
-                top_p: self.top_p,
-                ..Settings::default()
-            },
-        }
+            settings: self.choosing.settings(self.temperature),
+            until: self
+                .ending
+                .until()
+                .context("cannot use --until on a board")?,
+            count: self.ending.count.unwrap_or(1),
+        })
     }
 }
 
 /// Boots and talks.
 pub fn run(args: &Args) -> Result<()> {
-    let mut request = args.length.map(|length| args.passage.request(length));
+    let request = args.length.map(|length| args.passage.request(length));
+    let mut request = request.transpose()?;
     if let Some(request) = &request {
         request.check()?;
     }
@@ -109,7 +114,7 @@ pub fn run(args: &Args) -> Result<()> {
             let board = find(&args.board)?;
             let model = match &args.model {
                 Some(model) => find_image(model).unwrap_or_else(|| model.clone()),
-                None => paths::weights_dir().join("shakespeare-64k.img"),
+                None => paths::default_model(),
             };
             let image = image::open(&model)?;
             let known = known(&image).with_context(|| format!("cannot use {}", model.display()))?;
@@ -128,7 +133,10 @@ pub fn run(args: &Args) -> Result<()> {
     let Some(request) = request else {
         return converse(&mut emulator, known);
     };
-    let result = unless_interrupted(print_passage(&mut emulator, &request));
+    let result = unless_interrupted(match args.passage.ending.count {
+        None => print_passage(&mut emulator, &request),
+        Some(_) => print_passages(&mut emulator, &request),
+    });
     if interrupt::happened() {
         bail!("interrupted before the passage was complete");
     }
@@ -212,6 +220,34 @@ fn print_passage(emulator: &mut Emulator, request: &Request) -> Result<()> {
     }
     if out.is_terminal() {
         written = written.and_then(|()| writeln!(out));
+    }
+    Ok(written?)
+}
+
+/// Prints several, each as it is complete: as `sample` shows them.
+fn print_passages(emulator: &mut Emulator, request: &Request) -> Result<()> {
+    let until: Vec<char> = request.until.chars().collect();
+    let mut out = output::passage();
+    let mut written = Ok(());
+    let mut number = 0;
+    let mut text = Vec::new();
+    let skipped = emulator.stream_passages(request, |part| {
+        match part {
+            Part::Text(more) => text.extend_from_slice(more),
+            Part::End => {
+                let shown = among_others(&String::from_utf8_lossy(&text), number, &until);
+                written = out.write_all(shown.as_bytes()).and_then(|()| out.flush());
+                number += 1;
+                text.clear();
+            }
+        }
+        match written.is_err() || interrupt::happened() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    })?;
+    if let Some(note) = skipped.as_deref().and_then(prompt::note) {
+        note!("{note}");
     }
     Ok(written?)
 }

@@ -95,7 +95,7 @@ pub fn run(args: &Args) -> Result<()> {
         model,
         weights_only: args.weights_only,
         by_probe: args.probe.is_some(),
-        stand_in: paths::weights_dir().join("shakespeare-64k.img"),
+        stand_in: paths::default_model(),
     };
     announce(&order)?;
     let package = flash::prepare(&order)?;

@@ -4,8 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use inkling_engine::{Guard, Model, Settings, Thousandths};
+use inkling_engine::{Model, Thousandths};
 
+use super::choosing::Choosing;
 use super::known::symbols_of_files;
 use super::model::{bar, image_path};
 use crate::corpus::{Alphabet, Validation, training_part};
@@ -37,15 +38,8 @@ pub struct Args {
     /// Same seed, same text
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// At most N of one character in a row; `text` for as many and as often as in the model's text,
-    /// where the model knows that; or `off`
-    #[arg(
-        long,
-        default_value = "text",
-        value_name = "N",
-        allow_hyphen_values = true
-    )]
-    guard: Guard,
+    #[command(flatten)]
+    choosing: Choosing,
     /// Compare with this text, a file or a folder [default: what is on record of the text the model was
     /// trained on]
     #[arg(long, value_name = "FILE")]
@@ -72,11 +66,7 @@ pub fn run(args: &Args) -> Result<()> {
     let progress = bar(length * temperatures.len(), "writing");
     let mut found = Vec::new();
     for (index, &temperature) in temperatures.iter().enumerate() {
-        let settings = Settings {
-            temperature,
-            guard: args.guard,
-            ..Settings::default()
-        };
+        let settings = args.choosing.settings(temperature);
         let health = examine(model, settings, args.seed, length, &known, |done| {
             progress.set_position((index * length) as u64 + done);
         });

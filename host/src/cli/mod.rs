@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 mod arguments;
 mod boards;
+mod choosing;
 mod doctor;
 mod emulate;
 mod eval;

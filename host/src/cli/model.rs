@@ -12,11 +12,11 @@ use serde::Serialize;
 use crate::corpus::{
     Charset, Encoded, Reading, Source, Split, Standard, Text, Validation, encode, gather,
 };
-use crate::export::weights_in_words;
 use crate::note;
 use crate::output;
 use crate::paths;
 use crate::quantize::FloatModel;
+use crate::words;
 use crate::words::{count, share};
 
 /// Which text to measure on.
@@ -167,7 +167,7 @@ impl Shape {
             input_planes: (!dimensions.is_folded()).then_some(dimensions.planes.input),
             output_planes: dimensions.planes.output,
             embedding: (!dimensions.is_folded()).then_some(dimensions.embedding),
-            weights: weights_in_words(&dimensions),
+            weights: words::weights(&dimensions),
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::{interrupt, terminal};
+use crate::device::flash::probe_log::ProbeLog;
 use crate::device::line::{SerialLine, port};
-use crate::device::log::ProbeLog;
 use crate::device::{Board, Firmware, find};
 use crate::note;
 use crate::output;

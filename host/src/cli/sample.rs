@@ -7,9 +7,9 @@ use std::str::FromStr;
 
 use anyhow::bail;
 use comfy_table::{ContentArrangement, Table, presets};
-use firmware::until::Until;
-use inkling_engine::{Guard, Settings, Thousandths};
+use inkling_engine::{Settings, Thousandths};
 
+use super::choosing::{Choosing, Ending, among_others};
 use super::known::{self, KnownArgs};
 use super::model::image_path;
 use crate::corpus::{Alphabet, prompt};
@@ -42,21 +42,8 @@ pub struct Args {
         value_delimiter = ','
     )]
     temperature: Vec<Thousandths>,
-    /// Choose among this many of the most probable symbols only; 0 for all
-    #[arg(long, default_value_t = 0, value_name = "K")]
-    top_k: u8,
-    /// Choose among the most probable symbols that together reach this probability
-    #[arg(long, default_value = "1", value_name = "P")]
-    top_p: Thousandths,
-    /// At most N of one character in a row; `text` for as many and as often as in the model's text,
-    /// where the model knows that; or `off`
-    #[arg(
-        long,
-        default_value = "text",
-        value_name = "N",
-        allow_hyphen_values = true
-    )]
-    guard: Guard,
+    #[command(flatten)]
+    choosing: Choosing,
     /// Same seed, same text; `random` takes another one each time and says which
     #[arg(
         long,
@@ -68,12 +55,8 @@ pub struct Args {
     /// Characters to generate behind the prompt, at most
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     length: usize,
-    /// End a text at any of these characters, such as '.!?' or '\n'; it may be given several times
-    #[arg(long, value_name = "CHARACTERS", allow_hyphen_values = true)]
-    until: Vec<Until>,
-    /// Write so many texts, each on lines of its own, with one seed after the other
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    count: Option<u32>,
+    #[command(flatten)]
+    ending: Ending,
     /// For each text write N and keep the one that the model itself finds most likely
     #[arg(long, default_value_t = 1, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..))]
@@ -199,7 +182,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             EngineAuthor::new(model, settings)
         })
     };
-    if output.is_terminal() && args.count.is_none() {
+    if output.is_terminal() && args.ending.count.is_none() {
         writeln!(output)?;
     }
     output.flush()?;
@@ -208,10 +191,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 /// The characters that end a text.
 fn until(args: &Args) -> Vec<char> {
-    let named: Vec<char> = args.until.iter().flat_map(|until| until.chars()).collect();
-    match args.unseen && args.until.is_empty() {
+    match args.unseen && !args.ending.is_named() {
         true => known::LINE_ENDS.to_vec(),
-        false => named,
+        false => args.ending.chars(),
     }
 }
 
@@ -235,12 +217,7 @@ fn sample<A: Author>(
     };
     let seed = args.seed.number();
     let pieces = |temperature| {
-        let settings = Settings {
-            temperature,
-            top_k: args.top_k,
-            top_p: args.top_p,
-            guard: args.guard,
-        };
+        let settings = args.choosing.settings(temperature);
         Pieces::new(author(settings), wanted.clone(), seed)
     };
     let columns = match args.wrap {
@@ -261,13 +238,13 @@ fn one_by_one<A: Author>(
     columns: Option<usize>,
 ) -> anyhow::Result<()> {
     let mut wrapped = Wrapped::new(output, columns);
-    let is_plain = args.count.is_none() && args.best_of == 1 && !args.unseen;
+    let is_plain = args.ending.count.is_none() && args.best_of == 1 && !args.unseen;
     if is_plain {
         pieces.write(|character| wrapped.push(character))?;
         wrapped.end_line()?;
         return Ok(());
     }
-    let count = args.count.unwrap_or(1);
+    let count = args.ending.count.unwrap_or(1);
     for number in 0..count {
         let Some(piece) = pieces.next_piece() else {
             bail!(nothing_new(number, count));
@@ -279,15 +256,12 @@ fn one_by_one<A: Author>(
     Ok(())
 }
 
-/// A text as it stands among others: on lines of its own, without blanks around it; those that may
-/// have several lines apart.
+/// A text as it is shown.
 fn shown(args: &Args, piece: &Piece, number: u32) -> String {
-    if args.count.is_none() {
-        return piece.text.clone();
+    match args.ending.count {
+        None => piece.text.clone(),
+        Some(_) => among_others(&piece.text, number, &until(args)),
     }
-    let is_a_line = until(args).contains(&'\n');
-    let gap = if is_a_line || number == 0 { "" } else { "\n" };
-    format!("{gap}{}\n", piece.text.trim())
 }
 
 fn nothing_new(found: u32, wanted: u32) -> String {
@@ -306,7 +280,7 @@ fn side_by_side<A: Author>(
 ) -> anyhow::Result<()> {
     let mut texts = Vec::new();
     let mut missing = None;
-    let count = args.count.unwrap_or(1);
+    let count = args.ending.count.unwrap_or(1);
     for &temperature in &args.temperature {
         let mut pieces = pieces(temperature);
         let mut text = String::new();

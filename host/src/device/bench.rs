@@ -19,9 +19,9 @@ use super::elf::Footprint;
 use super::emulate::{Emulator, Options, machine_of};
 use super::error::DeviceError;
 use super::passage::Request;
-use crate::export::weights_in_words;
 use crate::image;
 use crate::quantize::InputForm;
+use crate::words;
 
 /// The hidden size of the tutorial's model, which is what other libraries are measured with.
 pub const TUTORIAL_HIDDEN: usize = 100;
@@ -184,7 +184,7 @@ pub fn run(board: &'static Board, model: &Path) -> Result<BenchReport, DeviceErr
         hidden,
         layers,
         symbols,
-        weights: weights_in_words(&model.dimensions()),
+        weights: words::weights(&model.dimensions()),
         input_form: InputForm::of(&model.dimensions()),
         unit: machine_of(board)?.unit,
         instructions_per_char: total,
@@ -299,6 +299,8 @@ pub fn deepest_stack(firmware: &Firmware) -> Result<u64, DeviceError> {
         prompt: "a".to_owned(),
         length: 100,
         settings: inkling_engine::Settings::default(),
+        until: firmware::until::Until::OFF,
+        count: 1,
     })?;
     emulator.send_line(&Command::Stats.to_string())?;
     emulator.read_until(MEMORY, CONSOLE_TIMEOUT)?;

@@ -13,10 +13,6 @@ use super::files::{self, LINKED_BYTES};
 use crate::toolchain::cargo;
 use crate::{note, paths};
 
-/// Flash that is kept for the program when a model is checked against a board before building; boards
-/// with more flash keep more, see [`Board::program_bytes`].
-pub const PROGRAM_BYTES: u64 = 64 * 1024;
-
 /// Room for a model in [`Firmware::with_room`], in bytes.
 pub const MODEL_ROOM: usize = 128 * 1024;
 

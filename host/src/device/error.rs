@@ -9,15 +9,17 @@ use crate::output::one_line;
 /// Why a firmware could not be built, booted or talked to.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
-    /// The name is not in [`super::board::BOARDS`].
+    /// No board has the name.
     #[error(
         "there is no board '{}'; the boards are {}, and `inkling boards` lists their other names",
         one_line(name),
-        known_boards()
+        known.join(", ")
     )]
     UnknownBoard {
         /// What was asked for.
         name: String,
+        /// The names that there are.
+        known: Vec<&'static str>,
     },
     /// No emulator has a model of the board.
     #[error("the board {board} cannot be emulated; `inkling boards` lists those that can")]
@@ -144,14 +146,6 @@ impl From<io::Error> for DeviceError {
 /// A path as it stands in a sentence.
 pub(super) fn shown(path: &Path) -> String {
     one_line(&path.display().to_string())
-}
-
-fn known_boards() -> String {
-    let names: Vec<_> = super::board::BOARDS
-        .iter()
-        .map(|board| board.name)
-        .collect();
-    names.join(", ")
 }
 
 fn quoted(text: &str) -> String {

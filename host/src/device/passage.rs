@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use firmware::console::{self, Command};
 use firmware::protocol::{PAUSED, Parser, RESUMED, Said};
+use firmware::until::Until;
 use inkling_engine::Settings;
 
 use super::emulate::{Emulator, Wanted, timed_out};
@@ -29,6 +30,19 @@ pub struct Request {
     pub length: u32,
     /// How they are chosen.
     pub settings: Settings,
+    /// Characters that end it sooner.
+    pub until: Until,
+    /// How many passages, with one seed after the other; at least one.
+    pub count: u32,
+}
+
+/// What comes of a passage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// Text; it may be empty.
+    Text(&'a [u8]),
+    /// The passage is complete.
+    End,
 }
 
 impl Request {
@@ -53,8 +67,15 @@ impl Request {
             Command::TopK(settings.top_k),
             Command::TopP(settings.top_p),
             Command::Guard(settings.guard),
-            Command::Seed(self.seed),
         ];
+        // Firmwares that are older than these commands are not asked for what they do anyway.
+        if !self.until.is_off() {
+            commands.push(Command::Until(self.until));
+        }
+        if self.count > 1 {
+            commands.push(Command::Count(self.count));
+        }
+        commands.push(Command::Seed(self.seed));
         if !self.prompt.is_empty() {
             commands.push(Command::Prompt(&self.prompt));
         }
@@ -64,16 +85,16 @@ impl Request {
 }
 
 impl Emulator {
-    /// Lets the board write a passage at full speed and hands on its text as it comes, for as long as
+    /// Lets the board write passages at full speed and hands on their text as it comes, for as long as
     /// whoever takes it goes on. Answers with what the board has left out of the prompt, if its model
     /// did not know all of it.
     ///
     /// # Errors
     /// When the prompt cannot be typed, the board has no model, falls silent, or the emulator ends.
-    pub fn stream_passage(
+    pub fn stream_passages(
         &mut self,
         request: &Request,
-        mut hand_on: impl FnMut(&[u8]) -> ControlFlow<()>,
+        mut hand_on: impl FnMut(Part<'_>) -> ControlFlow<()>,
     ) -> Result<Option<String>, DeviceError> {
         request.check()?;
         let mut parser = Parser::new();
@@ -95,18 +116,38 @@ impl Emulator {
         };
         let mut skipped = None;
         loop {
-            let line = self.listen(&mut parser, PATIENCE, resumed, |_| hand_on(&[]))?;
+            let line = self.listen(&mut parser, PATIENCE, resumed, |_| hand_on(Part::Text(&[])))?;
             match line.as_deref().map(Said::read) {
                 Some(Said::Skipped(characters)) => skipped = Some(characters.to_owned()),
                 Some(_) => break,
                 None => return Ok(None),
             }
         }
-        self.listen(&mut parser, PATIENCE, start, |_| hand_on(&[]))?;
-        self.listen(&mut parser, PATIENCE, end, hand_on)?;
+        for _ in 0..request.count.max(1) {
+            self.listen(&mut parser, PATIENCE, start, |_| hand_on(Part::Text(&[])))?;
+            let end = self.listen(&mut parser, PATIENCE, end, |text| hand_on(Part::Text(text)))?;
+            if end.is_none() || hand_on(Part::End).is_break() {
+                break;
+            }
+        }
         // Nobody reads the passage that follows by itself.
         self.send_line(&Command::Pause.to_string())?;
         Ok(skipped)
+    }
+
+    /// The same for a single passage.
+    ///
+    /// # Errors
+    /// As for [`Emulator::stream_passages`].
+    pub fn stream_passage(
+        &mut self,
+        request: &Request,
+        mut hand_on: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<Option<String>, DeviceError> {
+        self.stream_passages(request, |part| match part {
+            Part::Text(text) => hand_on(text),
+            Part::End => ControlFlow::Continue(()),
+        })
     }
 
     /// Stops the text. A board may lose what is typed before it has started, so it is asked again.

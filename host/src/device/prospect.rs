@@ -5,7 +5,7 @@ use inkling_engine::format::Dimensions;
 use inkling_engine::state::state_words;
 use serde::{Deserialize, Serialize};
 
-use super::board::Board;
+use super::board::{Board, holds, model_memory_bytes};
 use super::speed;
 
 /// A model on a board.
@@ -32,9 +32,9 @@ impl Prospect {
         let memory = 4 * state_words(dimensions);
         Self {
             board: board.name.to_owned(),
-            fits: board.holds(dimensions),
+            fits: holds(board, dimensions),
             flash_left_bytes: signed(board.program_area_bytes()) - signed(needed),
-            ram_left_bytes: signed(board.model_memory_bytes() as u64) - signed(memory as u64),
+            ram_left_bytes: signed(model_memory_bytes(board) as u64) - signed(memory as u64),
             characters_per_second: speed::characters_per_second(board, dimensions),
         }
     }
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn what_is_said_of_the_room_agrees_with_whether_a_model_fits() {
-        for board in BOARDS {
+        for board in BOARDS.iter() {
             for hidden in [64, 200, 500, 740, 1_000] {
                 let prospect = Prospect::of(
                     board,

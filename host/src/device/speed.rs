@@ -60,47 +60,13 @@ const RISC_V: Costs = Costs {
     character: 3_300.0,
 };
 
-/// A flash that is read through a small cache.
-#[derive(Debug, Clone, Copy)]
-struct SerialFlash {
-    /// Images of up to so many bytes are copied to RAM.
-    copied_bytes: usize,
-    /// To fetch a byte of one that is not.
-    cycles_per_byte: f64,
-}
-
-/// A chip as its program sets it up.
-#[derive(Debug, Clone, Copy)]
-struct Chip {
-    hertz: f64,
-    costs: Costs,
-    cycles_per_instruction: f64,
-    flash: Option<SerialFlash>,
-}
-
-const fn serial(copied_kib: usize, cycles_per_byte: f64) -> Option<SerialFlash> {
-    Some(SerialFlash {
-        copied_bytes: copied_kib * 1024,
-        cycles_per_byte,
-    })
-}
-
-/// The chip of a board that people own.
-fn chip(board: &Board) -> Option<Chip> {
-    let chip = |mega_hertz: f64, costs, cycles_per_instruction, flash| Chip {
-        hertz: 1e6 * mega_hertz,
-        costs,
-        cycles_per_instruction,
-        flash,
-    };
-    // Loads and taken branches take more than a cycle, on some chips flash does too.
-    Some(match board.name {
-        "pico" => chip(125.0, CORTEX_M0_PLUS, 1.0, serial(192, 7.0)),
-        "pico2" => chip(150.0, CORTEX_M4, 1.3, serial(384, 7.0)),
-        "microbit" => chip(16.0, CORTEX_M0, 1.6, None),
-        "microbit-v2" | "nrf52840-dk" => chip(64.0, CORTEX_M4, 1.5, None),
-        "blackpill" => chip(100.0, CORTEX_M4, 1.5, None),
-        "esp32c3" => chip(160.0, RISC_V, 1.3, serial(0, 8.0)),
+/// What the core of a board does, if it was counted.
+fn costs(board: &Board) -> Option<Costs> {
+    Some(match board.core {
+        "Cortex-M0" => CORTEX_M0,
+        "Cortex-M0+" => CORTEX_M0_PLUS,
+        "Cortex-M3" | "Cortex-M4F" | "Cortex-M7F" | "Cortex-M33" => CORTEX_M4,
+        "RISC-V RV32IMC" => RISC_V,
         _ => return None,
     })
 }
@@ -127,14 +93,14 @@ fn work(costs: &Costs, dimensions: &Dimensions) -> f64 {
 /// only, whose speed is that of the PC.
 #[must_use]
 pub fn characters_per_second(board: &Board, dimensions: &Dimensions) -> Option<f64> {
-    let chip = chip(board)?;
+    let speed = board.speed?;
     let image = dimensions.image_bytes();
-    let fetching = match chip.flash {
-        Some(flash) if image > flash.copied_bytes => flash.cycles_per_byte * image as f64,
-        _ => 0.0,
+    let fetching = match image > board.copied_bytes {
+        true => speed.flash_cycles_per_byte * image as f64,
+        false => 0.0,
     };
-    let cycles = chip.cycles_per_instruction * work(&chip.costs, dimensions) + fetching;
-    Some(chip.hertz / cycles)
+    let cycles = speed.cycles_per_instruction * work(&costs(board)?, dimensions) + fetching;
+    Some(1e6 * speed.mega_hertz / cycles)
 }
 
 /// An estimate with as many digits as it is worth.
@@ -159,7 +125,7 @@ mod tests {
     #[test]
     fn boards_that_can_be_flashed_have_a_speed_and_emulated_ones_have_none() {
         let dimensions = tutorial(30);
-        for board in BOARDS {
+        for board in BOARDS.iter() {
             let speed = characters_per_second(board, &dimensions);
             assert_eq!(speed.is_some(), board.flasher.is_some(), "{}", board.name);
             assert!(speed.is_none_or(|speed| speed > 20.0), "{}", board.name);
@@ -193,11 +159,7 @@ mod tests {
         )
         .unwrap();
         for (name, budget) in budgets {
-            let costs = match find(&name).unwrap().core {
-                "Cortex-M0" => CORTEX_M0,
-                "RISC-V RV32IMC" => RISC_V,
-                _ => CORTEX_M4,
-            };
+            let costs = costs(find(&name).unwrap()).unwrap();
             let embedded = budget.embedded_instructions as f64;
             is_near(&name, work(&costs, &tutorial(30)), embedded);
             let folded = budget.folded_instructions as f64;

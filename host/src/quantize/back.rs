@@ -7,8 +7,8 @@ use inkling_engine::format::{TILE_ROWS, Unit};
 
 use super::LOGIT_ONE;
 use super::float::{FloatLayer, FloatModel};
+use crate::identity::RunId;
 use crate::name::Name;
-use crate::runs::RunId;
 use inkling_engine::writer::{InputParts, ModelParts, Weights};
 
 /// What a byte of the embedding stands for is lost in an image; with this its numbers are as large as

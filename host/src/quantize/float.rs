@@ -7,14 +7,17 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use half::f16;
+use inkling_engine::Symbol;
 use inkling_engine::format::Planes;
 use safetensors::{Dtype, SafeTensors};
 
 use super::trits;
 use crate::corpus::{Alphabet, Validation};
 use crate::evaluate::mean_loss;
+use crate::identity::{IDENTITY_KEY, RunId};
 use crate::name::Name;
-use crate::runs::{IDENTITY_KEY, RunId};
+use crate::predict::{Predictor, cross_entropy};
+use crate::tensors::open;
 
 /// Metadata value that marks a float model.
 pub const FORMAT: &str = "inkling-float-1";
@@ -110,12 +113,7 @@ impl FloatModel {
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        if metadata.get("format").map(String::as_str) != Some(FORMAT) {
-            return Err(format!("its format is not {FORMAT}"));
-        }
-        let tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+        let (tensors, metadata) = open(bytes, FORMAT)?;
         let alphabet = metadata.get("alphabet").ok_or("it names no alphabet")?;
         let alphabet = Alphabet::from_symbols(alphabet).map_err(|e| e.to_string())?;
         let alphabet = alphabet.symbols().to_vec();
@@ -290,26 +288,8 @@ impl FloatModel {
     /// Mean natural-log cross-entropy per character, measured as [`crate::evaluate::engine_loss`] does.
     #[must_use]
     pub fn loss(&self, validation: &Validation, progress: impl FnMut(u64)) -> f64 {
-        let mut state = FloatState::new(self);
-        mean_loss(validation, progress, |first, symbol, next| {
-            if first {
-                state.reset();
-            }
-            state.step(symbol.into());
-            next.map_or(0.0, |next| {
-                let logits = state.logits().iter().map(|&logit| f64::from(logit));
-                cross_entropy(logits, next.into())
-            })
-        })
+        mean_loss(&mut FloatState::new(self), validation, progress)
     }
-}
-
-/// Minus the log-probability of `target` under the softmax of `logits`.
-pub fn cross_entropy(logits: impl Iterator<Item = f64> + Clone, target: usize) -> f64 {
-    let max = logits.clone().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = logits.clone().map(|logit| (logit - max).exp()).sum();
-    let chosen = logits.into_iter().nth(target).unwrap_or(f64::NEG_INFINITY);
-    max + sum.ln() - chosen
 }
 
 fn tensor(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<f32>, Vec<usize>), String> {
@@ -424,6 +404,21 @@ impl<'m> FloatState<'m> {
             multiply_add(&mut self.logits, &self.output, top);
         }
         &self.logits
+    }
+}
+
+impl Predictor for FloatState<'_> {
+    fn reset(&mut self) {
+        FloatState::reset(self);
+    }
+
+    fn step(&mut self, symbol: Symbol) {
+        FloatState::step(self, symbol.into());
+    }
+
+    fn surprise(&mut self, symbol: Symbol) -> f64 {
+        let logits = self.logits().iter().map(|&logit| f64::from(logit));
+        cross_entropy(logits, symbol.into())
     }
 }
 

@@ -6,7 +6,7 @@ use inkling_engine::format::{Dimensions, GROUP};
 use inkling_engine::state::MAX_STATE_WORDS;
 
 use super::{Model, Recipe, RecipeError};
-use crate::device::Board;
+use crate::device::board::{Board, model_memory_bytes};
 use crate::quantize::{InputForm, embedding_in_image};
 
 /// What the recipes of budgets inherit from.
@@ -91,7 +91,7 @@ pub fn check_engine(model: &Model, symbols: usize) -> Result<(), RecipeError> {
 /// The flash that a model may take on a board: what the program leaves, or what is comfortable.
 #[must_use]
 pub fn of_board(board: &Board) -> usize {
-    let is_small = board.model_memory_bytes() < 4 * MAX_STATE_WORDS;
+    let is_small = model_memory_bytes(board) < 4 * MAX_STATE_WORDS;
     let comfortable = if is_small {
         SMALL_BYTES
     } else {
@@ -130,7 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::device::BOARDS;
+    use crate::device::board::{BOARDS, holds};
 
     proptest! {
         #[test]
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn every_boards_budget_leaves_room_for_the_program_and_holds_a_model() {
-        for board in BOARDS {
+        for board in BOARDS.iter() {
             let budget = of_board(board);
             assert!(
                 budget as u64 + board.program_bytes() <= board.program_area_bytes(),
@@ -202,7 +202,7 @@ mod tests {
             for symbols in [2, 30, 65, 120, 255] {
                 let model = recipe(budget, symbols, None).expect("a recipe").model;
                 let dimensions = dimensions(&model, symbols).expect("dimensions");
-                assert!(board.holds(&dimensions), "{}: {dimensions:?}", board.name);
+                assert!(holds(board, &dimensions), "{}: {dimensions:?}", board.name);
             }
         }
     }

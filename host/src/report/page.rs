@@ -376,7 +376,7 @@ mod tests {
     fn the_page_tells_the_speed_of_training_and_of_each_board() {
         let page = render(&report()).expect("a page");
         assert!(page.contains("409,600 characters a second"), "{page}");
-        for board in BOARDS {
+        for board in BOARDS.iter() {
             let cell = format!("<td>{}</td>", board.name);
             assert_eq!(
                 page.contains(&cell),

@@ -201,13 +201,20 @@ fn the_udev_rule_is_written_or_shown() {
         ));
     let text = fs::read_to_string(desk.path("rules.d/70-inkling.rules")).unwrap();
     assert!(
-        text.contains("ATTRS{idVendor}==\"2e8a\", TAG+=\"uaccess\""),
+        text.contains("ATTRS{idVendor}==\"1366\", TAG+=\"uaccess\""),
         "{text}"
     );
-    // The identity that anybody may use is allowed to one product only, adapters by their products.
-    assert!(!text.contains("\"1209\", TAG"), "{text}");
+    // Where others have numbers of the same vendor, products are named.
+    for shared in ["1209", "2e8a", "0483", "303a", "0d28", "10c4", "0403"] {
+        assert!(!text.contains(&format!("\"{shared}\", TAG")), "{text}");
+    }
     for device in [
         "1209:0001",
+        "2e8a:000c",
+        "2e8a:0003",
+        "0d28:0204",
+        "0483:374b",
+        "303a:1001",
         "10c4:ea60",
         "1a86:7523",
         "1a86:55d4",

@@ -6,6 +6,7 @@ use host::cli::model::image_path;
 use host::device::bench::{self, BenchReport, SHAPE_PLANES, TUTORIAL_HIDDEN, TUTORIAL_SYMBOLS};
 use host::device::budget::{self, BUDGET_BOARDS, Budget, Budgets};
 use host::device::{self, BOARDS, Board};
+use host::paths;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 use tempfile::TempDir;
@@ -131,8 +132,7 @@ fn measure(args: &Device) -> anyhow::Result<BenchReport> {
         let hidden = args.hidden.map_or(TUTORIAL_HIDDEN, usize::from);
         return measure_shape(board, hidden, args.inputs.unwrap_or_default());
     }
-    let shipped = || PathBuf::from("shakespeare-64k");
-    let model = args.model.clone().unwrap_or_else(shipped);
+    let model = args.model.clone().unwrap_or_else(paths::default_model);
     Ok(bench::run(board, &image_path(&model)?)?)
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::{execute, terminal};
+use firmware::console::Command;
 use firmware::protocol::{Heard, Parser, Said};
 
 use super::editor::{Action, Editor};
@@ -136,7 +137,7 @@ fn talk(
         if view.introduction.is_some_and(|time| Instant::now() > time) {
             view.introduction = None;
             if !view.status.knows_model() {
-                line.send(b"\n/model\n/stats\n")?;
+                line.send(format!("\n{}\n{}\n", Command::Model, Command::Stats).as_bytes())?;
             }
         }
     }

@@ -8,12 +8,12 @@ mod copy;
 pub mod drive;
 pub mod error;
 pub mod load;
+pub mod probe_log;
 pub mod tool;
 pub mod udev;
 pub mod uf2;
 
 use std::ffi::OsStr;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,14 +27,8 @@ use super::files::{self, LOADABLE_BYTES};
 use crate::image;
 use inkling_engine::AlignedImage;
 
-/// Flash windows of microcontrollers begin at multiples of this.
-const FLASH_WINDOW: u64 = 1 << 24;
-
 /// What the images that the boot loader of Espressif's chips takes begin with.
 const BOOT_IMAGE: u8 = 0xE9;
-
-/// Where chips of Espressif read data in flash.
-const ESPRESSIF_FLASH: u32 = 0x3C00_0000;
 
 /// What the start of a region without a model holds: erased flash.
 const NO_MODEL: [u8; uf2::PAGE_BYTES] = [0xFF; uf2::PAGE_BYTES];
@@ -108,7 +102,7 @@ pub fn board_of(path: &Path) -> Result<&'static Board, FlashError> {
         Kind::Elf => Ok(Firmware::open(path)?.board),
         Kind::Hex => marked(&read_hex(path)?).ok_or_else(which),
         Kind::Bin => {
-            let found = boot_image(path)?.1;
+            let found = chip_of(path, &read_file(path)?)?;
             let of_chip = |board: &&Board| matches!(board.flasher, Some(Flasher::Espflash { id, .. }) if id == found);
             BOARDS.iter().find(of_chip).ok_or_else(which)
         }
@@ -219,10 +213,17 @@ fn read(board: &'static Board, path: &Path, image: Option<&[u8]>) -> Result<Pack
             load.ok_or_else(|| other(chips(&families)))?
         }
         (Kind::Uf2, _) => return Err(other("boards that take UF2 files".into())),
-        (Kind::Bin, Some(Flasher::Espflash { id, .. })) => match boot_image(path)? {
-            (load, found) if found == id => load,
-            (_, found) => return Err(other(format!("Espressif's chip number {found}"))),
-        },
+        (Kind::Bin, Some(Flasher::Espflash { id, .. })) => {
+            let file = read_file(path)?;
+            let found = chip_of(path, &file)?;
+            if found != id {
+                return Err(other(format!("Espressif's chip number {found}")));
+            }
+            let mut load = Load::default();
+            load.insert(flash_address(board), &file)
+                .map_err(|reason| unusable(path, reason))?;
+            load
+        }
         (Kind::Bin, _) => return Err(other("boards that take .bin files".into())),
         (
             Kind::Hex,
@@ -288,19 +289,20 @@ fn chips(families: &uf2::ByFamily) -> String {
     names.join(" and ")
 }
 
-/// A file for the beginning of the flash of a chip of Espressif, and the number of the chip.
-fn boot_image(path: &Path) -> Result<(Load, u16), FlashError> {
-    let file = read_file(path)?;
+/// The number of the chip of Espressif that a file for the beginning of its flash is for.
+fn chip_of(path: &Path, file: &[u8]) -> Result<u16, FlashError> {
     let id = file
         .get(12..14)
         .filter(|_| file.first() == Some(&BOOT_IMAGE));
-    let Some(&[low, high]) = id else {
-        return Err(unusable(path, LoadError::Bin));
-    };
-    let mut load = Load::default();
-    load.insert(ESPRESSIF_FLASH, &file)
-        .map_err(|reason| unusable(path, reason))?;
-    Ok((load, u16::from_le_bytes([low, high])))
+    match id {
+        Some(&[low, high]) => Ok(u16::from_le_bytes([low, high])),
+        _ => Err(unusable(path, LoadError::Bin)),
+    }
+}
+
+/// Where a board's flash begins: within the 32 bits that these machines address.
+fn flash_address(board: &Board) -> u32 {
+    board.link.flash.address as u32
 }
 
 fn unusable(path: &Path, reason: LoadError) -> FlashError {
@@ -358,12 +360,6 @@ fn check_versions(program: Option<&Package>, image: &[u8]) -> Result<(), FlashEr
     }
 }
 
-/// The addresses of the flash that a model region is part of.
-fn flash(region: Region, board: &Board) -> Range<u64> {
-    let start = region.address - region.address % FLASH_WINDOW;
-    start..start + board.flash_bytes
-}
-
 impl Package {
     fn of_elf(firmware: Firmware) -> Result<Package, FlashError> {
         Ok(Package {
@@ -412,23 +408,23 @@ impl Package {
 
     fn checked(self) -> Result<Package, FlashError> {
         let board = self.board;
-        let Some(flash) = board.model_region.map(|region| flash(region, board)) else {
+        if board.model_region.is_none() {
             return Ok(self);
-        };
+        }
         // What such chips load to RAM is stored elsewhere, which is checked by the tool.
         if self.elf.is_some() && matches!(board.flasher, Some(Flasher::Espflash { .. })) {
             return Ok(self);
         }
-        let used = self.load.range();
-        if flash.start <= used.start && used.end <= flash.end {
+        let (used, flash) = (self.load.range(), board.link.flash);
+        if flash.address <= used.start && used.end <= flash.end() {
             return Ok(self);
         }
         Err(FlashError::OutsideFlash {
             board: board.name,
             start: used.start,
             end: used.end,
-            flash_start: flash.start,
-            flash_end: flash.end,
+            flash_start: flash.address,
+            flash_end: flash.end(),
         })
     }
 
@@ -473,7 +469,7 @@ impl Package {
                 let region = board.model_region.map(|region| region.address);
                 for (address, part) in self.load.parts() {
                     if !is_linked || Some(address.into()) == region {
-                        let offset = address - ESPRESSIF_FLASH;
+                        let offset = address.saturating_sub(flash_address(board));
                         tool::espflash_part(chip, offset, part, target.port)?;
                     }
                 }

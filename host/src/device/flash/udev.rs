@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::device::usb::{DEVICES, Device};
+use crate::device::usb::{DEVICES, known};
 use crate::paths::write_atomic;
 
 /// Where the system looks for rules of its administrator.
@@ -23,12 +23,7 @@ pub fn rules() -> String {
          ACTION==\"remove\", GOTO=\"inkling_end\"\n\
          SUBSYSTEM!=\"tty|usb|hidraw\", GOTO=\"inkling_end\"\n",
     );
-    let has_all = |device: &&Device| {
-        let mut others = DEVICES.iter().filter(|other| other.vendor == device.vendor);
-        !device.products.is_empty() && others.any(|other| other.products.is_empty())
-    };
-    // What is named by its product is one of all the vendor's, if those are named too.
-    for device in DEVICES.iter().filter(|device| !has_all(device)) {
+    for device in DEVICES.iter() {
         text += &format!("# {}\n", device.what);
         let vendor = format!("ATTRS{{idVendor}}==\"{:04x}\"", device.vendor);
         let products = device.products.iter();
@@ -48,7 +43,7 @@ pub fn rules() -> String {
 /// Whether the rule is about the device with these numbers.
 #[must_use]
 pub fn covers(vendor: u16, product: u16) -> bool {
-    Device::of(vendor, product).is_some()
+    known(vendor, product).is_some()
 }
 
 /// Writes the rule to a folder; answers with its file.

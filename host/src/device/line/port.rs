@@ -6,12 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use firmware::board::identity::USB_PRODUCT_PREFIX;
+use firmware::console::Command;
 use serialport::{ErrorKind, SerialPortInfo, SerialPortType};
 
 use super::error::LineError;
 use super::permission;
 use crate::device::Board;
-use crate::device::usb::{Certainty, Device};
+use crate::device::usb::{self, Certainty};
 use crate::output::one_line;
 
 /// What every board's UART runs at; USB ports take any speed.
@@ -47,7 +48,7 @@ pub struct Port {
 impl Port {
     fn new(info: SerialPortInfo) -> Port {
         let name = info.port_name;
-        let SerialPortType::UsbPort(usb) = info.port_type else {
+        let SerialPortType::UsbPort(port) = info.port_type else {
             return Port {
                 name,
                 what: "serial port".into(),
@@ -56,22 +57,22 @@ impl Port {
                 usb: None,
             };
         };
-        let product = usb.product.as_deref().unwrap_or_default();
+        let product = port.product.as_deref().unwrap_or_default();
         // Linux without libudev gives spaces as underscores. Devices say what they like.
         let plain = one_line(&product.replace('_', " "));
-        let device = Device::of(usb.vid, usb.pid);
-        let boards = match device {
-            Some(device) if device.certainty == Certainty::Own => {
+        let known = usb::known(port.vid, port.pid);
+        let boards = match known {
+            Some((_, Certainty::Own)) => {
                 let board = plain.strip_prefix(USB_PRODUCT_PREFIX);
                 board.map(str::to_owned).into_iter().collect()
             }
-            Some(device) => device.boards.iter().map(ToString::to_string).collect(),
+            Some((device, _)) => device.boards.iter().map(ToString::to_string).collect(),
             None => Vec::new(),
         };
-        let certainty = device.map(|device| device.certainty);
-        let what = match (plain.trim(), device) {
-            ("", Some(device)) => device.what.to_owned(),
-            ("", None) => format!("USB device {:04x}:{:04x}", usb.vid, usb.pid),
+        let certainty = known.map(|(_, certainty)| certainty);
+        let what = match (plain.trim(), known) {
+            ("", Some((device, _))) => device.what.to_owned(),
+            ("", None) => format!("USB device {:04x}:{:04x}", port.vid, port.pid),
             (product, _) => product.to_owned(),
         };
         Port {
@@ -79,7 +80,7 @@ impl Port {
             what,
             certainty: certainty.filter(|_| !boards.is_empty()),
             boards,
-            usb: Some((usb.vid, usb.pid)),
+            usb: Some((port.vid, port.pid)),
         }
     }
 
@@ -173,7 +174,7 @@ pub fn touch(port: &str) -> Result<(), LineError> {
 pub fn type_boot_loader(port: &str) -> Result<(), LineError> {
     let mut writer = open(port)?.writer;
     // What has been typed so far is taken back.
-    let typed = writer.write_all(b"\x15/bootloader\n");
+    let typed = writer.write_all(format!("\x15{}\n", Command::BootLoader).as_bytes());
     typed
         .and_then(|()| writer.flush())
         .map_err(|reason| LineError::Open {
@@ -298,12 +299,13 @@ mod tests {
         assert_eq!(named(pico()), "pico");
         assert_eq!(named(usb("", 0x1209, 1, "Inkling_on_pico2")), "pico2");
         assert_eq!(named(usb("", 0x1209, 1, "a keyboard")), "");
-        assert_eq!(named(usb("", 0x0D28, 0x0204, "")), "microbit microbit-v2");
+        assert_eq!(named(usb("", 0x0D28, 0x0204, "")), "microbit-v2 microbit");
         assert_eq!(named(usb("", 0x1366, 0x1051, "J-Link")), "nrf52840-dk");
         assert_eq!(named(usb("", 0x0483, 0x374B, "STM32 STLink")), "blackpill");
         assert_eq!(named(usb("", 0x303A, 0x1001, "")), "esp32c3");
         assert_eq!(named(usb("", 0x2E8A, 0x000C, "Debug Probe")), "pico pico2");
         assert_eq!(named(usb("", 0x2E8A, 0x0005, "Board in FS mode")), "");
+        assert_eq!(named(usb("", 0x0483, 0x5740, "Virtual COM Port")), "");
         assert_eq!(named(usb("", 0x1209, 2, "Inkling on pico")), "");
         for (vendor, product) in [
             (0x10C4, 0xEA60),
@@ -313,7 +315,7 @@ mod tests {
         ] {
             assert_eq!(
                 named(usb("", vendor, product, "USB Serial")),
-                "esp32c3 blackpill"
+                "blackpill esp32c3"
             );
         }
         assert_eq!(named(usb("", 0x0403, 0x1234, "an instrument")), "");
