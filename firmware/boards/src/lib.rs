@@ -43,8 +43,8 @@ mod tests {
     fn a_missing_or_unknown_field_is_a_clear_error() {
         let said = fault("target = \"thumbv6m-none-eabi\"\n", "");
         assert!(said.contains("missing field `target`"), "{said}");
-        let said = fault("target = \"thumbv6m", "traget = \"thumbv6m");
-        assert!(said.contains("unknown field `traget`"), "{said}");
+        let said = fault("target = \"thumbv6m", "aim = \"thumbv6m");
+        assert!(said.contains("unknown field `aim`"), "{said}");
         assert!(said.contains("line"), "{said}");
         let said = fault("kib = 2048", "kib = \"2 MiB\"");
         assert!(said.contains("invalid type: string"), "{said}");
