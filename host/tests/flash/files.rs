@@ -236,7 +236,7 @@ fn what_does_not_fit_or_is_broken_never_reaches_the_board() {
         &newer_model,
         "pico",
         &format!(
-            "has format version {}, this program reads {OLDEST_VERSION} and {VERSION}",
+            "has format version {}, this program reads {OLDEST_VERSION} to {VERSION}",
             VERSION + 1
         ),
     );
