@@ -1,4 +1,4 @@
-//! The engine against independent arithmetic: kernels, image, whole model.
+//! The engine against independent arithmetic: its kernel for PCs, and whole models in floats.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,90 +6,10 @@ use host::engine::engine;
 use host::quantize::float::FloatState;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
-use inkling_engine::AlignedImage;
-use inkling_engine::format::{GROUP, MAX_EMBEDDING, MAX_PLANES, Planes, TILE_ROWS, largest};
-use inkling_engine::image::{ImageError, Matrix};
-use inkling_engine::kernels::{Kernel, Part, Product, TABLE_WORDS, TABLES, Tables};
+use inkling_engine::format::{MAX_PLANES, Planes};
 use inkling_engine::state::state_words;
-use inkling_engine::writer::Weights;
-use inkling_engine::{Generator, Lstm, Settings, State, Thousandths};
+use inkling_engine::{AlignedImage, Generator, ImageError, Lstm, Settings, State, Thousandths};
 use proptest::prelude::*;
-
-/// The sums that kernels promise, by 64-bit arithmetic on plain weights.
-fn exact_sums(weights: &Weights, columns: &[i8]) -> Vec<[i32; TILE_ROWS]> {
-    let rows = weights.values.chunks_exact(weights.columns);
-    let sums = rows.map(|row| {
-        let products = row.iter().zip(columns);
-        let sum: i64 = products.map(|(&w, &h)| i64::from(w) * i64::from(h)).sum();
-        i32::try_from(sum).unwrap()
-    });
-    let mut sums: Vec<i32> = sums.collect();
-    sums.resize(sums.len().next_multiple_of(TILE_ROWS), 0);
-    sums.as_chunks::<TILE_ROWS>().0.to_vec()
-}
-
-/// Compares kernels; `weight` gives a weight for its position and the largest magnitude.
-fn check_kernels(rows: usize, columns: &[i8], weight: impl Fn(usize, i32) -> i32) {
-    let mut padded = columns.to_vec();
-    padded.resize(columns.len().next_multiple_of(GROUP), 0);
-    for planes in 1..=MAX_PLANES {
-        let weights = Weights {
-            planes,
-            columns: columns.len(),
-            values: (0..rows * columns.len())
-                .map(|position| weight(position, largest(planes)) as i8)
-                .collect(),
-        };
-        let packed = weights.packed();
-        let matrix = Matrix {
-            weights: &packed,
-            planes,
-        };
-        let expected = exact_sums(&weights, columns);
-        let mut tables = [[0; TABLE_WORDS]; TABLES];
-        let mut sums = vec![[7; TILE_ROWS]; expected.len()];
-        let product = Product {
-            part: Part::Output,
-            matrix,
-            sums: &mut sums,
-        };
-        Tables.multiply(&padded, 0..usize::MAX, &mut [product], &mut tables);
-        assert_eq!(sums, expected, "{planes} planes");
-        if columns.len() <= MAX_EMBEDDING {
-            let mut sums = Vec::new();
-            let units = 0..expected.len();
-            Tables.inputs(matrix, &padded, units, &mut tables, |first, chunk| {
-                assert_eq!(first, sums.len());
-                sums.extend_from_slice(chunk);
-            });
-            assert_eq!(sums, expected, "{planes} planes, inputs");
-        }
-    }
-}
-
-proptest! {
-    #[test]
-    fn kernels_equal_exact_arithmetic(
-        columns in proptest::collection::vec(-127..=127_i8, 1..200),
-        rows in 1_usize..90,
-        seed: [u8; 32],
-    ) {
-        check_kernels(rows, &columns, |position, max| {
-            let byte = i32::from(seed[position % 32]);
-            (byte * (position as i32 * 7 + 1)).rem_euclid(2 * max + 1) - max
-        });
-    }
-}
-
-#[test]
-fn kernels_equal_exact_arithmetic_at_the_extremes() {
-    for columns in [1, 4, 5, 6, 40, 41, 100, 1024] {
-        for h in [-127, 127] {
-            check_kernels(9, &vec![h; columns], |_, max| max);
-            check_kernels(9, &vec![h; columns], |_, max| -max);
-        }
-    }
-}
 
 /// One image in each form of inputs.
 fn images(symbols: usize, hidden: usize, layers: usize, planes: u8) -> [AlignedImage; 2] {
@@ -116,66 +36,11 @@ fn an_image_is_read_back_as_written() {
     }
 }
 
-#[test]
-fn any_single_changed_byte_is_rejected() {
-    for sound in images(5, 9, 1, 1) {
-        for position in 0..sound.bytes().len() {
-            for change in [1_u8, 0x80, 0xFF] {
-                let mut bytes = sound.bytes().to_vec();
-                bytes[position] ^= change;
-                let damaged = AlignedImage::new(&bytes);
-                assert!(damaged.model().is_err(), "byte {position} ^ {change}");
-            }
-        }
-    }
-}
-
 /// The bytes of an image with its checksum made right again.
 fn with_checksum(mut bytes: Vec<u8>) -> AlignedImage {
     let crc = inkling_engine::image::checksum(&bytes).to_le_bytes();
     bytes[12..16].copy_from_slice(&crc);
     AlignedImage::new(&bytes)
-}
-
-#[test]
-fn bytes_that_stand_for_no_trits_are_rejected() {
-    for sound in images(5, 9, 1, 1) {
-        let last = sound.bytes().len() - 16; // within the output matrix
-        for byte in [27, 55, 252, 255] {
-            let mut bytes = sound.bytes().to_vec();
-            bytes[last] = byte;
-            let error = with_checksum(bytes).model().unwrap_err();
-            assert_eq!(error, ImageError::Malformed, "{byte}");
-        }
-    }
-}
-
-#[test]
-fn a_truncated_image_is_rejected_at_every_length() {
-    for sound in images(5, 9, 1, 2) {
-        for length in 0..sound.bytes().len() {
-            assert!(AlignedImage::new(&sound.bytes()[..length]).model().is_err());
-        }
-    }
-}
-
-#[test]
-fn another_version_is_named_with_what_to_do() {
-    for version in [2, 9] {
-        let [image, _] = images(5, 9, 1, 1);
-        let mut bytes = image.bytes().to_vec();
-        bytes[4] = version;
-        let error = AlignedImage::new(&bytes).model().unwrap_err();
-        let found = u16::from(version);
-        assert_eq!(error, ImageError::Version { found });
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "the model image has format version {version}, this program reads 3 to 5: export the \
-                 model again or update the program"
-            )
-        );
-    }
 }
 
 #[test]
@@ -203,23 +68,6 @@ fn too_little_memory_is_told_and_any_more_changes_nothing() {
 }
 
 proptest! {
-    #[test]
-    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), magic: bool) {
-        let mut bytes = bytes;
-        if magic && bytes.len() >= 16 {
-            bytes[..6].copy_from_slice(b"INKL\x03\x00");
-            let length = (bytes.len() as u32).to_le_bytes();
-            bytes[8..12].copy_from_slice(&length);
-            bytes = with_checksum(bytes).bytes().to_vec();
-        }
-        let image = AlignedImage::new(&bytes);
-        if let Ok(model) = image.model() {
-            let mut lstm = Lstm::new(model, State::any()).unwrap();
-            lstm.step(0);
-            prop_assert_eq!(lstm.logits().len(), model.symbols());
-        }
-    }
-
     /// Whatever numbers an image holds, if only its bytes stand for trits, the engine runs it.
     #[test]
     fn any_numbers_in_a_sound_image_run(seed: u64, form in 0..2_usize, planes in 1..=MAX_PLANES) {
