@@ -21,14 +21,6 @@ pub struct Header {
     pub(crate) streaks: [u8; 1 + STREAK_LEVELS.len()],
 }
 
-impl Header {
-    /// Sizes, from which the layout follows.
-    #[must_use]
-    pub const fn dimensions(&self) -> Dimensions {
-        self.dimensions
-    }
-}
-
 const fn half(header: &[u8; HEADER_BYTES], at: usize) -> u16 {
     u16::from_le_bytes([header[at], header[at + 1]])
 }

@@ -39,7 +39,7 @@ impl<const N: usize> Included<N> {
 #[must_use]
 pub const fn state_words_of(image: &[u8]) -> usize {
     match check(image) {
-        Ok(header) => state_words(&header.dimensions()),
+        Ok(header) => state_words(&header.dimensions),
         Err(error) => panic!("{}", error.reason()),
     }
 }

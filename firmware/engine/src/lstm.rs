@@ -269,7 +269,7 @@ impl Pending {
         let Some(layer) = layers.get(index) else {
             return true; // never: a model has a layer at least
         };
-        // Never 0, but then there is nothing that could panic.
+        // A layer's share of what all layers have.
         let of_layer = |words: &mut [u32], size: usize| {
             let begin = index * size;
             begin..(begin + size).min(words.len())

@@ -97,8 +97,8 @@ pub trait Kernel: Sized {
 
     /// Goes on with a step, see [`crate::Lstm::advance`].
     ///
-    /// Each kernel has this without type parameters, so that it is compiled with this crate and its
-    /// optimization, whatever the program has that uses it.
+    /// [`Tables`] has one of its own, word for word: without type parameters it is compiled with this crate
+    /// and its optimization, whatever the program has that uses it. This one is compiled with its user.
     fn advance(
         &self,
         model: &Model<'_>,
