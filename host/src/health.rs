@@ -12,11 +12,11 @@ use inkling_engine::{Model, Settings, Thousandths};
 use serde::{Serialize, Serializer};
 
 use crate::corpus::REPLACEMENT;
-use crate::engine::generator;
 use crate::evaluate::bits;
 use crate::figures::{Figures, StreakCounter, TRAINING_LOSS_KEY, WINDOW, repeated};
 use crate::predict::surprise;
 use crate::tensors;
+use crate::writing::Author;
 
 mod cells;
 
@@ -160,8 +160,9 @@ pub fn examine(
     mut progress: impl FnMut(u64),
 ) -> Health {
     let alphabet = model.alphabet();
-    let mut generator = generator(model, settings, seed);
-    let mut cells = Cells::new(generator.lstm().cells().count());
+    let mut author = Author::of_image(model, settings);
+    author.restart(seed);
+    let mut cells = Cells::new(author.predictor().cells().count());
     let mut streaks = StreakCounter::new(alphabet.len());
     let mut windows = Vec::new();
     let mut text = Vec::with_capacity(WINDOW);
@@ -170,13 +171,13 @@ pub fn examine(
         let mut surprisal = 0.0;
         for _ in 0..WINDOW {
             let mut first = None;
-            let character = generator.next_char_watched(|logits, symbol| {
+            let character = author.write_watched(|logits, symbol| {
                 surprisal += surprise(logits, symbol);
                 first.get_or_insert(symbol);
             });
             text.push(character);
             streaks.see(first.unwrap_or_default(), character);
-            cells.look(generator.lstm().cells());
+            cells.look(author.predictor().cells());
         }
         windows.push(Window {
             surprisal: surprisal / WINDOW as f64,

@@ -12,6 +12,8 @@ pub trait Predictor {
     fn reset(&mut self);
     /// Reads one symbol.
     fn step(&mut self, symbol: Symbol);
+    /// The logits after the last step, in the engine's fixed point, Q5.10.
+    fn logits(&mut self) -> &[i16];
     /// Minus the log-probability of `symbol` as the next one, in nats.
     fn surprise(&mut self, symbol: Symbol) -> f64;
 }
@@ -25,8 +27,12 @@ impl<S: BorrowMut<[u32]>, K: Kernel> Predictor for Lstm<'_, S, K> {
         Lstm::step(self, symbol);
     }
 
+    fn logits(&mut self) -> &[i16] {
+        Lstm::logits(self)
+    }
+
     fn surprise(&mut self, symbol: Symbol) -> f64 {
-        surprise(self.logits(), symbol)
+        surprise(Lstm::logits(self), symbol)
     }
 }
 

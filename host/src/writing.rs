@@ -1,96 +1,35 @@
 //! Passages of a model, one by one: where they end, which of several is the best, and which are new.
 //!
-//! An [`Author`] writes characters, on a board's integers or in floats; [`Pieces`] makes pieces of what
+//! An [`Author`] writes characters, by a board's integers or in floats; [`Pieces`] makes pieces of what
 //! it writes, each with a seed of its own.
 
 use std::collections::HashSet;
 
 use firmware::until::Ending;
-use inkling_engine::State;
-use inkling_engine::fixed::LOGIT_FRACTION_BITS;
+use inkling_engine::decoder::Decoder;
 use inkling_engine::format::STREAK_LEVELS;
-use inkling_engine::guard::{Streaks, Watch};
-use inkling_engine::sampler::{Sampler, Settings};
-use inkling_engine::spelling::{Spelling, SymbolSet, digit};
-use inkling_engine::{Alphabet, Generator, Model, Symbol};
+use inkling_engine::guard::Streaks;
+use inkling_engine::sampler::Settings;
+use inkling_engine::spelling::Spelling;
+use inkling_engine::{Alphabet, Model, Symbol};
 
-use crate::engine::{Wide, generator};
+use crate::engine::{Engine, engine};
 use crate::figures::Figures;
-use crate::predict::surprise;
+use crate::predict::{Predictor, surprise};
 use crate::quantize::FloatModel;
 use crate::quantize::float::FloatState;
 
 /// As many pieces in a row may be known before it is given up to look for a new one.
 const MOST_TRIES: u64 = 1_000;
 
-/// Something that writes.
-pub trait Author {
-    /// Starts a passage.
-    fn restart(&mut self, seed: u64);
-    /// Reads a character of a prompt, and says whether it knows it.
-    fn read(&mut self, character: char) -> bool;
-    /// Writes the next character.
-    fn write(&mut self) -> char;
-    /// How surprising that was by the model's own distribution, in nats.
-    fn surprise(&self) -> f64;
-}
-
-/// One that writes as a board does.
-pub struct EngineAuthor<'m> {
-    generator: Generator<'m, State, Wide>,
-    nats: f64,
-}
-
-impl<'m> EngineAuthor<'m> {
-    /// With a model and how it is to choose.
-    #[must_use]
-    pub fn new(model: Model<'m>, settings: Settings) -> Self {
-        Self {
-            generator: generator(model, settings, 0),
-            nats: 0.0,
-        }
-    }
-}
-
-impl Author for EngineAuthor<'_> {
-    fn restart(&mut self, seed: u64) {
-        self.generator.restart(seed);
-    }
-
-    fn read(&mut self, character: char) -> bool {
-        self.generator.prompt_char(character)
-    }
-
-    fn write(&mut self) -> char {
-        let mut nats = 0.0;
-        let watch = |logits: &[i16], symbol| nats += surprise(logits, symbol);
-        let character = self.generator.next_char_watched(watch);
-        self.nats = nats;
-        character
-    }
-
-    fn surprise(&self) -> f64 {
-        self.nats
-    }
-}
-
-/// One that writes with the float weights of a run.
-pub struct FloatAuthor<'m> {
-    state: FloatState<'m>,
-    sampler: Sampler,
-    watch: Watch,
+/// Something that writes: a predictor, and the decoder that chooses by its logits.
+pub struct Author<P> {
+    predictor: P,
+    decoder: Decoder,
     known: Known,
-    /// What must not come between two characters.
-    barred: SymbolSet,
-    logits: Vec<i16>,
-    last: Symbol,
-    /// The last character and the first of its symbols.
-    character: char,
-    first: Symbol,
-    nats: f64,
 }
 
-/// What a run knows of its symbols and of the streaks of its text, as an image would hold it.
+/// What is known of a model's symbols and of the streaks of its text, as an image holds it.
 struct Known {
     words: Vec<u32>,
     density: u8,
@@ -98,7 +37,7 @@ struct Known {
 }
 
 impl Known {
-    fn of(model: &FloatModel) -> Self {
+    fn of_floats(model: &FloatModel) -> Self {
         let figures = Figures::in_metadata(&model.metadata, model.alphabet.len());
         match figures {
             Some(figures) => {
@@ -117,6 +56,15 @@ impl Known {
         }
     }
 
+    fn of_image(model: Model<'_>) -> Self {
+        let streaks = model.streaks();
+        Self {
+            words: streaks.words.to_vec(),
+            density: streaks.density,
+            distances: streaks.distances,
+        }
+    }
+
     fn streaks(&self) -> Streaks<'_> {
         Streaks {
             words: &self.words,
@@ -130,98 +78,73 @@ impl Known {
     }
 }
 
-impl<'m> FloatAuthor<'m> {
-    /// With a model and how it is to choose.
+impl<'m> Author<Engine<'m>> {
+    /// One that writes as a board does.
     #[must_use]
-    pub fn new(model: &'m FloatModel, settings: Settings) -> Self {
-        let known = Known::of(model);
-        let start = known.alphabet().start();
+    pub fn of_image(model: Model<'m>, settings: Settings) -> Self {
+        Self::new(engine(model), Known::of_image(model), settings)
+    }
+}
+
+impl<'m> Author<FloatState<'m>> {
+    /// One that writes with the float weights of a run.
+    #[must_use]
+    pub fn of_floats(model: &'m FloatModel, settings: Settings) -> Self {
+        Self::new(FloatState::new(model), Known::of_floats(model), settings)
+    }
+}
+
+impl<P: Predictor> Author<P> {
+    fn new(predictor: P, known: Known, settings: Settings) -> Self {
         Self {
-            state: FloatState::new(model),
-            sampler: Sampler::new(settings, 0),
-            watch: Watch::new(),
-            barred: Spelling::default().barred(known.alphabet()),
-            logits: Vec::new(),
-            last: start,
-            character: known.alphabet().char(start),
-            first: start,
-            nats: 0.0,
+            predictor,
+            decoder: Decoder::new(known.alphabet(), settings, 0),
             known,
         }
     }
 
-    fn see(&mut self, character: char, first: Symbol) {
-        let is_same = character == self.character;
-        self.watch.see(is_same, &self.known.streaks());
-        (self.character, self.first) = (character, first);
+    /// What predicts, after the last step.
+    #[must_use]
+    pub fn predictor(&self) -> &P {
+        &self.predictor
     }
 
-    /// Reads the last symbol.
-    fn step(&mut self) {
-        self.state.step(self.last.into());
-        let unit = f32::from(1_u16 << LOGIT_FRACTION_BITS);
-        // Float-to-integer conversion saturates, as the engine's logits do.
-        let logits = self.state.logits().iter().map(|l| (l * unit) as i16);
-        self.logits.clear();
-        self.logits.extend(logits);
-    }
-}
-
-impl Author for FloatAuthor<'_> {
-    fn restart(&mut self, seed: u64) {
-        self.state.reset();
-        self.sampler.reseed(seed);
-        self.watch = Watch::new();
-        self.last = self.known.alphabet().start();
-        self.first = self.last;
-        self.character = self.known.alphabet().char(self.last);
+    /// Starts a passage.
+    pub fn restart(&mut self, seed: u64) {
+        self.predictor.reset();
+        self.decoder.restart(self.known.alphabet(), seed);
     }
 
-    fn read(&mut self, character: char) -> bool {
+    /// Reads a character of a prompt, and says whether it knows it.
+    pub fn read(&mut self, character: char) -> bool {
         let symbols = self.known.alphabet().symbols_of(character);
         for &symbol in symbols.as_slice() {
-            self.step();
-            self.last = symbol;
+            self.predictor.step(self.decoder.last());
+            self.decoder.prompt(symbol);
         }
         if let Some(&first) = symbols.as_slice().first() {
-            self.see(character, first);
+            self.decoder.see(character, first, &self.known.streaks());
         }
         !symbols.as_slice().is_empty()
     }
 
-    fn write(&mut self) -> char {
-        let guard = self.sampler.settings().guard;
-        let repeats = self.watch.bars(self.first, guard, &self.known.streaks());
-        let end = self.last;
-        let first = self.known.alphabet().char(self.first);
-        let is_spelt = digit(first.into()).is_some();
-        let mut spelling = Spelling::default();
-        let mut first = None;
-        self.nats = 0.0;
+    /// Writes the next character.
+    pub fn write(&mut self) -> char {
+        self.write_watched(|_, _| ())
+    }
+
+    /// The same; `watch` is given the logits of each step and the symbol that was chosen by them.
+    pub fn write_watched(&mut self, mut watch: impl FnMut(&[i16], Symbol)) -> char {
         loop {
-            self.step();
-            let alphabet = self.known.alphabet();
-            let barred = match spelling.is_empty() {
-                true => self.barred,
-                false => spelling.barred(alphabet),
-            };
-            let may_repeat = match is_spelt {
-                true => spelling.begins(self.character),
-                false => spelling.is_empty(),
-            };
-            let repeated = (repeats && may_repeat).then_some(end);
-            self.last = self.sampler.sample_but(&barred, repeated, &self.logits);
-            self.nats += surprise(&self.logits, self.last);
-            let first = *first.get_or_insert(self.last);
-            if let Some(character) = spelling.push(alphabet.char(self.last)) {
-                self.see(character, first);
+            self.predictor.step(self.decoder.last());
+            let logits = self.predictor.logits();
+            let (alphabet, streaks) = (self.known.alphabet(), self.known.streaks());
+            let character = self.decoder.choose(alphabet, &streaks, logits);
+            watch(logits, self.decoder.last());
+            if let Some(character) = character {
                 return character;
             }
         }
-    }
-
-    fn surprise(&self) -> f64 {
-        self.nats
     }
 }
 
@@ -307,15 +230,15 @@ pub fn item(text: &str, until: &[char]) -> String {
 }
 
 /// Makes pieces, the next one whenever it is asked.
-pub struct Pieces<A> {
-    author: A,
+pub struct Pieces<P> {
+    author: Author<P>,
     wanted: Wanted,
     seed: u64,
 }
 
-impl<A: Author> Pieces<A> {
+impl<P: Predictor> Pieces<P> {
     /// The first with this seed, the following ones with those behind it.
-    pub fn new(author: A, wanted: Wanted, seed: u64) -> Self {
+    pub fn new(author: Author<P>, wanted: Wanted, seed: u64) -> Self {
         Self {
             author,
             wanted,
@@ -347,11 +270,13 @@ impl<A: Author> Pieces<A> {
         let is_compared = self.wanted.best_of > 1;
         let (mut written, mut nats) = (0_u32, 0.0);
         for _ in 0..self.wanted.length {
-            let character = self.author.write();
+            let character = match is_compared {
+                false => self.author.write(),
+                true => self
+                    .author
+                    .write_watched(|logits, symbol| nats += surprise(logits, symbol)),
+            };
             written = written.saturating_add(1);
-            if is_compared {
-                nats += self.author.surprise();
-            }
             piece.text.push(character);
             see(character)?;
             if ending.ends_with(self.wanted.until.contains(&character)) {

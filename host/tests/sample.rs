@@ -8,7 +8,7 @@ use std::process::Output;
 use assert_cmd::prelude::*;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
-use host::writing::{EngineAuthor, Pieces, Wanted};
+use host::writing::{Author, Pieces, Wanted};
 use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
 use inkling_engine::{Guard, Settings, Thousandths};
@@ -56,7 +56,7 @@ impl Desk {
 
     /// The passages of so many seeds from 1 on, each until a line end.
     fn lines(&self, count: usize, best_of: usize) -> Vec<String> {
-        let author = EngineAuthor::new(self.image.model().unwrap(), Settings::default());
+        let author = Author::of_image(self.image.model().unwrap(), Settings::default());
         let wanted = Wanted {
             length: 1_000,
             until: vec!['\n'],
@@ -109,7 +109,7 @@ fn the_best_of_several_is_the_likeliest() {
         said.lines().map(str::to_owned).collect::<Vec<_>>(),
         best.iter().map(|line| line.trim()).collect::<Vec<_>>()
     );
-    let author = EngineAuthor::new(desk.image.model().unwrap(), Settings::default());
+    let author = Author::of_image(desk.image.model().unwrap(), Settings::default());
     let wanted = Wanted {
         length: 1_000,
         until: vec!['\n'],
@@ -231,7 +231,7 @@ fn a_guard_can_be_set_to_a_number() {
         ..Settings::default()
     };
     // A model that knows nothing of its text's streaks has no guard of its own.
-    let author = EngineAuthor::new(desk.image.model().unwrap(), settings);
+    let author = Author::of_image(desk.image.model().unwrap(), settings);
     let wanted = Wanted {
         length: 300,
         ..Wanted::default()

@@ -5,6 +5,7 @@
 use host::corpus::{Alphabet, Corpus, Limits, MAX_SYMBOLS, REPLACEMENT, Reading, Shuffle, Split};
 use host::quantize::{FloatModel, InputForm, quantize};
 use host::synthetic::{float_model, spelling_model};
+use host::writing::Author;
 use inkling_engine::format::{Planes, VERSION};
 use inkling_engine::image::checksum;
 use inkling_engine::spelling::{Digit, digit};
@@ -215,13 +216,14 @@ proptest! {
             temperature: Thousandths(temperature),
             ..Settings::default()
         };
-        let mut generator = Generator::new(image.model().unwrap(), State::any(), settings, seed).unwrap();
+        let mut author = Author::of_image(image.model().unwrap(), settings);
+        author.restart(seed);
         for c in symbols {
-            generator.prompt_char(c);
+            author.read(c);
         }
         for _ in 0..50 {
             let mut steps = 0;
-            let character = generator.next_char_watched(|_, _| steps += 1);
+            let character = author.write_watched(|_, _| steps += 1);
             prop_assert!(steps <= 3);
             prop_assert!(digit(character.into()).is_none());
         }
@@ -237,15 +239,16 @@ fn what_is_written_is_read_back_in_the_same_steps() {
         temperature: Thousandths(1_500),
         ..Settings::default()
     };
-    let mut writer = Generator::new(model, State::any(), settings, 9).unwrap();
+    let mut writer = Author::of_image(model, settings);
+    writer.restart(9);
     let mut reader = Generator::new(model, State::any(), settings, 9).unwrap();
     let mut spelt = 0;
     for _ in 0..2_000 {
         let mut symbols = Vec::new();
-        let character = writer.next_char_watched(|_, symbol| symbols.push(symbol));
+        let character = writer.write_watched(|_, symbol| symbols.push(symbol));
         assert_eq!(model.alphabet().symbols_of(character).as_slice(), symbols);
         assert!(reader.prompt_char(character));
-        assert_eq!(writer.lstm().hidden(), reader.lstm().hidden());
+        assert_eq!(writer.predictor().hidden(), reader.lstm().hidden());
         spelt += usize::from(symbols.len() == 3);
     }
     assert!((200..1_990).contains(&spelt), "{spelt}");

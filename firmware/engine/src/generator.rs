@@ -1,14 +1,12 @@
-//! The writer: feeds a prompt, then turns logits into characters one after the other.
+//! The generator: feeds a prompt to the LSTM, then writes characters one after the other.
 
 use core::borrow::BorrowMut;
 
-use crate::alphabet::Symbol;
-use crate::guard::Watch;
+use crate::decoder::Decoder;
 use crate::image::{ImageError, Model};
 use crate::kernels::{Kernel, Tables};
 use crate::lstm::Lstm;
-use crate::sampler::{Sampler, Settings};
-use crate::spelling::{Spelling, SymbolSet, digit};
+use crate::sampler::Settings;
 use crate::state::State;
 use crate::surprisal::Surprisal;
 
@@ -33,22 +31,9 @@ use crate::surprisal::Surprisal;
 #[derive(Clone, Debug)]
 pub struct Generator<'m, S = State, K = Tables> {
     lstm: Lstm<'m, S, K>,
-    sampler: Sampler,
-    watch: Watch,
-    /// What must not come between two characters.
-    barred: SymbolSet,
-    /// What of the next character is written.
-    spelling: Spelling,
-    /// The first symbol of the next character, once there is one.
-    begun: Option<Symbol>,
-    /// The last symbol written or read, which the next step reads.
-    last: Symbol,
-    /// Whether it is being read.
+    decoder: Decoder,
+    /// Whether the last symbol is being read.
     is_reading: bool,
-    /// The last character, the first of its symbols and the last.
-    character: char,
-    first: Symbol,
-    end: Symbol,
 }
 
 impl<'m, S: BorrowMut<[u32]>> Generator<'m, S> {
@@ -71,19 +56,10 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
     #[must_use]
     pub fn of(lstm: Lstm<'m, S, K>, settings: Settings, seed: u64) -> Self {
         let alphabet = lstm.model().alphabet();
-        let start = alphabet.start();
         Self {
             lstm,
-            sampler: Sampler::new(settings, seed),
-            watch: Watch::new(),
-            barred: Spelling::default().barred(alphabet),
-            spelling: Spelling::default(),
-            begun: None,
-            last: start,
+            decoder: Decoder::new(alphabet, settings, seed),
             is_reading: false,
-            character: alphabet.char(start),
-            first: start,
-            end: start,
         }
     }
 
@@ -102,30 +78,25 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
     /// How symbols are chosen.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        self.sampler.settings()
+        self.decoder.settings()
     }
 
     /// Changes how symbols are chosen, from the next one on.
     pub fn set_settings(&mut self, settings: Settings) {
-        self.sampler.set_settings(settings);
+        self.decoder.set_settings(settings);
     }
 
     /// How surprising the text of this passage is to the model.
     #[must_use]
     pub fn surprisal(&self) -> &Surprisal {
-        self.sampler.surprisal()
+        self.decoder.surprisal()
     }
 
     /// Starts a new passage: zero state, a new random sequence, the start symbol to be read first.
     pub fn restart(&mut self, seed: u64) {
         self.lstm.reset();
-        self.sampler.reseed(seed);
-        self.watch = Watch::new();
-        let alphabet = self.model().alphabet();
-        let start = alphabet.start();
-        (self.last, self.is_reading) = (start, false);
-        (self.spelling, self.begun) = (Spelling::default(), None);
-        (self.character, self.first, self.end) = (alphabet.char(start), start, start);
+        self.is_reading = false;
+        self.decoder.restart(self.model().alphabet(), seed);
     }
 
     /// Reads one character of a prompt. Returns false, and skips it, when the model does not know it.
@@ -134,10 +105,12 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
         let symbols = symbols.as_slice();
         for &symbol in symbols {
             while !self.read(usize::MAX) {}
-            (self.last, self.is_reading) = (symbol, false);
+            self.is_reading = false;
+            self.decoder.prompt(symbol);
         }
         if let Some(&first) = symbols.first() {
-            self.see(character, first);
+            let streaks = self.model().streaks();
+            self.decoder.see(character, first, &streaks);
         }
         !symbols.is_empty()
     }
@@ -149,14 +122,8 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
     /// the model computes: a step takes from 2 ms for a model of 64 KiB on a chip with 100 MHz or more to 20 ms
     /// on a Cortex-M0 with 16 MHz. Where something else must go on meanwhile, call [`Generator::advance`].
     pub fn next_char(&mut self) -> char {
-        self.next_char_watched(|_, _| ())
-    }
-
-    /// The same; `watch` is given the logits of each step and the symbol that was chosen by them.
-    #[doc(hidden)]
-    pub fn next_char_watched(&mut self, mut watch: impl FnMut(&[i16], Symbol)) -> char {
         loop {
-            if let Some(character) = self.advance_watched(usize::MAX, &mut watch) {
+            if let Some(character) = self.advance(usize::MAX) {
                 return character;
             }
         }
@@ -182,66 +149,22 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
     /// # Ok::<(), inkling_engine::ImageError>(())
     /// ```
     pub fn advance(&mut self, units: usize) -> Option<char> {
-        self.advance_watched(units, &mut |_, _| ())
-    }
-
-    fn advance_watched(
-        &mut self,
-        units: usize,
-        watch: &mut impl FnMut(&[i16], Symbol),
-    ) -> Option<char> {
         if !self.read(units) {
             return None;
         }
-        let alphabet = self.model().alphabet();
-        let streaks = self.model().streaks();
-        let guard = self.settings().guard;
-        let within;
-        let barred = match self.spelling.is_empty() {
-            true => &self.barred,
-            false => {
-                within = self.spelling.barred(alphabet);
-                &within
-            }
-        };
-        // What the last character ended with, it would end with again.
-        let may_repeat = match digit(alphabet.char(self.first) as u32) {
-            Some(_) => self.spelling.begins(self.character),
-            None => self.spelling.is_empty(),
-        };
-        let repeats = may_repeat && self.watch.bars(self.first, guard, &streaks);
-        let repeated = repeats.then_some(self.end);
+        self.is_reading = false;
+        let model = self.model();
         let logits = self.lstm.logits();
-        let symbol = self.sampler.sample_but(barred, repeated, logits);
-        watch(self.lstm.logits(), symbol);
-        (self.last, self.is_reading) = (symbol, false);
-        let first = *self.begun.get_or_insert(symbol);
-        match self.spelling.push(alphabet.char(symbol)) {
-            Some(character) => {
-                self.see(character, first);
-                Some(character)
-            }
-            None => {
-                self.sampler.goes_on();
-                None
-            }
-        }
+        self.decoder
+            .choose(model.alphabet(), &model.streaks(), logits)
     }
 
     /// Reads the last symbol by so much; says whether it is read.
     fn read(&mut self, units: usize) -> bool {
         if !self.is_reading {
-            self.lstm.begin(self.last);
+            self.lstm.begin(self.decoder.last());
             self.is_reading = true;
         }
         self.lstm.advance(units)
-    }
-
-    /// Takes note of a character that was written or read, and of the first of its symbols.
-    fn see(&mut self, character: char, first: Symbol) {
-        let streaks = self.model().streaks();
-        self.watch.see(character == self.character, &streaks);
-        (self.character, self.first, self.end) = (character, first, self.last);
-        (self.spelling, self.begun) = (Spelling::default(), None);
     }
 }

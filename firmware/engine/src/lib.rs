@@ -16,6 +16,8 @@ pub mod alphabet;
 pub mod check;
 pub mod decimal;
 #[doc(hidden)]
+pub mod decoder;
+#[doc(hidden)]
 pub mod fixed;
 pub mod format;
 pub mod generator;

@@ -15,10 +15,11 @@ use super::model::image_path;
 use crate::corpus::{Alphabet, prompt};
 use crate::image;
 use crate::output::Output;
+use crate::predict::Predictor;
 use crate::quantize::FloatModel;
 use crate::runs;
 use crate::wrap::Wrapped;
-use crate::writing::{Author, EngineAuthor, FloatAuthor, Piece, Pieces, Wanted};
+use crate::writing::{Author, Piece, Pieces, Wanted};
 use crate::{note, output};
 
 /// The width of a window that does not tell its own.
@@ -167,7 +168,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         };
         let model: &FloatModel = &model.as_trained();
         sample(args, known, knows, &mut output, |settings| {
-            FloatAuthor::new(model, settings)
+            Author::of_floats(model, settings)
         })
     } else {
         let path = image_path(&args.model)?;
@@ -179,7 +180,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             false => None,
         };
         sample(args, known, knows, &mut output, |settings| {
-            EngineAuthor::new(model, settings)
+            Author::of_image(model, settings)
         })
     };
     if output.is_terminal() && args.ending.count.is_none() {
@@ -197,12 +198,12 @@ fn until(args: &Args) -> Vec<char> {
     }
 }
 
-fn sample<A: Author>(
+fn sample<P: Predictor>(
     args: &Args,
     known: Option<HashSet<String>>,
     knows: impl Fn(char) -> bool,
     output: &mut Output,
-    author: impl Fn(Settings) -> A,
+    author: impl Fn(Settings) -> Author<P>,
 ) -> anyhow::Result<()> {
     let prompt = prompt::read(&args.prompt, knows);
     if let Some(note) = prompt.note() {
@@ -231,9 +232,9 @@ fn sample<A: Author>(
 }
 
 /// Writes the texts of one temperature as they come.
-fn one_by_one<A: Author>(
+fn one_by_one<P: Predictor>(
     args: &Args,
-    mut pieces: Pieces<A>,
+    mut pieces: Pieces<P>,
     output: &mut Output,
     columns: Option<usize>,
 ) -> anyhow::Result<()> {
@@ -272,9 +273,9 @@ fn nothing_new(found: u32, wanted: u32) -> String {
 }
 
 /// Writes the texts of several temperatures: in columns where there is a width, else one below the other.
-fn side_by_side<A: Author>(
+fn side_by_side<P: Predictor>(
     args: &Args,
-    pieces: impl Fn(Thousandths) -> Pieces<A>,
+    pieces: impl Fn(Thousandths) -> Pieces<P>,
     output: &mut Output,
     columns: Option<usize>,
 ) -> anyhow::Result<()> {

@@ -16,8 +16,8 @@ use ppmd_rust::{PPMD7_MIN_MEM_SIZE, Ppmd7Encoder};
 use serde::{Deserialize, Serialize};
 
 use crate::corpus::{Alphabet, Validation};
-use crate::engine::generator;
 use crate::words::count;
+use crate::writing::Author;
 
 mod copies;
 mod vocabulary;
@@ -92,10 +92,11 @@ impl Comparison {
         validation: &Validation,
     ) -> io::Result<Self> {
         let unseen = validation.own();
-        let mut generator = generator(model, Settings::default(), 1);
+        let mut author = Author::of_image(model, Settings::default());
+        author.restart(1);
         let mut written = Vec::new();
         for _ in 0..WRITTEN {
-            generator.next_char_watched(|_, symbol| written.push(symbol));
+            author.write_watched(|_, symbol| written.push(symbol));
         }
         let of = |text: &[u8]| Writing::of(text, training, alphabet);
         Ok(Self {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use half::f16;
 use inkling_engine::Symbol;
+use inkling_engine::fixed::LOGIT_FRACTION_BITS;
 use inkling_engine::format::Planes;
 use safetensors::{Dtype, SafeTensors};
 
@@ -329,6 +330,8 @@ pub struct FloatState<'m> {
     cells: Vec<Vec<f32>>,
     sums: Vec<f32>,
     logits: Vec<f32>,
+    /// The same in the engine's fixed point.
+    fixed: Vec<i16>,
 }
 
 impl<'m> FloatState<'m> {
@@ -357,6 +360,7 @@ impl<'m> FloatState<'m> {
             cells: zeros(),
             sums: vec![0.0; 4 * units],
             logits: vec![0.0; model.alphabet.len()],
+            fixed: Vec::new(),
         }
     }
 
@@ -416,8 +420,20 @@ impl Predictor for FloatState<'_> {
         FloatState::step(self, symbol.into());
     }
 
+    fn logits(&mut self) -> &[i16] {
+        let unit = f32::from(1_u16 << LOGIT_FRACTION_BITS);
+        FloatState::logits(self);
+        self.fixed.clear();
+        // Float-to-integer conversion saturates, as the engine's logits do.
+        let fixed = self.logits.iter().map(|logit| (logit * unit) as i16);
+        self.fixed.extend(fixed);
+        &self.fixed
+    }
+
     fn surprise(&mut self, symbol: Symbol) -> f64 {
-        let logits = self.logits().iter().map(|&logit| f64::from(logit));
+        let logits = FloatState::logits(self)
+            .iter()
+            .map(|&logit| f64::from(logit));
         cross_entropy(logits, symbol.into())
     }
 }
