@@ -53,7 +53,7 @@ pub struct Train {
     json: bool,
 }
 
-/// The backends, the default one first.
+/// The backends, the one that the others are compared with first.
 const BACKENDS: [BackendKind; 2] = [BackendKind::Native, BackendKind::Libtorch];
 
 /// What was measured, each the best of its rounds.

@@ -137,8 +137,7 @@ pub struct Settings {
     /// Same seed, same weights (on the CPU)
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,
-    /// What computes losses and gradients; a run keeps its own [default: native on the CPU, libtorch on a
-    /// GPU]
+    /// What computes losses and gradients; a run keeps its own [default: the recipe's, libtorch]
     #[arg(long, value_enum, value_name = "NAME", conflicts_with = "resume")]
     pub backend: Option<BackendKind>,
 }
@@ -175,7 +174,7 @@ impl Settings {
         set(&mut recipe.length, self.steps.map(Length::Steps));
         set(&mut recipe.length, self.minutes.map(Length::Minutes));
         set(&mut recipe.seed, self.seed);
-        set(&mut recipe.backend, self.backend.map(Some));
+        set(&mut recipe.backend, self.backend);
     }
 }
 

@@ -46,9 +46,9 @@ const MAX_ANCESTORS: usize = 16;
 pub struct Recipe {
     /// What makes a run repeatable.
     pub seed: u64,
-    /// What computes losses and gradients; none: native on the CPU, libtorch on a GPU.
-    #[serde(default)]
-    pub backend: Option<BackendKind>,
+    /// What computes losses and gradients.
+    #[serde(default = "BackendKind::unnamed")]
+    pub backend: BackendKind,
     /// What is trained.
     pub model: Model,
     /// How the text is read.
@@ -69,13 +69,18 @@ pub struct Recipe {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum BackendKind {
-    /// Plain Rust, on the CPU
-    Native,
     /// libtorch, on any device
     Libtorch,
+    /// Plain Rust, on the CPU
+    Native,
 }
 
 impl BackendKind {
+    /// That of a checkpoint which names none: earlier versions had no other on the CPU.
+    fn unnamed() -> Self {
+        Self::Native
+    }
+
     /// What recipes and reports call it.
     #[must_use]
     pub fn name(self) -> &'static str {

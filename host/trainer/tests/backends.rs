@@ -145,7 +145,7 @@ fn a_checkpoint_that_names_no_backend_goes_on_natively_as_it_began() {
     let _alone = alone();
     let text = text(60);
     let dir = tempfile::tempdir().unwrap();
-    let mut first = trainer(&text, everything(30));
+    let mut first = trainer(&text, by(BackendKind::Native, everything(30)));
     train(&mut first, dir.path(), Some(11)).unwrap();
     let forget = |header: &mut Value| {
         let recipe = header["job"]["recipe"].as_object_mut().unwrap();
@@ -211,18 +211,18 @@ mod command_line {
         std::fs::write(path.join("owls.txt"), text(60)).unwrap();
         std::fs::write(
             path.join("mine.toml"),
-            "inherits = 'quick'\nbackend = 'libtorch'\n",
+            "inherits = 'quick'\nbackend = 'native'\n",
         )
         .unwrap();
         let base = [&SMALL[..], &["--text", "owls.txt", "--no-export"]].concat();
         for (name, options, backend) in [
-            ("plain", &[][..], "native"),
-            ("option", &["--backend", "libtorch"], "libtorch"),
-            ("recipe", &["--recipe", "mine.toml"], "libtorch"),
+            ("plain", &[][..], "libtorch"),
+            ("option", &["--backend", "native"], "native"),
+            ("recipe", &["--recipe", "mine.toml"], "native"),
             (
                 "both",
-                &["--recipe", "mine.toml", "--backend", "native"],
-                "native",
+                &["--recipe", "mine.toml", "--backend", "libtorch"],
+                "libtorch",
             ),
         ] {
             let new = ["--steps", "3", "--name", name];
@@ -254,7 +254,7 @@ mod command_line {
                 "error: the backend native computes on the CPU only: train with --device cpu, or a new run \
                  with --backend libtorch\n",
             ),
-            (&["--backend", "torch"], "possible values: native, libtorch"),
+            (&["--backend", "torch"], "possible values: libtorch, native"),
             (
                 &["--backend", "native", "--resume", "x"],
                 "cannot be used with",

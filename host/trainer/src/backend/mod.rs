@@ -1,7 +1,7 @@
 //! Backends: what computes the loss of a batch and its gradient.
 //!
-//! There are two, which learn the same but for the last bits: [`native`] in plain Rust, on the CPU, and
-//! [`libtorch`] by its differentiation, on any device. Text, state and what is dropped come and go as
+//! There are two, which learn the same but for the last bits: [`libtorch`] by its differentiation, on any
+//! device, and [`native`] in plain Rust, on the CPU. Text, state and what is dropped come and go as
 //! slices. Weights and gradients are flat tensors, because the optimizer, the average and a checkpoint,
 //! which are the same for both, are libtorch's.
 
@@ -28,41 +28,26 @@ pub trait Backend: Send {
     fn compute(&mut self, task: &Task) -> Result<Part, TchError>;
 }
 
-/// What a training that asks for a device, and perhaps for a backend, computes on and by.
+/// The device that a training by this backend computes on where it asks for one.
 ///
 /// # Errors
 /// When there is no GPU, or when the backend cannot use one.
-pub fn choose(
-    device: DeviceChoice,
-    backend: Option<BackendKind>,
-) -> Result<(Device, BackendKind), TrainError> {
-    choose_where(device, backend, Cuda::is_available)
+pub fn device(choice: DeviceChoice, backend: BackendKind) -> Result<Device, TrainError> {
+    device_where(choice, backend, Cuda::is_available)
 }
 
-fn choose_where(
-    device: DeviceChoice,
-    backend: Option<BackendKind>,
+fn device_where(
+    choice: DeviceChoice,
+    backend: BackendKind,
     has_gpu: impl Fn() -> bool,
-) -> Result<(Device, BackendKind), TrainError> {
-    let device = match (device, backend) {
-        (DeviceChoice::Cuda, Some(BackendKind::Native)) => return Err(TrainError::NativeOnGpu),
-        (DeviceChoice::Cuda, _) if !has_gpu() => return Err(TrainError::NoCuda),
-        (DeviceChoice::Cuda, _) => Device::Cuda(0),
-        (DeviceChoice::Cpu, _) | (DeviceChoice::Auto, Some(BackendKind::Native)) => Device::Cpu,
-        (DeviceChoice::Auto, _) if has_gpu() => Device::Cuda(0),
-        (DeviceChoice::Auto, _) => Device::Cpu,
-    };
-    Ok((device, backend.unwrap_or(default_for(device))))
-}
-
-/// The backend where nothing else is asked for: `native` on the CPU, since it learns the same and is the
-/// faster one, the more so the smaller the model (its documentation has the figures); else the only one there
-/// is.
-#[must_use]
-pub fn default_for(device: Device) -> BackendKind {
-    match device {
-        Device::Cpu => BackendKind::Native,
-        _ => BackendKind::Libtorch,
+) -> Result<Device, TrainError> {
+    match (choice, backend) {
+        (DeviceChoice::Cuda, BackendKind::Native) => Err(TrainError::NativeOnGpu),
+        (DeviceChoice::Cuda, _) if !has_gpu() => Err(TrainError::NoCuda),
+        (DeviceChoice::Cuda, _) => Ok(Device::Cuda(0)),
+        (DeviceChoice::Cpu, _) | (DeviceChoice::Auto, BackendKind::Native) => Ok(Device::Cpu),
+        (DeviceChoice::Auto, _) if has_gpu() => Ok(Device::Cuda(0)),
+        (DeviceChoice::Auto, _) => Ok(Device::Cpu),
     }
 }
 
@@ -245,39 +230,26 @@ mod tests {
         use BackendKind::{Libtorch, Native};
         use DeviceChoice::{Auto, Cpu, Cuda};
 
-        let choose = |device, backend, has_gpu: bool| {
-            choose_where(device, backend, || has_gpu).map_err(|error| error.to_string())
+        let device = |choice, backend, has_gpu: bool| {
+            device_where(choice, backend, || has_gpu).map_err(|error| error.to_string())
         };
         for has_gpu in [false, true] {
-            assert_eq!(choose(Cpu, None, has_gpu), Ok((Device::Cpu, Native)));
             for asked in [Native, Libtorch] {
-                assert_eq!(choose(Cpu, Some(asked), has_gpu), Ok((Device::Cpu, asked)));
+                assert_eq!(device(Cpu, asked, has_gpu), Ok(Device::Cpu));
             }
-            assert_eq!(
-                choose(Auto, Some(Native), has_gpu),
-                Ok((Device::Cpu, Native))
-            );
-            let refused = choose(Cuda, Some(Native), has_gpu).expect_err("a refusal");
+            assert_eq!(device(Auto, Native, has_gpu), Ok(Device::Cpu));
+            let refused = device(Cuda, Native, has_gpu).expect_err("a refusal");
             assert!(
                 refused.contains("native computes on the CPU only"),
                 "{refused}"
             );
         }
-        for backend in [None, Some(Libtorch)] {
-            for device in [Auto, Cuda] {
-                assert_eq!(
-                    choose(device, backend, true),
-                    Ok((Device::Cuda(0), Libtorch))
-                );
-            }
-            let refused = choose(Cuda, backend, false).expect_err("a refusal");
-            assert!(refused.contains("no CUDA device"), "{refused}");
+        for choice in [Auto, Cuda] {
+            assert_eq!(device(choice, Libtorch, true), Ok(Device::Cuda(0)));
         }
-        assert_eq!(choose(Auto, None, false), Ok((Device::Cpu, Native)));
-        assert_eq!(
-            choose(Auto, Some(Libtorch), false),
-            Ok((Device::Cpu, Libtorch))
-        );
+        let refused = device(Cuda, Libtorch, false).expect_err("a refusal");
+        assert!(refused.contains("no CUDA device"), "{refused}");
+        assert_eq!(device(Auto, Libtorch, false), Ok(Device::Cpu));
     }
 
     #[test]

@@ -165,7 +165,7 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         let mut checkpoint = Checkpoint::read(&run.folder)?;
         checkpoint.job.name = run.name.clone();
         args.settings.apply(&mut checkpoint.job.recipe);
-        let (device, _) = backend::choose(args.device, checkpoint.job.recipe.backend)?;
+        let device = backend::device(args.device, checkpoint.job.recipe.backend)?;
         if args.print_recipe {
             write!(output::stdout(), "{}", checkpoint.job.recipe.to_toml())?;
             return Ok(None);
@@ -189,10 +189,9 @@ fn prepare(args: &Args) -> Result<Option<Prepared>> {
         return Ok(Some(Prepared { trainer, run }));
     }
 
-    let (mut plan, read) = choose(args)?;
+    let (plan, read) = choose(args)?;
     plan.recipe.check()?;
-    let (device, backend) = backend::choose(args.device, plan.recipe.backend)?;
-    plan.recipe.backend = Some(backend);
+    let device = backend::device(args.device, plan.recipe.backend)?;
     if args.print_recipe {
         write!(output::stdout(), "{}", plan.recipe.to_toml())?;
         return Ok(None);
@@ -318,11 +317,7 @@ fn choose(args: &Args) -> Result<(Plan, Option<Read>)> {
     let mut plans = plan::suitable(args, &read.corpus)?;
     let plan = match plans.len() {
         1 => plans.remove(0),
-        _ => {
-            let first = plans.first().and_then(|plan| plan.recipe.backend);
-            let (device, _) = backend::choose(args.device, first)?;
-            trial::winner(plans, &read.corpus, device)?
-        }
+        _ => trial::winner(plans, &read.corpus, args.device)?,
     };
     Ok((plan, Some(read)))
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use host::cli::train::DeviceChoice;
 use host::corpus::{Corpus, Source, Standard};
 use host::evaluate::bits;
 use host::name::Name;
@@ -9,7 +10,7 @@ use host::note;
 use tch::Device;
 
 use super::plan::Plan;
-use crate::{Job, Trainer};
+use crate::{Job, Trainer, backend};
 
 /// How much of a training its trial takes, and the bounds of that in steps.
 const PART: u64 = 20;
@@ -20,10 +21,11 @@ const STEPS: [u64; 2] = [20, 120];
 ///
 /// # Errors
 /// When a plan cannot be begun or its loss explodes.
-pub fn winner(plans: Vec<Plan>, corpus: &Corpus, device: Device) -> Result<Plan> {
+pub fn winner(plans: Vec<Plan>, corpus: &Corpus, choice: DeviceChoice) -> Result<Plan> {
     let mut best: Option<(f64, Plan)> = None;
     let mut told = Vec::new();
     for plan in plans {
+        let device = backend::device(choice, plan.recipe.backend)?;
         let loss = loss_of(&plan, corpus, device)?.unwrap_or(f64::INFINITY);
         told.push(format!("{:.3} {}", bits(loss), plan.origin()));
         if best.as_ref().is_none_or(|(lowest, _)| loss < *lowest) {

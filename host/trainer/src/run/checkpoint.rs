@@ -17,7 +17,6 @@ use crate::run::optimizer::Adam;
 use crate::run::safetensors_io::{self, Archive};
 use crate::run::trainer::{Job, Progress, Tensors, Trainer};
 use host::corpus::Corpus;
-use host::recipe::BackendKind;
 use host::runs::{self, RunError, RunId};
 
 const FORMAT: &str = "inkling-checkpoint-2";
@@ -109,7 +108,7 @@ impl Checkpoint {
             );
             return Err(bad(&path, reason));
         }
-        let mut header: Header = strings
+        let header: Header = strings
             .get("header")
             .ok_or_else(|| bad(&path, "it has no header".to_owned()))
             .and_then(|text| {
@@ -118,9 +117,6 @@ impl Checkpoint {
         if header.job.run != RunId::of_folder(run_dir) {
             return Err(RunError::Stranger(path).into());
         }
-        // Earlier versions did not name it, and had no other on the CPU.
-        let recipe = &mut header.job.recipe;
-        recipe.backend.get_or_insert(BackendKind::Native);
         Ok(Self {
             job: header.job.clone(),
             header,

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::TrainError;
 use crate::backend::workers::Workers;
-use crate::backend::{self, Part, StreamState, Task};
+use crate::backend::{Part, StreamState, Task};
 use crate::data::batches::{Batches, Cut};
 use crate::data::dropout::Dropped;
 use crate::data::random::{Purpose, draw, seed_torch};
@@ -161,20 +161,18 @@ impl Trainer {
         Self::assemble(job, corpus, device, tensors, Progress::default())
     }
 
-    /// A training in the middle. Where its recipe leaves the backend open, it says from here on which one
-    /// it is.
+    /// A training in the middle.
     ///
     /// # Errors
     /// When the backend cannot compute on the device.
     pub(crate) fn assemble(
-        mut job: Job,
+        job: Job,
         corpus: Corpus,
         device: Device,
         tensors: Tensors,
         progress: Progress,
     ) -> Result<Self, TrainError> {
-        let default = backend::default_for(device);
-        let backend = *job.recipe.backend.get_or_insert(default);
+        let backend = job.recipe.backend;
         if backend == BackendKind::Native && device != Device::Cpu {
             return Err(TrainError::NativeOnGpu);
         }
@@ -283,10 +281,7 @@ impl Trainer {
     /// What computes losses and gradients.
     #[must_use]
     pub fn backend(&self) -> BackendKind {
-        self.job
-            .recipe
-            .backend
-            .unwrap_or(backend::default_for(self.device))
+        self.job.recipe.backend
     }
 
     /// How much of the run is done, from 0 to 1.

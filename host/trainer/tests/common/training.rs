@@ -33,11 +33,11 @@ pub fn small(steps: u64) -> Recipe {
 }
 
 /// All backends.
-pub const BACKENDS: [BackendKind; 2] = [BackendKind::Native, BackendKind::Libtorch];
+pub const BACKENDS: [BackendKind; 2] = [BackendKind::Libtorch, BackendKind::Native];
 
 /// The same recipe by this backend.
 pub fn by(backend: BackendKind, mut recipe: Recipe) -> Recipe {
-    recipe.backend = Some(backend);
+    recipe.backend = backend;
     recipe
 }
 
