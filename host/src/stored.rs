@@ -109,7 +109,6 @@ fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
         streaks: Figures::in_metadata(&metadata, symbols).map(|figures| figures.streak_parts()),
         alphabet,
         hidden,
-        planes,
         gate_shift: number(&metadata, "gate_shift")?,
         inputs,
         layers,

@@ -160,8 +160,6 @@ pub struct ModelParts {
     pub streaks: Option<StreakParts>,
     /// Hidden size H.
     pub hidden: usize,
-    /// Trits per weight.
-    pub planes: Planes,
     /// Right shift from a multiplied sum to a gate.
     pub gate_shift: u32,
     /// What the first layer reads.
@@ -184,7 +182,23 @@ impl ModelParts {
                 InputParts::Folded(_) => 0,
                 InputParts::Embedded { size, .. } => size,
             },
-            planes: self.planes,
+            planes: self.planes(),
+        }
+    }
+
+    /// Trits per weight; no inputs have any where they are folded.
+    #[must_use]
+    pub fn planes(&self) -> Planes {
+        Planes {
+            recurrent: self
+                .layers
+                .first()
+                .map_or(0, |layer| layer.recurrent.planes),
+            input: match &self.inputs {
+                InputParts::Folded(_) => 0,
+                InputParts::Embedded { weights, .. } => weights.planes,
+            },
+            output: self.output.weights.planes,
         }
     }
 
@@ -266,11 +280,7 @@ impl ModelParts {
         bytes.extend([
             dimensions.layers as u8,
             dimensions.planes.recurrent,
-            if dimensions.is_folded() {
-                0
-            } else {
-                dimensions.planes.input
-            },
+            dimensions.planes.input,
             dimensions.planes.output,
         ]);
         bytes.resize(NAME_OFFSET, 0);
@@ -337,7 +347,6 @@ pub fn made_up(symbols: usize, hidden: usize, layers: usize, seed: u64) -> Align
         alphabet: letters.take(symbols).collect(),
         streaks: None,
         hidden,
-        planes: Planes::uniform(PLANES),
         gate_shift: MAX_GATE_SHIFT,
         inputs: InputParts::Embedded {
             embedding: (0..symbols * EMBEDDING)

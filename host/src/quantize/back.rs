@@ -75,9 +75,10 @@ pub fn float(parts: &ModelParts) -> Result<FloatModel, String> {
         .bias
         .iter()
         .map(|&bias| (f64::from(bias) / LOGIT_ONE) as f32);
+    let planes = parts.planes();
     let recipe = format!(
         "[model]\nplanes = {}\ninput_planes = {}\noutput_planes = {}\n[quantization]\nstart = 0.0\n",
-        parts.planes.recurrent, parts.planes.input, parts.planes.output
+        planes.recurrent, planes.input, planes.output
     );
     Ok(FloatModel {
         name: Some(Name::like(&parts.name)),

@@ -174,7 +174,6 @@ pub fn quantize(
         streaks: Figures::in_metadata(&model.metadata, model.alphabet.len())
             .map(|figures| figures.streak_parts()),
         hidden: model.hidden,
-        planes,
         gate_shift,
         inputs,
         layers: layers.collect(),

@@ -1,9 +1,10 @@
 //! Packages of the operating system: the emulator and node with npm, and where they are missing a C++
 //! compiler and pip.
 //!
-//! With root they are installed; with sudo that asks; with neither the user gets the one command.
+//! Root installs them. Anybody else is asked before sudo is used, unless `CI` is set; where nobody can be
+//! asked, or there is no sudo, the user gets the one command.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write, stdin, stdout};
 
 use anyhow::{Context, bail};
 use host::toolchain::{self, EMULATORS, libtorch, rp2040js};
@@ -28,8 +29,8 @@ pub fn install() -> anyhow::Result<()> {
         "{}apt-get install --no-install-recommends {list}",
         if root { "" } else { "sudo " }
     );
-    if !root && toolchain::find_program("sudo").is_none() {
-        bail!("installing {list} needs root: run `{by_hand}`, then this again");
+    if !root && !may_use_sudo(&by_hand)? {
+        bail!("{list} must be installed first: run `{by_hand}`, then this again");
     }
     say(
         NAME,
@@ -62,13 +63,35 @@ fn missing() -> Vec<&'static str> {
         .collect()
 }
 
+/// Whether there is sudo, and the user lets it run.
+fn may_use_sudo(command: &str) -> anyhow::Result<bool> {
+    if toolchain::find_program("sudo").is_none() {
+        return Ok(false);
+    }
+    if std::env::var_os("CI").is_some() {
+        return Ok(true);
+    }
+    if !stdin().is_terminal() || !stdout().is_terminal() {
+        return Ok(false);
+    }
+    print!("  {NAME:<13} run `{command}`? [y/N] ");
+    stdout().flush()?;
+    let mut answer = String::new();
+    stdin().read_line(&mut answer)?;
+    Ok(says_yes(&answer))
+}
+
+fn says_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
 /// Runs apt-get and keeps its long story to itself, but for errors.
 fn apt(root: bool, subcommand: &'static str, packages: &[&'static str]) -> anyhow::Result<()> {
     let mut words = Vec::new();
     if !root {
         words.push("sudo");
         // Nobody is there to type a password.
-        if !std::io::stdin().is_terminal() {
+        if !stdin().is_terminal() {
             words.push("--non-interactive");
         }
     }
@@ -102,4 +125,19 @@ fn is_root() -> bool {
     Invocation::parse("id -u")
         .read()
         .is_ok_and(|id| id.trim() == "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_yes_lets_sudo_run() {
+        for answer in ["y\n", "Yes\n", " Y "] {
+            assert!(says_yes(answer), "{answer:?}");
+        }
+        for answer in ["", "\n", "n\n", "yesterday\n"] {
+            assert!(!says_yes(answer), "{answer:?}");
+        }
+    }
 }
