@@ -25,14 +25,38 @@ pub fn cache_dir() -> PathBuf {
     )
 }
 
-/// The project's root: the nearest folder above the working directory that holds `firmware/` and
-/// `weights/`, else the working directory itself.
+/// The project's root: the nearest folder above the working directory that holds a checkout, else the
+/// folder of this program if it came with firmware and models, else the working directory itself.
 #[must_use]
 pub fn project_dir() -> PathBuf {
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    here.ancestors()
-        .find(|dir| dir.join("firmware/Cargo.toml").is_file() && dir.join("weights").is_dir())
-        .map_or_else(|| here.clone(), Path::to_path_buf)
+    let checkout = here.ancestors().find(|dir| is_checkout(dir));
+    checkout
+        .map(Path::to_path_buf)
+        .or_else(release_dir)
+        .unwrap_or(here)
+}
+
+/// Whether a folder holds the sources.
+#[must_use]
+pub fn is_checkout(dir: &Path) -> bool {
+    dir.join("firmware/Cargo.toml").is_file() && dir.join("weights").is_dir()
+}
+
+/// The folder of this program, if it was unpacked from a release.
+fn release_dir() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let dir = program.parent()?;
+    let is_release = dir.join("firmware/manifest.json").is_file() && dir.join("weights").is_dir();
+    is_release.then(|| dir.to_path_buf())
+}
+
+/// The linked firmware of a board that came with this program; none in a checkout, which builds its own.
+#[must_use]
+pub fn released_firmware(board: &str) -> Option<PathBuf> {
+    let dir = project_dir();
+    let path = dir.join(format!("firmware/inkling-{board}.elf"));
+    (!is_checkout(&dir) && path.is_file()).then_some(path)
 }
 
 /// `runs/NAME`: the files of one training.

@@ -21,7 +21,8 @@ use crate::paths;
 /// Write a firmware, a model, or both to a board.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without --firmware, the firmware is built around the model. With --weights-only just the model is
+Without --firmware, the firmware is built around the model; a program that was unpacked from a release
+takes the firmware beside it, which needs no compiler. With --weights-only just the model is
 written to the flash that the board sets aside for one; that needs no compiler. What is written is
 put together and checked before the board is touched. A Pico that runs Inkling needs no button: it is
 asked over USB to restart into its boot loader.")]
@@ -89,9 +90,10 @@ pub fn run(args: &Args) -> Result<()> {
         (None, None) => bail!("name the board with --board"),
     };
     let model = args.model.as_deref().map(image_path).transpose()?;
+    let released = || paths::released_firmware(board.name).filter(|_| !args.weights_only);
     let order = Order {
         board,
-        firmware: args.firmware.clone(),
+        firmware: args.firmware.clone().or_else(released),
         model,
         weights_only: args.weights_only,
         by_probe: args.probe.is_some(),

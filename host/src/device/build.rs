@@ -179,14 +179,18 @@ fn lock_builds() -> io::Result<Option<File>> {
 
 /// Runs `cargo build`; answers with the path of the linked file.
 fn run_cargo(
-    board: &Board,
+    board: &'static Board,
     features: &str,
     bin: &str,
     model: Option<(&str, OsString)>,
 ) -> Result<PathBuf, DeviceError> {
+    let project = paths::project_dir();
+    if !paths::is_checkout(&project) {
+        return Err(DeviceError::NoSource { board: board.name });
+    }
     let mut cargo = cargo::cargo();
     cargo
-        .current_dir(paths::project_dir())
+        .current_dir(project)
         .args(["build", "--release", "--package", "firmware"])
         .args(["--no-default-features", "--features", features])
         .args(["--target", board.target, "--bin", bin])

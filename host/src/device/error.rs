@@ -59,6 +59,15 @@ pub enum DeviceError {
         /// The system's reason.
         reason: io::Error,
     },
+    /// The program is not in a checkout.
+    #[error(
+        "there is no source here to build the firmware for {board} from: run this in a checkout of Inkling, or \
+         flash a firmware file with --firmware"
+    )]
+    NoSource {
+        /// The board's name.
+        board: &'static str,
+    },
     /// Cargo said above what is wrong.
     #[error(
         "the firmware for {board} did not build, see above; if the target {target} is missing, run \

@@ -59,6 +59,41 @@ fn an_independent_reader_finds_the_same_in_the_file() {
 }
 
 #[test]
+fn a_program_from_a_release_flashes_the_firmware_beside_it_and_needs_no_compiler() {
+    let desk = Desk::new();
+    let drive = desk.pico();
+    fs::create_dir_all(desk.path("release/firmware")).unwrap();
+    fs::create_dir(desk.path("release/weights")).unwrap();
+    fs::create_dir(desk.path("elsewhere")).unwrap();
+    let program = desk.path("release/inkling");
+    fs::copy(env!("CARGO_BIN_EXE_inkling"), &program).unwrap();
+    desk.file("release/firmware/manifest.json", b"{}");
+    desk.file(
+        "release/firmware/inkling-pico.elf",
+        &elf(PICO, "pico", &image(16)),
+    );
+    desk.file("release/weights/novel.img", &image(40));
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        command.current_dir(desk.path("elsewhere")).env("PATH", "");
+        command.args(arguments).assert()
+    };
+
+    let board = ["flash", "--board", "pico", "--drive", &drive];
+    run(&[&board[..], &["--model", "novel"]].concat()).success();
+    let stored = stored(PICO, "pico", &image(16));
+    let parts = [(PICO, &stored[..]), (PICO_REGION, &image(40))];
+    assert_eq!(decoded(&desk.copied()), sectors(&parts));
+
+    run(&["flash", "--board", "pico2", "--model", "novel"])
+        .failure()
+        .stderr(predicate::str::contains(
+            "there is no source here to build the firmware for pico2 from",
+        ));
+    run(&["sample", "novel", "--length", "10"]).success();
+}
+
+#[test]
 fn weights_alone_touch_nothing_but_their_region() {
     let desk = Desk::new();
     let drive = desk.pico();
