@@ -9,7 +9,8 @@
 // The emulator has no ROM and no second-stage boot loader, so the processor starts at the firmware's own
 // vector table. It does not model a reset by the processor or the watchdog: a new chip takes over the
 // memory. It reports an empty transmit FIFO as an interrupt that never ends: here it comes once, after
-// bytes were sent, as on the chip. It does not know that register of the UART which says that DMA is off.
+// bytes were sent, as on the chip. It does not know that register of the UART which says that DMA is off, and
+// does no more than tell of the instruction SEV, by which tasks wake the executor that waits for events.
 
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -113,7 +114,10 @@ function watchdogOf(rp2040) {
 function wire(rp2040) {
   const silent = () => {};
   const complain = (part, message) => process.stderr.write(`${part}: ${message}\n`);
-  rp2040.logger = { debug: silent, info: silent, warn: silent, error: complain };
+  const tell = (part, message) => {
+    if (message === 'SEV') rp2040.core.eventRegistered = true;
+  };
+  rp2040.logger = { debug: silent, info: tell, warn: silent, error: complain };
   rp2040.onBreak = (code) => {
     complain('rp2040js', `breakpoint ${code} at ${rp2040.core.PC.toString(16)}`);
     process.exit(1);
