@@ -1,4 +1,5 @@
-//! The program that trains: built from the checkout that this one was built from, or lying beside it.
+//! The program that trains: built from the checkout that this one was built from, lying beside it, or built
+//! from the checkout that somebody works in.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{SETUP, cargo, libtorch};
-use crate::note;
+use crate::{note, paths};
 
 /// The name of the program.
 const NAME: &str = "inkling-trainer";
@@ -62,11 +63,18 @@ pub fn become_it(options: impl IntoIterator<Item = OsString>) -> Result<(), Trai
 fn find() -> Result<PathBuf, TrainerError> {
     let me = std::env::current_exe().unwrap_or_default();
     match cargo::profile_of(&me) {
-        Some(profile) => build(&me, &profile),
+        Some(profile) => {
+            let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+            build(&checkout, &profile, beside(&me).is_file())
+        }
         None => {
             let program = beside(&me);
+            let project = paths::project_dir();
             if program.is_file() {
                 Ok(program)
+            } else if paths::is_checkout(&project) {
+                let built = project.join("target/debug").join(program_name());
+                build(&project, "dev", built.is_file())
             } else {
                 Err(TrainerError::Missing(program))
             }
@@ -74,22 +82,25 @@ fn find() -> Result<PathBuf, TrainerError> {
     }
 }
 
-fn beside(program: &Path) -> PathBuf {
-    program.with_file_name(format!("{NAME}{}", std::env::consts::EXE_SUFFIX))
+fn program_name() -> String {
+    format!("{NAME}{}", std::env::consts::EXE_SUFFIX)
 }
 
-/// Has cargo build it; with nothing to build that takes a fraction of a second.
-fn build(me: &Path, profile: &str) -> Result<PathBuf, TrainerError> {
+fn beside(program: &Path) -> PathBuf {
+    program.with_file_name(program_name())
+}
+
+/// Has cargo build it in a checkout; with nothing to build that takes a fraction of a second.
+fn build(checkout: &Path, profile: &str, was_built: bool) -> Result<PathBuf, TrainerError> {
     if let Some((fault, mend)) = libtorch::broken() {
         return Err(TrainerError::Libtorch { fault, mend });
     }
-    if !beside(me).is_file() {
+    if !was_built {
         note!("building the program that trains: a few minutes, once");
         if libtorch::source() == libtorch::Source::Nowhere {
             note!("libtorch: {}", libtorch::check().detail);
         }
     }
-    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut cargo = cargo::cargo();
     cargo
         .current_dir(checkout)
@@ -99,7 +110,7 @@ fn build(me: &Path, profile: &str) -> Result<PathBuf, TrainerError> {
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
     // What is done on the way to the training is of no interest when there is nothing to do.
-    if !io::stderr().is_terminal() || beside(me).is_file() {
+    if !io::stderr().is_terminal() || was_built {
         cargo.arg("--quiet");
     }
     let output = cargo.output().map_err(|reason| TrainerError::Start {
