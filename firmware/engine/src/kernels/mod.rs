@@ -18,6 +18,8 @@ use crate::lstm::Pending;
 
 #[cfg(any(thumb1, thumb2))]
 mod arm;
+#[cfg(feature = "alloc")]
+pub mod exact;
 pub mod portable;
 
 #[cfg(any(thumb1, thumb2))]
