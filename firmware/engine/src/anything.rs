@@ -16,6 +16,9 @@ mod image;
 #[cfg(feature = "alloc")]
 pub use image::{image, mended};
 
+/// Characters that are enough to tell cores apart.
+pub const TRACED: usize = 30;
+
 /// Any settings, the usual ones more often than others.
 pub fn settings(random: &mut Rng) -> Settings {
     let usual = Settings::default();
