@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bytemuck::AnyBitPattern;
+use inkling_engine::fixed::{MAX_GATE_SHIFT, MIN_GATE_SHIFT};
 use inkling_engine::format::{Planes, TILE_ROWS, Unit};
 use safetensors::SafeTensors;
 
 use crate::figures::Figures;
 use crate::name::Name;
 use crate::quantize::float::LoadError;
+use crate::quantize::trits;
 use crate::tensors::{metadata_of, open};
 use inkling_engine::writer::{InputParts, LayerParts, ModelParts, OutputParts, Weights};
 
@@ -41,7 +43,11 @@ pub fn load(path: &Path) -> Result<ModelParts, LoadError> {
     })
 }
 
-fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
+/// The model whose quantized tensors these bytes of a file are.
+///
+/// # Errors
+/// With the reason, when they are damaged or of another format.
+pub fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
     let (tensors, metadata) = open(bytes, FORMAT)?;
     let text = |key: &str| metadata.get(key).ok_or(format!("it names no {key}"));
     let alphabet: Vec<char> = text("alphabet")?.chars().collect();
@@ -53,13 +59,20 @@ fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
     };
     let units: Vec<Unit> = numbers(&tensors, "lstm.0.units")?;
     let hidden = units.len();
+    let gate_shift = number(&metadata, "gate_shift")?;
+    if ![planes.recurrent, planes.input, planes.output]
+        .iter()
+        .all(|planes| trits::PLANES.contains(planes))
+        || !(MIN_GATE_SHIFT..=MAX_GATE_SHIFT).contains(&gate_shift)
+    {
+        return Err("its planes or its gate shift are none that there are".to_owned());
+    }
     let matrix = |name: &str, rows: usize, columns: usize, planes| {
         let values: Vec<i8> = numbers(&tensors, name)?;
         let most = inkling_engine::format::largest(planes);
-        if values.len() != rows * columns || values.iter().any(|&w| i32::from(w).abs() > most) {
-            return Err(format!("{name} is not as its other tensors say"));
-        }
-        Ok(Weights {
+        let is_within = values.iter().all(|&weight| i32::from(weight).abs() <= most);
+        fits(name, is_within && values.len() == rows * columns)?;
+        Ok::<_, String>(Weights {
             planes,
             values,
             columns,
@@ -67,13 +80,15 @@ fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
     };
     let rows = TILE_ROWS * hidden;
     let inputs = match tensors.tensor("embedding") {
-        Err(_) => InputParts::Folded(numbers(&tensors, "inputs")?),
+        Err(_) => {
+            let inputs: Vec<_> = numbers(&tensors, "inputs")?;
+            fits("inputs", inputs.len() == symbols * hidden)?;
+            InputParts::Folded(inputs)
+        }
         Ok(_) => {
             let embedding: Vec<i8> = numbers(&tensors, "embedding")?;
             let size = embedding.len() / symbols.max(1);
-            if size == 0 {
-                return Err("its embedding is empty".to_owned());
-            }
+            fits("embedding", size > 0 && embedding.len() == symbols * size)?;
             InputParts::Embedded {
                 weights: matrix("inputs", rows, size, planes.input)?,
                 embedding,
@@ -89,15 +104,21 @@ fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
         }
         let from_below = (!layers.is_empty())
             .then(|| matrix(&name("from_below"), rows, hidden, planes.recurrent));
+        let units: Vec<Unit> = numbers(&tensors, &name("units"))?;
+        fits(&name("units"), units.len() == hidden)?;
         layers.push(LayerParts {
-            units: numbers(&tensors, &name("units"))?,
+            units,
             recurrent: matrix(&name("recurrent"), rows, hidden, planes.recurrent)?,
             from_below: from_below.transpose()?,
         });
     }
+    let of_symbols = |name: &str| {
+        let found: Vec<i32> = numbers(&tensors, name)?;
+        fits(name, found.len() == symbols).map(|()| found)
+    };
     let output = OutputParts {
-        bias: numbers(&tensors, "output.bias")?,
-        multipliers: numbers(&tensors, "output.multipliers")?,
+        bias: of_symbols("output.bias")?,
+        multipliers: of_symbols("output.multipliers")?,
         weights: matrix("output.weights", symbols, hidden, planes.output)?,
     };
     Ok(ModelParts {
@@ -109,11 +130,19 @@ fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
         streaks: Figures::in_metadata(&metadata, symbols).map(|figures| figures.streak_parts()),
         alphabet,
         hidden,
-        gate_shift: number(&metadata, "gate_shift")?,
+        gate_shift,
         inputs,
         layers,
         output,
     })
+}
+
+/// Refuses a tensor of which there is more or less than the others say, or that holds what they rule out.
+fn fits(name: &str, fits: bool) -> Result<(), String> {
+    match fits {
+        true => Ok(()),
+        false => Err(format!("{name} is not as its other tensors say")),
+    }
 }
 
 fn number<T: std::str::FromStr>(

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use host::engine::engine;
+use host::engine::{Wide, engine};
 use host::quantize::float::FloatState;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
+use inkling_engine::anything;
 use inkling_engine::format::{MAX_PLANES, Planes};
+use inkling_engine::kernels::exact::Exact;
+use inkling_engine::sampler::Rng;
 use inkling_engine::state::state_words;
+use inkling_engine::writer::made_up;
 use inkling_engine::{AlignedImage, Generator, ImageError, Lstm, Settings, State, Thousandths};
 use proptest::prelude::*;
 
@@ -109,6 +113,40 @@ fn the_kernel_for_pcs_gives_the_same_numbers() {
                 assert!(boards.cells().eq(pcs.cells()));
             }
         }
+    }
+}
+
+proptest! {
+    /// Of weights, multipliers and biases that no exporter writes, too.
+    #[test]
+    fn whatever_parses_is_equal_on_every_kernel_of_this_pc(seed: u64) {
+        let image = anything::image(seed, 40_000);
+        let model = image.model().unwrap();
+        let settings = anything::settings(&mut Rng::new(seed));
+        let traces = Wide::all(model).map(|kernel| {
+            let lstm = Lstm::with_kernel(model, State::any(), kernel).unwrap();
+            anything::trace(&mut Generator::of(lstm, settings, seed), 40)
+        });
+        let lstm = Lstm::with_kernel(model, State::any(), Exact).unwrap();
+        let exact = anything::trace(&mut Generator::of(lstm, settings, seed), 40);
+        for trace in traces {
+            prop_assert_eq!(trace, exact, "{:?}", model.dimensions());
+        }
+    }
+}
+
+#[test]
+fn the_kernel_for_pcs_reads_an_embedding_of_the_lowest_numbers() {
+    let image = made_up(9, 20, 1, 3);
+    let mut bytes = image.bytes().to_vec();
+    bytes[64 + 48..][..9 * 10].fill(0x80); // the embedding, behind header and alphabet
+    let image = with_checksum(bytes);
+    let model = image.model().unwrap();
+    let (mut boards, mut pcs) = (Lstm::new(model, State::any()).unwrap(), engine(model));
+    for symbol in 0..9 {
+        boards.step(symbol);
+        pcs.step(symbol);
+        assert_eq!(boards.logits(), pcs.logits());
     }
 }
 

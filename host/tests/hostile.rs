@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use host::corpus::Validation;
 use host::export::export;
 use host::name::Name;
-use host::quantize::{FloatModel, InputForm, quantize};
+use host::quantize::{FloatModel, InputForm, back, quantize};
 use host::stored;
 use host::synthetic::float_model;
+use inkling_engine::format::Planes;
 use proptest::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -172,9 +173,50 @@ fn stored_tensors_make_the_same_image_again_and_damaged_ones_never_panic() {
             bytes[position] = bytes[position].wrapping_add(1);
             fs::write(&damaged, &bytes).unwrap();
             // Whatever can still be read is an image or refused.
-            let _ = stored::load(&damaged).map(|parts| parts.to_image().map(drop));
+            if let Ok(parts) = stored::load(&damaged) {
+                let _ = parts.to_image();
+                let _ = back::float(&parts);
+            }
             fs::write(&damaged, &bytes[..position]).unwrap();
             assert!(stored::load(&damaged).is_err());
         }
+    }
+}
+
+#[test]
+fn stored_tensors_of_planes_or_shifts_that_there_are_not_are_refused() {
+    let model = float_model(12, 7, 2, 3);
+    let folder = tempfile::tempdir().unwrap();
+    let kept = (Planes::uniform(4), InputForm::Embedded);
+    let exported = export(
+        &model,
+        &Name::like("odd"),
+        kept,
+        folder.path(),
+        None,
+        |_| (),
+    )
+    .unwrap();
+    let sound = fs::read(&exported.tensors).unwrap();
+    let shift = stored::from_bytes(&sound).unwrap().gate_shift;
+    let shift = format!("\"gate_shift\":\"{shift}\"");
+    for (said, instead) in [
+        ("\"planes\":\"4\"", "\"planes\":\"0\""),
+        ("\"input_planes\":\"4\"", "\"input_planes\":\"6\""),
+        ("\"output_planes\":\"4\"", "\"output_planes\":\"9\""),
+        (&shift, "\"gate_shift\":\"99\""),
+    ] {
+        assert_eq!(said.len(), instead.len());
+        let at = sound
+            .windows(said.len())
+            .position(|bytes| bytes == said.as_bytes())
+            .unwrap();
+        let mut odd = sound.clone();
+        odd[at..at + instead.len()].copy_from_slice(instead.as_bytes());
+        let refused = stored::from_bytes(&odd).unwrap_err();
+        assert_eq!(
+            refused, "its planes or its gate shift are none that there are",
+            "{instead}"
+        );
     }
 }

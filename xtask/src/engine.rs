@@ -8,6 +8,7 @@ use clap::Subcommand;
 use serde::Deserialize;
 
 use crate::command::Invocation;
+use crate::nightly;
 
 /// The crate.
 const CRATE: &str = "firmware/engine";
@@ -32,6 +33,14 @@ pub enum Task {
     },
     /// Build with the oldest compiler that the crate promises
     OldestRust,
+    /// Run the tests in Miri, which sees undefined behaviour; it needs a nightly compiler
+    Miri {
+        /// Only what takes less than a minute; where Miri is missing, say so
+        #[arg(long)]
+        short: bool,
+    },
+    /// Run the tests with AddressSanitizer: those that take too long in Miri, too
+    Asan,
 }
 
 /// Runs one of them.
@@ -39,6 +48,8 @@ pub fn run(task: &Task) -> anyhow::Result<()> {
     match task {
         Task::Api { check } => api(*check),
         Task::OldestRust => oldest_rust(),
+        Task::Miri { short } => miri(*short),
+        Task::Asan => asan(),
     }
 }
 
@@ -117,6 +128,44 @@ fn oldest_rust() -> anyhow::Result<()> {
         println!("builds with Rust {version} for {target}");
     }
     Ok(())
+}
+
+/// Runs tests in Miri. Under it the wrappers of the assembly of Arm cores are used, around the same work in
+/// Rust.
+fn miri(short: bool) -> anyhow::Result<()> {
+    if let Some(missing) = nightly::missing(&["miri", "rust-src"]) {
+        if short {
+            println!("NOT CHECKED that the engine shows no undefined behaviour: {missing}");
+            return Ok(());
+        }
+        bail!("Miri is not installed: {missing}");
+    }
+    let mut miri = Invocation::parse(&format!(
+        "cargo miri test --locked -p inkling-engine --target-dir {FOLDER}/miri"
+    ));
+    miri = match short {
+        // A few steps by every kernel and of every form of image; a shipped model takes minutes.
+        true => miri.args(["--test", "miri", "--", "--skip", "shipped"]),
+        false => miri.args(["--lib", "--tests"]),
+    };
+    // Property tests look where they are, to remember what failed.
+    miri.env("MIRIFLAGS", "-Zmiri-disable-isolation")
+        .env("PROPTEST_CASES", "4")
+        .env("RUSTUP_TOOLCHAIN", nightly::NAME)
+        .run()
+}
+
+fn asan() -> anyhow::Result<()> {
+    if let Some(missing) = nightly::missing(&[]) {
+        bail!("AddressSanitizer needs a nightly compiler: {missing}");
+    }
+    let target = nightly::host()?;
+    Invocation::parse(&format!(
+        "cargo test --locked -p inkling-engine --lib --tests --target {target} --target-dir {FOLDER}/asan"
+    ))
+    .env("RUSTFLAGS", "-Zsanitizer=address")
+    .env("RUSTUP_TOOLCHAIN", nightly::NAME)
+    .run()
 }
 
 /// Where the compiler of a version is, if it is installed.

@@ -18,6 +18,8 @@ mod dist;
 mod engine;
 mod esp;
 mod fma_peak;
+mod fuzz;
+mod nightly;
 mod picture;
 mod setup;
 mod soak;
@@ -54,6 +56,8 @@ enum Task {
     /// Check what other programs rely on in the crate inkling-engine
     #[command(subcommand)]
     Engine(engine::Task),
+    /// Feed every reader with whatever a fuzzer thinks of, with a nightly compiler
+    Fuzz(fuzz::Args),
     /// Record a board's console as a picture for README and book
     Picture(picture::Args),
     /// Write the tables of README and book from the files of results
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         Task::Soak(args) => soak::run(&args),
         Task::Boards(args) => boards::run(&args),
         Task::Engine(task) => engine::run(&task),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Picture(args) => picture::run(&args),
         Task::Tables(args) => tables::run(&args),
         Task::Bench(task) => bench::run(&task),

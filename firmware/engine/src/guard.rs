@@ -294,6 +294,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes long, and AddressSanitizer runs it")]
     fn without_a_guard_a_desert_has_no_end() {
         for guard in [Guard::Off, Guard::Text] {
             let text = Stubborn::new(guard, [3; SYMBOLS], 0).write(2_000, 0);
@@ -302,6 +303,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes long, and AddressSanitizer runs it")]
     fn no_streak_is_longer_than_the_number_that_was_set() {
         for most in [1, 2, 255] {
             let mut author = Stubborn::new(Guard::Most(most), [0; SYMBOLS], 0);
@@ -312,6 +314,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes long, and AddressSanitizer runs it")]
     fn each_symbol_has_a_longest_streak_of_its_own() {
         let longest = [3, 17, 0, 255];
         let text = Stubborn::new(Guard::Text, longest, 255).write(20_000, 0);
@@ -330,6 +333,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes long, and AddressSanitizer runs it")]
     fn streaks_become_no_denser_than_in_the_text() {
         for density in [1, 30, 128] {
             let text = Stubborn::new(Guard::Text, [0; SYMBOLS], density).write(50_000, 0);
@@ -344,6 +348,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes long, and AddressSanitizer runs it")]
     fn the_clock_never_runs_over() {
         let mut author = Stubborn::new(Guard::Text, [0; SYMBOLS], 255);
         author.distances = [encode(100), encode(1_000), 0, 0];
@@ -374,6 +379,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "it takes long, and AddressSanitizer runs it")]
         fn streaks_become_no_more_frequent_than_in_the_text(
             distances in proptest::array::uniform4(any::<u8>()), against in 0_i16..20_000,
         ) {
@@ -417,6 +423,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes long, and AddressSanitizer runs it")]
     fn a_guard_holds_at_every_temperature() {
         for temperature in [0, 1, 800, 65_535] {
             let mut author = Stubborn::new(Guard::Most(4), [0; SYMBOLS], 0);

@@ -13,6 +13,8 @@ pub mod activation;
 pub mod aligned;
 pub mod alphabet;
 #[doc(hidden)]
+pub mod anything;
+#[doc(hidden)]
 pub mod check;
 pub mod decimal;
 #[doc(hidden)]

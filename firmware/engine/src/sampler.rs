@@ -392,6 +392,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes long, and AddressSanitizer runs it")]
     fn frequencies_follow_the_softmax() {
         for temperature in [500, 800, 1_000, 2_000] {
             let values = [2.0, 1.0, 0.0, -1.0, -30.0];
@@ -415,6 +416,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes long, and AddressSanitizer runs it")]
     fn top_k_and_top_p_keep_the_most_probable() {
         let logits = [0.0, 3.0, 3.0, 1.0, 2.0].map(logit);
         let drawn = |settings| {
@@ -445,6 +447,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes long, and AddressSanitizer runs it")]
     fn what_is_left_out_is_never_drawn_however_likely_it_is() {
         for temperature in [0, 1, 800, 65_535] {
             for (top_k, top_p) in [(0, 1_000), (1, 1_000), (2, 900), (255, 1)] {

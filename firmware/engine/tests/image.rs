@@ -7,6 +7,9 @@ use inkling_engine::writer::made_up;
 use inkling_engine::{AlignedImage, ImageError, Lstm, State};
 use proptest::prelude::*;
 
+/// Every byte is changed; Miri sees enough of it in some.
+const STEP: usize = if cfg!(miri) { 17 } else { 1 };
+
 /// The bytes of an image with its checksum made right again.
 fn with_checksum(mut bytes: Vec<u8>) -> AlignedImage {
     let crc = checksum(&bytes).to_le_bytes();
@@ -32,7 +35,7 @@ fn an_image_is_read_as_it_was_written() {
 #[test]
 fn any_single_changed_byte_is_refused() {
     let sound = made_up(5, 9, 1, 1);
-    for position in 0..sound.bytes().len() {
+    for position in (0..sound.bytes().len()).step_by(STEP) {
         for change in [1_u8, 0x80, 0xFF] {
             let mut bytes = sound.bytes().to_vec();
             bytes[position] ^= change;
@@ -57,7 +60,7 @@ fn bytes_that_stand_for_no_trits_are_refused() {
 #[test]
 fn an_image_that_is_cut_short_is_refused_at_every_length() {
     let sound = made_up(5, 9, 1, 2);
-    for length in 0..sound.bytes().len() {
+    for length in (0..sound.bytes().len()).step_by(STEP) {
         assert!(AlignedImage::new(&sound.bytes()[..length]).model().is_err());
     }
 }

@@ -8,6 +8,7 @@ use inkling_engine::{AlignedImage, Generator, Settings, State, include_model, st
 const IMAGE: &[u8] = include_bytes!("../../../weights/shakespeare-32k.img");
 
 #[test]
+#[cfg_attr(miri, ignore = "it takes long, and AddressSanitizer runs it")]
 fn an_included_model_writes_what_a_read_one_writes() {
     let included = include_model!("../../../weights/shakespeare-32k.img");
     let image = AlignedImage::new(IMAGE);

@@ -6,10 +6,14 @@ use inkling_engine::writer::made_up;
 use inkling_engine::{Generator, Lstm, Settings, State};
 use proptest::prelude::*;
 
+/// The largest models, and characters of a text.
+const HIDDEN: usize = if cfg!(miri) { 50 } else { 150 };
+const CHARACTERS: usize = if cfg!(miri) { 12 } else { 30 };
+
 proptest! {
     #[test]
     fn slices_of_any_size_make_the_same_step(
-        hidden in 1_usize..150,
+        hidden in 1..HIDDEN,
         layers in 1_usize..4,
         units in 1_usize..200,
         symbols in proptest::collection::vec(0..9_u8, 1..12),
@@ -36,11 +40,11 @@ proptest! {
 
     #[test]
     fn text_does_not_depend_on_slices(units in 1_usize..100, seed: u64) {
-        let image = made_up(20, 90, 2, 3);
+        let image = made_up(20, HIDDEN * 3 / 5, 2, 3);
         let model = image.model().unwrap();
         let generator = || Generator::new(model, State::any(), Settings::default(), seed).unwrap();
         let (mut whole, mut sliced) = (generator(), generator());
-        for number in 0..30 {
+        for number in 0..CHARACTERS {
             if number == 10 {
                 // A prompt in the middle of a character waits for nothing but its step.
                 let _ = sliced.advance(units);

@@ -1,17 +1,25 @@
 //! Compares the board's kernels with the reference on made-up weights and columns, on the board itself:
-//! prints `# ok: N cases`, or the first difference.
+//! prints `# ok: N cases`, or the first difference. Then it writes with each of the images that lie one
+//! behind the other in the place of the model, and prints what can be seen of that as one number.
 
 #![no_std]
 #![no_main]
 
 use core::fmt::Write as _;
 
+use firmware::board::once::Once;
 use firmware::board::{self, Board, entry};
 use firmware::serial::Text;
+use firmware::session::MODEL_WORDS;
+use inkling_engine::Generator;
+use inkling_engine::anything::{TRACED, settings, trace};
 use inkling_engine::format::{BLOCK_GROUPS, GROUP, MAX_PLANES, TILE_ROWS, pack, unpack};
-use inkling_engine::image::Matrix;
+use inkling_engine::image::{ImageError, Matrix, Model};
 use inkling_engine::kernels::{self, Sums, TABLE_WORDS, Table, portable};
 use inkling_engine::sampler::Rng;
+
+/// What the models work in, and before them the kernels: small stacks have no room for tables.
+static MEMORY: Once<[u32; MODEL_WORDS]> = Once::new([0; MODEL_WORDS]);
 
 /// Most tiles of a case.
 const MAX_TILES: usize = 3;
@@ -50,14 +58,34 @@ impl Choice {
 fn main() -> ! {
     let mut board = board::start();
     let mut out = Text(board.serial());
+    let memory = MEMORY.take().expect("the program starts once");
+    let tables = memory.as_chunks_mut().0;
     // An emulator's serial port takes everything.
-    let _ = match compare_all() {
-        Ok(cases) => writeln!(out, "# ok: {cases} cases\n# done"),
-        Err(difference) => writeln!(out, "# {difference}\n# done"),
+    let _ = match compare_all(tables) {
+        Ok(cases) => writeln!(out, "# ok: {cases} cases"),
+        Err(difference) => writeln!(out, "# {difference}"),
     };
+    let mut images = board::linked_image();
+    while let Ok(model) = Model::parse(images) {
+        let _ = match write(model, memory) {
+            Ok(trace) => writeln!(out, "# image: {trace:08x}"),
+            Err(error) => writeln!(out, "# image: {error}"),
+        };
+        images = images.get(model.image_bytes()..).unwrap_or_default();
+    }
+    let _ = writeln!(out, "# done");
     loop {
         core::hint::spin_loop();
     }
+}
+
+/// What can be seen of a model that writes; its checksum chooses how.
+#[inline(never)]
+fn write(model: Model<'_>, memory: &mut [u32]) -> Result<u32, ImageError> {
+    let seed = model.checksum().into();
+    let settings = settings(&mut Rng::new(seed));
+    let mut generator = Generator::new(model, memory, settings, seed)?;
+    Ok(trace(&mut generator, TRACED))
 }
 
 /// Where a kernel and the reference differ.
@@ -83,7 +111,7 @@ impl core::fmt::Display for Difference {
     }
 }
 
-fn compare_all() -> Result<u32, Difference> {
+fn compare_all(tables: &mut [Table]) -> Result<u32, Difference> {
     let mut rng = Rng::new(1);
     let mut cases = 0;
     for planes in 1..=MAX_PLANES {
@@ -94,7 +122,7 @@ fn compare_all() -> Result<u32, Difference> {
                     let mut differ = None;
                     compare(
                         planes,
-                        groups,
+                        &mut tables[..groups],
                         tiles,
                         (weights, columns),
                         &mut rng,
@@ -122,7 +150,7 @@ fn compare_all() -> Result<u32, Difference> {
 #[inline(never)]
 fn compare(
     planes: u8,
-    groups: usize,
+    tables: &mut [Table],
     tiles: usize,
     (weights, columns): (Choice, Choice),
     rng: &mut Rng,
@@ -136,8 +164,6 @@ fn compare(
         weights: &bytes,
         planes,
     };
-    let mut tables = [[0; TABLE_WORDS]; BLOCK_GROUPS];
-    let tables = &mut tables[..groups];
     for table in &mut *tables {
         let columns = [0; GROUP].map(|_: i8| columns.number(rng, 127) as i8);
         let mut expected = [0; TABLE_WORDS];

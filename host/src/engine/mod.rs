@@ -2,8 +2,8 @@
 //!
 //! Weights are spread out to two bits each when a model is loaded, 128 columns in 32 bytes: byte j has
 //! columns j, j + 32, j + 64 and j + 96. A wide multiply-add of bytes wants one factor without a sign, so
-//! hidden units are taken 127 too large, and trits 1 too large:
-//! `Σ (h + 127)(t + 1) = Σ h t + Σ h + 127 Σ (t + 1)`. Processors without AVX2 look sums up as boards do.
+//! hidden units are taken 128 too large, and trits 1 too large:
+//! `Σ (h + 128)(t + 1) = Σ h t + Σ h + 128 Σ (t + 1)`. Processors without AVX2 look sums up as boards do.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -41,8 +41,8 @@ const CHUNK_BYTES: usize = 32;
 /// The most columns: the sum of so many products of bytes fits 16 bits.
 const MAX_COLUMNS: usize = 1024;
 
-/// What is added to a hidden unit.
-const OFFSET: i32 = 127;
+/// What is added to a hidden unit, or to a number of an embedded symbol, which may be -128.
+const OFFSET: i32 = 128;
 
 /// A kernel that knows a model's matrices beforehand.
 #[derive(Clone, Debug)]
@@ -81,9 +81,20 @@ impl Wide {
     /// The kernel for this model.
     #[must_use]
     pub fn new(model: Model<'_>) -> Self {
-        let Some(simd) = simd::Simd::new() else {
-            return Self { fast: None };
-        };
+        match simd::Simd::all().next() {
+            Some(simd) => Self::of(model, simd),
+            None => Self { fast: None },
+        }
+    }
+
+    /// Every kernel that this processor can run for a model, the fastest first and that of boards last: for
+    /// tests.
+    pub fn all(model: Model<'_>) -> impl Iterator<Item = Self> {
+        let fast = simd::Simd::all().map(move |simd| Self::of(model, simd));
+        fast.chain([Self { fast: None }])
+    }
+
+    fn of(model: Model<'_>, simd: simd::Simd) -> Self {
         let dimensions = model.dimensions();
         let square = |matrix| Spread::new(matrix, dimensions.hidden, dimensions.hidden);
         let layers = model.lstm_layers();

@@ -17,10 +17,10 @@ pub enum Simd {
 }
 
 impl Simd {
-    /// The widest; none without AVX2.
-    pub fn new() -> Option<Self> {
+    /// All that it has, the widest first; none without AVX2.
+    pub fn all() -> impl Iterator<Item = Self> {
         let wide = V4::try_new().map(Self::Wide);
-        wide.or_else(|| V3::try_new().map(Self::Narrow))
+        wide.into_iter().chain(V3::try_new().map(Self::Narrow))
     }
 
     /// The products of every tile with `columns`, less `surplus` and `sum`.
@@ -161,7 +161,7 @@ mod tests {
         for chunks in 1..=8 {
             let mut columns: Vec<ChunkColumns> = vec![[[0; _]; _]; chunks];
             for column in columns.as_flattened_mut().as_flattened_mut() {
-                *column = number(255);
+                *column = number(256);
             }
             let mut rows: Vec<Chunk> = vec![[[0; _]; _]; chunks];
             for byte in rows.as_flattened_mut().as_flattened_mut() {

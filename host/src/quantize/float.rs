@@ -113,7 +113,11 @@ impl FloatModel {
         })
     }
 
-    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+    /// The weights that these bytes of a file are.
+    ///
+    /// # Errors
+    /// With the reason, when they are damaged or lack a tensor.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let (tensors, metadata) = open(bytes, FORMAT)?;
         let alphabet = metadata.get("alphabet").ok_or("it names no alphabet")?;
         let alphabet = Alphabet::from_symbols(alphabet).map_err(|e| e.to_string())?;

@@ -282,11 +282,21 @@ impl Recipe {
     /// # Errors
     /// When there is none, or when it is no valid recipe.
     pub fn find(name: &str) -> Result<Self, RecipeError> {
+        let (text, folder) = read(name, None)?;
+        Self::of_text(name, &text, folder.as_deref())
+    }
+
+    /// The recipe that a file of this name would hold with this text, with all that it inherits: built-in
+    /// recipes, or files of its folder.
+    ///
+    /// # Errors
+    /// When it is no valid recipe.
+    pub fn of_text(name: &str, text: &str, folder: Option<&Path>) -> Result<Self, RecipeError> {
         let bad = |reason: String| RecipeError::Bad {
             name: name.to_owned(),
             reason,
         };
-        let table = resolve(name, None, MAX_ANCESTORS)?;
+        let table = resolve(name, text, folder, MAX_ANCESTORS)?;
         // Through text, so that the message quotes the line that is wrong.
         let recipe: Self =
             toml::from_str(&table.to_string()).map_err(|error| bad(one_line(error.message())))?;
@@ -422,8 +432,13 @@ fn ensure(
     })
 }
 
-/// The table of the recipe called `name`, on top of those that it inherits.
-fn resolve(name: &str, beside: Option<&Path>, depth: usize) -> Result<Table, RecipeError> {
+/// The table of a recipe, on top of those that it inherits.
+fn resolve(
+    name: &str,
+    text: &str,
+    folder: Option<&Path>,
+    depth: usize,
+) -> Result<Table, RecipeError> {
     let bad = |reason: String| RecipeError::Bad {
         name: name.to_owned(),
         reason,
@@ -431,14 +446,14 @@ fn resolve(name: &str, beside: Option<&Path>, depth: usize) -> Result<Table, Rec
     if depth == 0 {
         return Err(bad("it inherits itself".to_owned()));
     }
-    let (text, folder) = read(name, beside)?;
     let mut table: Table = text
         .parse()
         .map_err(|error: toml::de::Error| bad(one_line(error.message())))?;
     match table.remove("inherits") {
         None => Ok(table),
         Some(Value::String(parent)) => {
-            let mut whole = resolve(&parent, folder.as_deref(), depth - 1)?;
+            let (text, folder) = read(&parent, folder)?;
+            let mut whole = resolve(&parent, &text, folder.as_deref(), depth - 1)?;
             overlay(&mut whole, table);
             Ok(whole)
         }

@@ -37,7 +37,14 @@ pub const DENY: Tool = Tool {
     package: "cargo-deny",
 };
 
-/// All of them.
+/// Builds fuzz targets. It needs a nightly compiler, so only `cargo xtask fuzz` installs it.
+pub const FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+    package: "cargo-fuzz",
+};
+
+/// Those that every check of the project needs.
 pub const TOOLS: [Tool; 3] = [TYPOS, MACHETE, DENY];
 
 impl Tool {

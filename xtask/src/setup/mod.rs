@@ -15,6 +15,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use host::corpus::{self, Standard};
 use host::paths;
+use host::toolchain::tools::Tool;
 use host::toolchain::{self, DISK_SPACE};
 
 mod bounded;
@@ -96,6 +97,13 @@ pub fn ensure() -> anyhow::Result<bool> {
         );
     }
     Ok(true)
+}
+
+/// Installs a tool that only some checks need, if it is missing.
+pub fn install_tool(tool: &Tool) -> anyhow::Result<()> {
+    let cache = paths::cache_dir();
+    let _lock = lock(&cache)?;
+    tools::install_one(tool, &cache)
 }
 
 /// Whether everything that can be installed is there.

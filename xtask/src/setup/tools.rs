@@ -22,25 +22,30 @@ const TYPOS_WHEEL: [Wheel; 1] = [Wheel {
 
 /// Installs the missing tools.
 pub fn install(cache: &Path) -> anyhow::Result<()> {
-    for tool in TOOLS.iter().filter(|tool| !tool.program().is_file()) {
-        let partial = partial_dir(cache)?;
-        let bin = if tool.name == TYPOS.name && libtorch::HAS_WHEELS && wheel::pip_runs() {
-            unpack_typos(partial.path())?
-        } else {
-            build(tool, cache, partial.path())?
-        };
-        // What is renamed is whole.
-        let whole = partial.path().join("whole");
-        fs::create_dir(&whole)?;
-        fs::rename(bin, whole.join("bin"))?;
-        if tool.dir().exists() {
-            fs::remove_dir_all(tool.dir())?;
-        }
-        fs::create_dir_all(cache.join("tools"))?;
-        fs::rename(&whole, tool.dir())
-            .with_context(|| format!("cannot move {} to {}", tool.name, tool.dir().display()))?;
+    TOOLS.iter().try_for_each(|tool| install_one(tool, cache))
+}
+
+/// Installs a tool if it is missing.
+pub fn install_one(tool: &Tool, cache: &Path) -> anyhow::Result<()> {
+    if tool.program().is_file() {
+        return Ok(());
     }
-    Ok(())
+    let partial = partial_dir(cache)?;
+    let bin = if tool.name == TYPOS.name && libtorch::HAS_WHEELS && wheel::pip_runs() {
+        unpack_typos(partial.path())?
+    } else {
+        build(tool, cache, partial.path())?
+    };
+    // What is renamed is whole.
+    let whole = partial.path().join("whole");
+    fs::create_dir(&whole)?;
+    fs::rename(bin, whole.join("bin"))?;
+    if tool.dir().exists() {
+        fs::remove_dir_all(tool.dir())?;
+    }
+    fs::create_dir_all(cache.join("tools"))?;
+    fs::rename(&whole, tool.dir())
+        .with_context(|| format!("cannot move {} to {}", tool.name, tool.dir().display()))
 }
 
 fn unpack_typos(partial: &Path) -> anyhow::Result<PathBuf> {

@@ -120,6 +120,16 @@ pub fn all() -> Vec<Step> {
                 cargo("xtask engine oldest-rust"),
             ],
         ),
+        step(
+            "undefined",
+            "no undefined behaviour is seen in the engine",
+            [cargo("xtask engine miri --short")],
+        ),
+        step(
+            "fuzz",
+            "no input stops a reader",
+            [cargo("xtask fuzz --if-installed --seconds 10")],
+        ),
         step("xtask", "the chores keep their promises", [test("xtask")]),
         Step {
             beside: true,

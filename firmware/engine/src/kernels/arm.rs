@@ -4,9 +4,13 @@
 //! that many. One that is moved on after each group makes a third of the instructions go away on
 //! Armv7-M and half of them on Armv6-M.
 
+#[cfg(not(miri))]
 use core::arch::naked_asm;
+#[cfg(not(miri))]
 use core::mem::offset_of;
 
+#[cfg(miri)]
+use super::watched::{sweep_tiles, write_table};
 use super::{Sums, Table, portable};
 use crate::format::{BLOCK_GROUPS, GROUP};
 use crate::image::Matrix;
@@ -26,13 +30,13 @@ macro_rules! sweep_source {
 
 /// What [`sweep_tiles`] is given.
 #[repr(C)]
-struct Frame {
-    tables: *const Table,
-    weights: *const u8,
-    sums: *mut Sums,
-    tiles: usize,
-    planes: usize,
-    groups: usize,
+pub(super) struct Frame {
+    pub tables: *const Table,
+    pub weights: *const u8,
+    pub sums: *mut Sums,
+    pub tiles: usize,
+    pub planes: usize,
+    pub groups: usize,
 }
 
 /// See [`portable::sweep`].
@@ -56,6 +60,7 @@ pub fn sweep(tables: &[Table], weights: Matrix<'_>, sums: &mut [Sums]) {
     unsafe { sweep_tiles(&raw const frame) }
 }
 
+#[cfg(not(miri))]
 #[unsafe(naked)]
 unsafe extern "C" fn sweep_tiles(frame: *const Frame) {
     naked_asm!(
@@ -77,6 +82,7 @@ pub fn build(table: &mut Table, columns: &[i8; GROUP]) {
     unsafe { write_table(table.as_mut_ptr(), first.as_ptr(), next, third) }
 }
 
+#[cfg(not(miri))]
 #[unsafe(naked)]
 unsafe extern "C" fn write_table(table: *mut u32, first: *const u32, next: u32, third: u32) {
     naked_asm!(include_str!("build_thumb.s"))

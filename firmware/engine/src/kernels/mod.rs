@@ -16,13 +16,17 @@ use crate::format::{BLOCK_GROUPS, GROUP, TILE_ROWS, largest};
 use crate::image::{Matrix, Model};
 use crate::lstm::Pending;
 
-#[cfg(any(thumb1, thumb2))]
+#[cfg(any(thumb1, thumb2, miri))]
 mod arm;
+#[cfg(feature = "alloc")]
+pub mod exact;
 pub mod portable;
+#[cfg(miri)]
+mod watched;
 
-#[cfg(any(thumb1, thumb2))]
+#[cfg(any(thumb1, thumb2, miri))]
 use arm as active;
-#[cfg(not(any(thumb1, thumb2)))]
+#[cfg(not(any(thumb1, thumb2, miri)))]
 use portable as active;
 
 pub use active::{build, sweep};

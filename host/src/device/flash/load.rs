@@ -120,8 +120,8 @@ impl Load {
             end_of(*address, bytes).ok_or(overlap.clone())?;
             match parts.last_mut() {
                 Some((start, part)) => match end_of(*start, part) {
-                    Some(end) if end > *address => return Err(overlap),
-                    Some(end) if end == *address => part.extend_from_slice(bytes),
+                    Some(end) if end > u64::from(*address) => return Err(overlap),
+                    Some(end) if end == u64::from(*address) => part.extend_from_slice(bytes),
                     _ => parts.push((*address, bytes.to_vec())),
                 },
                 None => parts.push((*address, bytes.to_vec())),
@@ -142,7 +142,7 @@ impl Load {
         if bytes.is_empty() {
             return Ok(());
         }
-        if self.touches(address..end) {
+        if self.meets(address, end) {
             return Err(overlap);
         }
         let before = self.parts.range_mut(..address).next_back();
@@ -156,7 +156,8 @@ impl Load {
                 address
             }
         };
-        if let Some(after) = self.parts.remove(&end)
+        if let Ok(end) = u32::try_from(end)
+            && let Some(after) = self.parts.remove(&end)
             && let Some(part) = self.parts.get_mut(&start)
         {
             part.extend(after);
@@ -194,12 +195,19 @@ impl Load {
     /// Whether any byte lies in a range of addresses.
     #[must_use]
     pub fn touches(&self, range: Range<u32>) -> bool {
+        !range.is_empty() && self.meets(range.start, range.end.into())
+    }
+
+    /// The same for a range that may end behind the last address.
+    fn meets(&self, start: u32, end: u64) -> bool {
         // Of the parts that begin in front of its end, the last one reaches furthest.
-        let last = self.parts.range(..range.end).next_back();
-        !range.is_empty()
-            && last.is_some_and(|(&address, part)| {
-                u64::from(range.start) < u64::from(address) + part.len() as u64
-            })
+        let last = match u32::try_from(end) {
+            Ok(end) => self.parts.range(..end).next_back(),
+            Err(_) => self.parts.last_key_value(),
+        };
+        last.is_some_and(|(&address, part)| {
+            u64::from(start) < u64::from(address) + part.len() as u64
+        })
     }
 
     /// What starts with the magic of a model image, sound or not, to the end of its part.
@@ -279,10 +287,11 @@ impl Load {
     }
 }
 
-/// Behind the last byte, if that is an address.
-fn end_of(address: u32, bytes: &[u8]) -> Option<u32> {
-    let length = u32::try_from(bytes.len()).ok()?;
-    address.checked_add(length)
+/// Behind the last byte, if that one has an address.
+fn end_of(address: u32, bytes: &[u8]) -> Option<u64> {
+    const ADDRESSES: u64 = 1 << u32::BITS;
+    let end = u64::from(address) + bytes.len() as u64;
+    (end <= ADDRESSES).then_some(end)
 }
 
 #[cfg(test)]

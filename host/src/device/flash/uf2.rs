@@ -55,15 +55,17 @@ const MOST_PAYLOAD: usize = 476;
 pub fn encode(load: &Load, family: u32) -> Vec<u8> {
     let mut sectors: BTreeMap<u32, [u8; SECTOR_BYTES]> = BTreeMap::new();
     for (address, part) in load.parts() {
-        for (at, &byte) in (address..).zip(part) {
+        for (offset, &byte) in (0..).zip(part) {
+            let at = address + offset;
             let within = at as usize % SECTOR_BYTES;
             let sector = sectors.entry(at - within as u32);
             sector.or_insert([0; SECTOR_BYTES])[within] = byte;
         }
     }
     let pages = sectors.iter().flat_map(|(&address, sector)| {
-        let addresses = (address..).step_by(PAGE_BYTES);
-        addresses.zip(sector.as_chunks::<PAGE_BYTES>().0)
+        let offsets = (0..).step_by(PAGE_BYTES);
+        let pages = offsets.zip(sector.as_chunks::<PAGE_BYTES>().0);
+        pages.map(move |(offset, page)| (address + offset, page))
     });
     let count = (sectors.len() * SECTOR_BYTES / PAGE_BYTES) as u32;
     (0..)
@@ -262,6 +264,16 @@ mod tests {
         assert_eq!(part[..16], [0; 16]);
         assert_eq!(part[16..16 + 4097], [2; 4097]);
         assert!(part[16 + 4097..].iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn what_ends_at_the_last_addresses_is_written_too() {
+        let mut load = Load::default();
+        load.insert(0xFFFF_FF00, &[7; 255]).unwrap();
+        let read = decode(&encode(&load, FAMILY)).unwrap();
+        let sector = read[&Some(FAMILY)].parts().next().unwrap();
+        assert_eq!(sector.0, 0xFFFF_F000);
+        assert_eq!(sector.1[0xF00..0xFFF], [7; 255]);
     }
 
     #[test]

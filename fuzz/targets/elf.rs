@@ -1,0 +1,5 @@
+//! ELF files.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inkling_fuzz::files::elf_file(bytes));

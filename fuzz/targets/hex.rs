@@ -1,0 +1,5 @@
+//! Intel hex files.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inkling_fuzz::files::hex_file(bytes));
