@@ -7,7 +7,7 @@ use crate::guard::Watch;
 use crate::image::{ImageError, Model};
 use crate::kernels::{Kernel, Tables};
 use crate::lstm::Lstm;
-use crate::sampler::{Sampler, Settings};
+use crate::sampler::{Drawn, Sampler, Settings};
 use crate::spelling::{Spelling, SymbolSet, digit};
 use crate::state::State;
 use crate::surprisal::Surprisal;
@@ -155,6 +155,12 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
     /// The same; `watch` is given the logits of each step and the symbol that was chosen by them.
     #[doc(hidden)]
     pub fn next_char_watched(&mut self, mut watch: impl FnMut(&[i16], Symbol)) -> char {
+        self.next_char_seen(|drawn| watch(drawn.logits, drawn.symbol))
+    }
+
+    /// The same; `watch` is given each draw, with all that could have come of it.
+    #[doc(hidden)]
+    pub fn next_char_seen(&mut self, mut watch: impl FnMut(Drawn<'_>)) -> char {
         loop {
             if let Some(character) = self.advance_watched(usize::MAX, &mut watch) {
                 return character;
@@ -182,14 +188,10 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
     /// # Ok::<(), inkling_engine::ImageError>(())
     /// ```
     pub fn advance(&mut self, units: usize) -> Option<char> {
-        self.advance_watched(units, &mut |_, _| ())
+        self.advance_watched(units, &mut |_| ())
     }
 
-    fn advance_watched(
-        &mut self,
-        units: usize,
-        watch: &mut impl FnMut(&[i16], Symbol),
-    ) -> Option<char> {
+    fn advance_watched(&mut self, units: usize, watch: &mut impl FnMut(Drawn<'_>)) -> Option<char> {
         if !self.read(units) {
             return None;
         }
@@ -213,7 +215,13 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
         let repeated = repeats.then_some(self.end);
         let logits = self.lstm.logits();
         let symbol = self.sampler.sample_but(barred, repeated, logits);
-        watch(self.lstm.logits(), symbol);
+        watch(Drawn {
+            sampler: &self.sampler,
+            barred,
+            repeated,
+            logits: self.lstm.logits(),
+            symbol,
+        });
         (self.last, self.is_reading) = (symbol, false);
         let first = *self.begun.get_or_insert(symbol);
         match self.spelling.push(alphabet.char(symbol)) {
