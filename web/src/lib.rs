@@ -79,6 +79,29 @@ pub extern "C" fn open() -> bool {
     })
 }
 
+/// Whether the model knows all of a prompt, which is the input, so that it can be read as it is.
+#[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
+pub extern "C" fn knows() -> bool {
+    with(|instance| {
+        let model = instance.model.as_ref();
+        model.is_some_and(|model| model.knows(&instance.input))
+    })
+}
+
+/// Reads a prompt, which is the input, as the command line does. The output is the prompt in characters that
+/// the model knows; behind a zero follows what the user should know of it, if anything.
+#[cfg(feature = "prompt")]
+#[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
+pub extern "C" fn read_prompt() -> bool {
+    with(|instance| {
+        let read = match &instance.model {
+            None => Err("there is no model yet".to_owned()),
+            Some(model) => model.read_prompt(&instance.input),
+        };
+        instance.answer(read)
+    })
+}
+
 /// Begins a text, see [`writer::Order`] for the input. The result is the number of its writer, for
 /// [`write`], and the output the prompt as the model reads it; or it is -1, and the output says why.
 #[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]

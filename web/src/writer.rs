@@ -58,6 +58,34 @@ impl OpenModel {
     }
 }
 
+impl OpenModel {
+    /// Whether it knows all characters of a prompt, in which a line end is a line feed.
+    #[must_use]
+    pub fn knows(&self, prompt: &[u8]) -> bool {
+        let Self(model) = self;
+        let is_plain =
+            |c: char| c == '\n' || !(c.is_control() || ('\u{2028}'..='\u{2029}').contains(&c));
+        str::from_utf8(prompt).is_ok_and(|prompt| {
+            prompt
+                .chars()
+                .all(|c| is_plain(c) && model.alphabet().knows(c))
+        })
+    }
+
+    /// A prompt in characters that it knows, and behind a zero what the user should know of it.
+    ///
+    /// # Errors
+    /// When it is no text.
+    #[cfg(feature = "prompt")]
+    pub fn read_prompt(&self, prompt: &[u8]) -> Result<String, String> {
+        let Self(model) = self;
+        let prompt = str::from_utf8(prompt).map_err(|_| "the prompt is not text".to_owned())?;
+        let read = inkling_prompt::prompt::read(prompt, |c| model.alphabet().knows(c));
+        let note = read.note().unwrap_or_default();
+        Ok(read.text + "\0" + &note)
+    }
+}
+
 /// What a text follows from, besides the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order<'a> {

@@ -220,7 +220,8 @@ fn mapped(target: &Path) -> anyhow::Result<Vec<(PathBuf, &'static str)>> {
     ])
 }
 
-fn flags(target: &Path) -> anyhow::Result<String> {
+/// Flags that keep paths of this machine out of what is built.
+pub fn flags(target: &Path) -> anyhow::Result<String> {
     let flags: Vec<_> = mapped(target)?
         .iter()
         .map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display()))
@@ -260,11 +261,13 @@ fn digest(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Replaces the folder by these files.
+/// Replaces the files of the folder by these. The page, which is a folder in it, stays.
 fn write(releases: &[Release]) -> anyhow::Result<()> {
     let folder = paths::project_dir().join(FOLDER);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {FOLDER}/"))?;
+    for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            fs::remove_file(entry.path()).with_context(|| format!("cannot empty {FOLDER}/"))?;
+        }
     }
     let mut checksums = String::new();
     for file in releases.iter().flat_map(|release| &release.files) {

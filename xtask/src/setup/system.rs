@@ -51,7 +51,7 @@ fn missing() -> Vec<&'static str> {
     let emulators = EMULATORS.map(|(program, package)| (lacks_program(program), package));
     let others = [
         (lacks_program(rp2040js::NODE), "nodejs"),
-        (!rp2040js::is_installed() && lacks_program("npm"), "npm"),
+        (lacks_program("npm"), "npm"),
         (lacks("C++ compiler"), "g++"),
         (wheels && !wheel::pip_runs(), "python3-pip"),
     ];
