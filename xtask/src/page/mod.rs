@@ -121,7 +121,7 @@ fn node_tool(path: &str) -> Invocation {
 }
 
 /// Bundles a script for node, which may use packages of npm; answers with its path.
-fn bundle_for_node(script: &str) -> anyhow::Result<PathBuf> {
+pub fn bundle_for_node(script: &str) -> anyhow::Result<PathBuf> {
     let name = Path::new(script).file_stem().unwrap_or_default();
     let bundle = Path::new(SOURCES)
         .join("node_modules/.inkling")

@@ -4,15 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use host::toolchain::PAGE_TARGET;
 
 use super::flags;
 use crate::command::Invocation;
 
-/// What browsers run.
-pub const TARGET: &str = "wasm32-unknown-unknown";
-
 /// What makes rustc use vectors.
-const VECTORS: &str = "-Ctarget-feature=+simd128";
+pub const VECTORS: &str = "-Ctarget-feature=+simd128";
 
 /// A module.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +74,7 @@ impl Module {
         Invocation::parse("cargo build --quiet --locked --package inkling-web --profile web")
             .args([
                 "--target",
-                TARGET,
+                PAGE_TARGET,
                 "--features",
                 self.features,
                 "--target-dir",
@@ -84,7 +82,7 @@ impl Module {
             .args([target.display().to_string()])
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags)
             .run()?;
-        let built = target.join(TARGET).join("web/inkling_web.wasm");
+        let built = target.join(PAGE_TARGET).join("web/inkling_web.wasm");
         // The next one is built to the same place.
         let own = target.join(self.name).with_extension("wasm");
         fs::copy(&built, &own).with_context(|| format!("cannot copy {}", built.display()))?;
