@@ -21,3 +21,13 @@ export function part(text: string, className = ''): HTMLSpanElement {
   if (className !== '') span.className = className;
   return span;
 }
+
+/** Has the browser save a file. */
+export function save(name: string, content: string | Uint8Array<ArrayBuffer>): void {
+  const type = typeof content === 'string' ? 'text/plain' : 'application/octet-stream';
+  const address = URL.createObjectURL(new Blob([content], { type }));
+  const link = document.createElement('a');
+  [link.href, link.download] = [address, name];
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}

@@ -1,12 +1,16 @@
 // The engine as the page and its tests call it: an instance of the WebAssembly module with one model.
 // What the functions do is said in `web/src/lib.rs`; here bytes go in and out.
 
-/** The exports of the module. */
-interface Exports {
+/** What bytes go in and out by. */
+export interface Memory {
   memory: WebAssembly.Memory;
   input(bytes: number): number;
   output(): number;
   output_bytes(): number;
+}
+
+/** The exports of the module. */
+interface Exports extends Memory {
   choices(): number;
   choice_words(): number;
   open(): number;
@@ -150,12 +154,14 @@ export class Engine {
   }
 }
 
-function put(exports: Exports, bytes: Uint8Array): void {
+/** Puts bytes where the module takes them from. */
+export function put(exports: Memory, bytes: Uint8Array): void {
   const at = exports.input(bytes.length);
   new Uint8Array(exports.memory.buffer, at, bytes.length).set(bytes);
 }
 
-function output(exports: Exports): string {
+/** What the module has to say. */
+export function output(exports: Memory): string {
   const at = exports.output();
   const bytes = new Uint8Array(exports.memory.buffer, at, exports.output_bytes());
   return decoder.decode(bytes);

@@ -1,7 +1,9 @@
 // The page: its form, the worker that writes, and the sheets that texts stand on.
 
+import { Board } from './board';
 import { element, line, part } from './document';
 import { Refusal } from './engine';
+import { offerFiles } from './firmware';
 import type { Answer, Request } from './messages';
 import { Models } from './models';
 import * as link from './options';
@@ -176,5 +178,8 @@ addEventListener('scroll', () => lens.hide(), { passive: true });
 addEventListener('resize', () => lens.hide());
 worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => hear(data));
 worker.addEventListener('error', () => refuse('The engine could not be started: reload the page.'));
+
+new Board(models);
+void offerFiles(models);
 
 void models.list().then(restore);

@@ -8,8 +8,14 @@
 
 use std::cell::RefCell;
 
+#[cfg(feature = "board")]
+mod board;
 #[cfg(all(feature = "checks", target_arch = "wasm32", target_feature = "simd128"))]
 mod checks;
+#[cfg(feature = "board")]
+pub mod console;
+#[cfg(feature = "board")]
+pub mod files;
 pub mod writer;
 
 use inkling_engine::image::crc32;
@@ -23,6 +29,8 @@ struct Instance {
     choices: Vec<u32>,
     model: Option<OpenModel>,
     writers: Vec<Writer>,
+    #[cfg(feature = "board")]
+    console: console::Console,
 }
 
 thread_local! {

@@ -95,6 +95,14 @@ pub fn build(args: &Build) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", args.output.display()))
 }
 
+/// The files for a board that end so, with the model that ships: names and contents.
+pub fn files_of(board: &'static Board, endings: &[&str]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let release = Release::build(board, &paths::project_dir().join("target/dist"))?;
+    let files = release.files.into_iter();
+    let files = files.filter(|file| endings.iter().any(|ending| file.name.ends_with(ending)));
+    Ok(files.map(|file| (file.name, file.bytes)).collect())
+}
+
 fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Board>> {
     if names.is_empty() {
         return Ok(BOARDS

@@ -8,8 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use host::device::board::Flasher;
+use host::device::find;
 use host::page::{MODELS, POLICY, offered};
 use host::{paths, toolchain};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::command::Invocation;
@@ -26,6 +29,9 @@ const SOURCES: &str = "web";
 
 /// Files that go into it as they are.
 const STATIC: [&str; 2] = ["style.css", "icon.svg"];
+
+/// Boards whose firmware the page brings, with the endings of the files: what runs in the page is a `.bin`.
+const FIRMWARE: [(&str, &[&str]); 2] = [("pico", &[".bin", ".uf2"]), ("pico2", &[".uf2"])];
 
 /// The models that ship begin with one of these.
 const SHIPPED: [&str; 2] = ["shakespeare-", "english-"];
@@ -72,6 +78,7 @@ pub fn build() -> anyhow::Result<()> {
     );
     fs::write(folder.join("index.html"), html.replace("%POLICY%", POLICY))?;
     models(&folder)?;
+    firmware(&folder)?;
     let target = Path::new(FOLDER);
     if target.exists() {
         fs::remove_dir_all(target).with_context(|| format!("cannot replace {FOLDER}"))?;
@@ -107,7 +114,7 @@ fn scripts(folder: &Path) -> anyhow::Result<()> {
         .context("the scripts of the page are not sound")?;
     let source = |name: &str| format!("{SOURCES}/page/{name}.ts");
     node_tool("esbuild/bin/esbuild")
-        .args([source("main"), source("worker")])
+        .args(["main", "worker", "pico"].map(source))
         .args(["--bundle", "--minify", "--format=esm", "--target=es2022"])
         .args(["--log-level=warning", "--legal-comments=none"])
         .args([format!("--outdir={}", folder.display())])
@@ -160,6 +167,35 @@ fn models(folder: &Path) -> anyhow::Result<()> {
         copy(&weights.join(&file), &folder.join("models").join(&file))?;
     }
     fs::write(folder.join(MODELS), serde_json::to_vec(&models)?)?;
+    Ok(())
+}
+
+/// Puts the firmware into the page that runs in it or goes onto drives, and says where models have their
+/// place.
+fn firmware(folder: &Path) -> anyhow::Result<()> {
+    let folder = folder.join("firmware");
+    fs::create_dir(&folder)?;
+    let mut list = Vec::new();
+    for (name, endings) in FIRMWARE {
+        let board = find(name)?;
+        let (Some(region), Some(Flasher::Uf2 { family, .. })) = (board.model_region, board.flasher)
+        else {
+            bail!("{name} has no place for models, or takes no UF2 files");
+        };
+        let mut entry = json!({
+            "board": board.name,
+            "description": board.description,
+            "family": family,
+            "model": { "address": region.address, "bytes": region.bytes },
+        });
+        for (file, bytes) in dist::files_of(board, endings)? {
+            fs::write(folder.join(&file), bytes)?;
+            let ending = file.rsplit('.').next().unwrap_or_default();
+            entry[ending] = file.clone().into();
+        }
+        list.push(entry);
+    }
+    fs::write(folder.join("boards.json"), serde_json::to_vec(&list)?)?;
     Ok(())
 }
 

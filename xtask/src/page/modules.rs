@@ -24,7 +24,7 @@ pub struct Module {
 }
 
 /// Those that the page has.
-pub const MODULES: [Module; 3] = [
+pub const MODULES: [Module; 4] = [
     Module {
         name: "engine-vectors",
         has_vectors: true,
@@ -39,6 +39,11 @@ pub const MODULES: [Module; 3] = [
         name: "prompt",
         has_vectors: false,
         features: "prompt",
+    },
+    Module {
+        name: "board",
+        has_vectors: false,
+        features: "board",
     },
 ];
 

@@ -106,9 +106,9 @@ pub fn all() -> Vec<Step> {
             "clippy",
             "no lint complains, on the PC and on boards",
             [
-                clippy("-p inkling-boards -p inkling-engine -p inkling-prompt -p inkling-web -p firmware -p xtask -p book --all-targets"),
+                clippy("-p inkling-boards -p inkling-engine -p inkling-load -p inkling-prompt -p inkling-web -p firmware -p xtask -p book --all-targets"),
                 clippy("-p host -p trainer --all-targets"),
-                clippy(&format!("-p inkling-web --target {PAGE_TARGET}")),
+                clippy(&format!("-p inkling-web --features prompt,board --target {PAGE_TARGET}")),
                 clippy(&format!("-p inkling-web --features checks --target {PAGE_TARGET}"))
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", VECTORS)
                     .env("CARGO_TARGET_DIR", "target/web/vectors"),
@@ -125,7 +125,7 @@ pub fn all() -> Vec<Step> {
             "docs",
             "the documentation has no broken link",
             [cargo(
-                "doc --locked --no-deps -p inkling-boards -p inkling-engine -p inkling-prompt -p inkling-web -p firmware -p host -p trainer -p xtask -p book",
+                "doc --locked --no-deps -p inkling-boards -p inkling-engine -p inkling-load -p inkling-prompt -p inkling-web -p firmware -p host -p trainer -p xtask -p book",
             )
             .env("RUSTDOCFLAGS", "-D warnings")],
         ),
@@ -145,7 +145,8 @@ pub fn all() -> Vec<Step> {
                 test("inkling-boards"),
                 test("inkling-engine"),
                 test("inkling-prompt"),
-                test("inkling-web --features prompt"),
+                test("inkling-web --features prompt,board"),
+                test("inkling-load"),
                 test("firmware"),
                 cargo("xtask engine api --check"),
                 cargo("xtask engine oldest-rust"),
