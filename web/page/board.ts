@@ -13,6 +13,12 @@ const WINDOW_MS = 3000;
 /** Characters of the console that stay on the screen; the log keeps all. */
 const MOST_SHOWN = 60_000;
 
+/** A text that stands on the page, and the lines that have a board write it. */
+export interface Told {
+  text: string;
+  lines: string[];
+}
+
 export class Board {
   private readonly screen = element('screen');
   private readonly line = element<HTMLInputElement>('line');
@@ -22,6 +28,7 @@ export class Board {
   private readonly connect = element<HTMLButtonElement>('connect');
   private readonly emulate = element<HTMLButtonElement>('emulate');
   private readonly leave = element<HTMLButtonElement>('leave');
+  private readonly same = element<HTMLButtonElement>('same');
   private readonly save = element<HTMLButtonElement>('save');
   private parser: Parser | null = null;
   private port: Port | null = null;
@@ -31,7 +38,18 @@ export class Board {
   /** When characters came, and how many. */
   private arrivals: [number, number][] = [];
 
-  constructor(private readonly models: Models) {
+  /** Lines that wait until the board has dealt with the one before. */
+  private waiting: string[] = [];
+  /** The passage that the board writes. */
+  private passage = '';
+  /** What it should be, if it was told. */
+  private wanted: string | null = null;
+
+  constructor(
+    private readonly models: Models,
+    private readonly told: () => Told,
+  ) {
+    this.same.addEventListener('click', () => void this.repeat());
     this.connect.addEventListener('click', () => void this.begin(() => Cable.ask(), 'a board'));
     this.emulate.addEventListener('click', () => void this.begin(() => this.pico(), 'the Pico in this page'));
     this.leave.addEventListener('click', () => void this.end('Disconnected.'));
@@ -87,7 +105,7 @@ export class Board {
 
   private async end(why: string): Promise<void> {
     const { port } = this;
-    this.port = null;
+    [this.port, this.waiting, this.wanted] = [null, [], null];
     await port?.close();
     if (port !== null && why !== '') this.notice(why);
     this.tell();
@@ -100,13 +118,57 @@ export class Board {
     for (const piece of parser.hear(bytes)) {
       if (piece.kind === 'text') {
         characters += [...piece.text].length;
+        this.passage += piece.text;
         this.write(piece.text);
-      } else if (piece.kind === 'line') {
+      } else if (piece.kind === 'done') {
+        void this.next();
+      } else {
         this.aside(`# ${piece.line}`, 'said');
+        if (piece.is === 'start') this.passage = '';
+        if (piece.is === 'end') this.compare();
       }
     }
     const now = performance.now();
     if (characters > 0) this.arrivals.push([now, characters]);
+  }
+
+  /** Has the board write the text that stands on the page. */
+  private async repeat(): Promise<void> {
+    this.trouble.textContent = '';
+    try {
+      const { text, lines } = this.told();
+      [this.waiting, this.wanted] = [lines, text];
+      await this.next();
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
+  /** Sends the next line of those that wait. */
+  private async next(): Promise<void> {
+    const line = this.waiting.shift();
+    if (line === undefined || this.parser === null) return;
+    try {
+      const bytes = this.parser.typed(line);
+      this.aside(`> ${line}`, 'typed');
+      await this.port?.write(bytes);
+    } catch (error) {
+      this.waiting = [];
+      this.refuse(error);
+    }
+  }
+
+  private compare(): void {
+    const { wanted, passage } = this;
+    // A passage that was being written before is none that was asked for.
+    if (wanted === null || this.waiting.length > 0) return;
+    this.wanted = null;
+    const count = [...wanted].length;
+    this.notice(
+      passage === wanted
+        ? `The same ${count} characters as on the page.`
+        : 'These are not the characters of the page: the board has another model, or was told something else.',
+    );
   }
 
   private async type(): Promise<void> {
@@ -183,6 +245,7 @@ export class Board {
     const isConnected = this.port !== null;
     this.leave.disabled = !isConnected;
     this.line.disabled = !isConnected;
+    this.same.disabled = !isConnected;
     this.save.disabled = this.log === '';
     const { parser } = this;
     if (!isConnected || parser === null) {

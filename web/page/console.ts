@@ -15,7 +15,11 @@ interface Exports extends Memory {
 const FILE = 'board.wasm';
 
 /** A piece of what a board prints. */
-export type Piece = { kind: 'text'; text: string } | { kind: 'line'; line: string } | { kind: 'done' };
+export type Piece =
+  | { kind: 'text'; text: string }
+  /** A line of the board's own; those around the text of a passage are told apart. */
+  | { kind: 'line'; line: string; is: 'start' | 'end' | 'other' }
+  | { kind: 'done' };
 
 /** What is known of a board; what is not known is empty. */
 export interface Known {
@@ -28,6 +32,9 @@ export interface Known {
 
 const encoder = new TextEncoder();
 const HEAD_BYTES = 5;
+
+/** Lines around the text of a passage, by what begins their pieces. */
+const PASSAGE: Record<string, 'start' | 'end'> = { S: 'start', E: 'end' };
 
 async function start(): Promise<Exports> {
   const response = await fetch(FILE);
@@ -82,8 +89,8 @@ export class Parser {
       const piece = new Uint8Array(view.buffer, at + begin + HEAD_BYTES, length);
       begin += HEAD_BYTES + length;
       if (kind === 'T') pieces.push({ kind: 'text', text: this.decoder.decode(piece, { stream: true }) });
-      else if (kind === 'L') pieces.push({ kind: 'line', line: new TextDecoder().decode(piece) });
-      else pieces.push({ kind: 'done' });
+      else if (kind === 'D') pieces.push({ kind: 'done' });
+      else pieces.push({ kind: 'line', line: new TextDecoder().decode(piece), is: PASSAGE[kind] ?? 'other' });
     }
     return pieces;
   }

@@ -26,6 +26,8 @@ let sheets: Sheet[] = [];
 /** What the texts on the sheets follow from. */
 let shown: Options = { ...link.USUAL };
 let temperatures: string[] = [];
+/** Their prompt, as the model read it. */
+let read = '';
 let ended = 0;
 
 function post(request: Request): void {
@@ -107,6 +109,7 @@ function hear(answer: Answer): void {
 
 function begin(prompt: string, note: string): void {
   lens.hide();
+  read = prompt;
   sheets = temperatures.map((temperature) => new Sheet(`temperature ${temperature}`, lens));
   for (const sheet of sheets) sheet.startWith(prompt);
   texts.replaceChildren(...sheets.map((sheet) => sheet.node));
@@ -179,7 +182,11 @@ addEventListener('resize', () => lens.hide());
 worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => hear(data));
 worker.addEventListener('error', () => refuse('The engine could not be started: reload the page.'));
 
-new Board(models);
+new Board(models, () => {
+  const [sheet] = sheets;
+  if (sheet === undefined || isWriting) throw new Refusal('There is no complete text on the page yet.');
+  return { text: sheet.text, lines: link.lines(shown, temperatures[0] ?? '', read) };
+});
 void offerFiles(models);
 
 void models.list().then(restore);

@@ -94,6 +94,25 @@ export function command(options: Options, temperature: string): string {
   return words.map(quoted).join(' ');
 }
 
+/** The lines that have a board write the same. */
+export function lines(options: Options, temperature: string, prompt: string): string[] {
+  if (prompt.includes('\n')) throw new Refusal('A board takes a prompt of one line only.');
+  const begin = prompt === '' ? [] : [`/prompt ${prompt}`];
+  return [
+    '/pause',
+    `/temp ${temperature}`,
+    `/topk ${options['top-k'].trim()}`,
+    `/topp ${options['top-p'].trim()}`,
+    `/guard ${options.guard.trim()}`,
+    '/until off',
+    '/rate max',
+    `/len ${options.length.trim()}`,
+    `/seed ${options.seed.trim()}`,
+    ...begin,
+    '/resume',
+  ];
+}
+
 /** A word as a shell takes it. */
 function quoted(word: string): string {
   return /^[\w./:,+=@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -11,6 +11,12 @@ pub const TEXT: u8 = b'T';
 /// Begins a line of the board's own there.
 pub const LINE: u8 = b'L';
 
+/// Begins there the line of the board's own that comes before the text of a passage.
+pub const START: u8 = b'S';
+
+/// Begins there the one that comes behind it.
+pub const END: u8 = b'E';
+
 /// Stands there for the end of an answer.
 pub const DONE: u8 = b'D';
 
@@ -26,8 +32,8 @@ pub struct Console {
 }
 
 impl Console {
-    /// Takes note of what a board prints. Pieces are added to `pieces`: [`TEXT`], [`LINE`] or [`DONE`], how
-    /// many bytes follow as four bytes, the lowest first, and these bytes. A character of a text may be
+    /// Takes note of what a board prints. Pieces are added to `pieces`: [`TEXT`], [`LINE`], [`START`], [`END`] or
+    /// [`DONE`], how many bytes follow as four bytes, the lowest first, and these bytes. A character of a text may be
     /// spread over several pieces.
     pub fn hear(&mut self, bytes: &[u8], pieces: &mut Vec<u8>) {
         let mut text = Vec::new();
@@ -43,7 +49,12 @@ impl Console {
                 Heard::Done => (DONE, b""),
                 Heard::Line(line) => {
                     lines.push(line.to_owned());
-                    (LINE, line.as_bytes())
+                    let kind = match Said::read(line) {
+                        Said::Start(_) => START,
+                        Said::End(_) => END,
+                        _ => LINE,
+                    };
+                    (kind, line.as_bytes())
                 }
             };
             if !text.is_empty() {
@@ -153,7 +164,7 @@ mod tests {
             [
                 ('L', "Inkling 0.1.0 on pico"),
                 ('L', "model: tiny, 65 symbols, checksum 0badcafe"),
-                ('L', "start: seed 7, temperature 0.8, top-k 3"),
+                ('S', "start: seed 7, temperature 0.8, top-k 3"),
                 ('T', "To be"),
                 ('L', "paused"),
                 ('D', ""),
@@ -172,6 +183,8 @@ mod tests {
             console.status(),
             "pico\ttiny\t9\ttemperature 0.8, top-k 3\t"
         );
+        let end = format!("{OWN}end: seed 9, 5 characters, 40 characters/s\n");
+        assert_eq!(heard(&mut console, end.as_bytes())[0].0, 'E');
         assert_eq!(Console::default().status(), "\t\t\t\t");
     }
 

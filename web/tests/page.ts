@@ -244,9 +244,17 @@ await run({
   async a_pico_in_the_page_prints_what_the_command_line_prints() {
     const model = 'shakespeare-32k';
     const [wanted] = sample(model, ['--seed', '5', '--temperature', '0.7', '--length', '150', '--prompt', 'Come']);
-    await visit(hash({ model, length: '20' }), async (page) => {
+    const same = { temperature: '0.9', 'top-k': '30', 'top-p': '0.95', seed: '11', prompt: 'What say', length: '60' };
+    await visit(hash({ model, ...same }), async (page) => {
       await texts(page);
       await page.click('#emulate');
+      await page.waitForFunction(() => document.getElementById('screen')?.textContent?.includes('# model: '));
+      await page.click('#same');
+      await page.waitForFunction(
+        () => document.getElementById('screen')?.textContent?.includes('The same 68 characters as on the page.'),
+        null,
+        { timeout: 120_000 },
+      );
       await converse(page, wanted?.text ?? '');
       assert.match((await page.textContent('#status')) ?? '', new RegExp(`^pico · .* · temperature 0.7 · seed 5 · ${model}$`));
       await page.screenshot({ path: join(given('INKLING_PICTURES'), 'board.png'), fullPage: true });
@@ -418,7 +426,7 @@ async function converse(page: Page, wanted: string): Promise<void> {
   const done = (text: string) =>
     page.waitForFunction((text) => document.getElementById('screen')?.textContent?.includes(text), text, { timeout: 120_000 });
   await done('# model: ');
-  for (const line of ['/pause', '/temp 0.7', '/len 150', '/seed 5', 'Come', '/resume']) {
+  for (const line of ['/pause', '/topk 0', '/topp 1', '/temp 0.7', '/len 150', '/seed 5', 'Come', '/resume']) {
     await page.fill('#line', line);
     await page.keyboard.press('Enter');
     await done(`> ${line}`);

@@ -95,10 +95,22 @@ pub fn build(args: &Build) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", args.output.display()))
 }
 
-/// The files for a board that end so, with the model that ships: names and contents.
-pub fn files_of(board: &'static Board, endings: &[&str]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-    let release = Release::build(board, &paths::project_dir().join("target/dist"))?;
-    let files = release.files.into_iter();
+/// The files for a board that end so, with the model that ships: names and contents. Those `to_hand_on` tell
+/// nothing of this machine; others are built as the tests build theirs, which takes no time behind them.
+pub fn files_of(
+    board: &'static Board,
+    endings: &[&str],
+    to_hand_on: bool,
+) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let files = match to_hand_on {
+        true => Release::build(board, &paths::project_dir().join("target/dist"))?.files,
+        false => {
+            let mut firmware = Firmware::with_room(board, Program::Console)?;
+            firmware.replace_model(image::open(&model_for(board)?)?.bytes())?;
+            unchecked_files(firmware)?
+        }
+    };
+    let files = files.into_iter();
     let files = files.filter(|file| endings.iter().any(|ending| file.name.ends_with(ending)));
     Ok(files.map(|file| (file.name, file.bytes)).collect())
 }
@@ -170,8 +182,17 @@ fn model_for(board: &'static Board) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("none of the models in weights/ fits {}", board.name))
 }
 
-/// The files that a board takes.
+/// The files that a board takes, which tell nothing of this machine.
 fn files(firmware: Firmware) -> anyhow::Result<Vec<File>> {
+    let files = unchecked_files(firmware)?;
+    for file in &files {
+        check_paths(file)?;
+    }
+    Ok(files)
+}
+
+/// The files that a board takes.
+fn unchecked_files(firmware: Firmware) -> anyhow::Result<Vec<File>> {
     let board = firmware.board;
     let elf = firmware.elf.clone();
     let bin = || Load::from_elf(&elf).map(|load| load.to_bin());
@@ -191,11 +212,7 @@ fn files(firmware: Firmware) -> anyhow::Result<Vec<File>> {
         name: format!("inkling-{}.{extension}", board.name),
         bytes,
     };
-    let files: Vec<_> = contents.into_iter().map(file).collect();
-    for file in &files {
-        check_paths(file)?;
-    }
-    Ok(files)
+    Ok(contents.into_iter().map(file).collect())
 }
 
 /// No file may tell where it was built.

@@ -42,7 +42,7 @@ pub fn run(args: &Page) -> anyhow::Result<()> {
         [] => shipped().collect(),
         models => models.to_vec(),
     };
-    page::build()?;
+    page::build(false)?;
     let script = page::bundle_for_node("tests/bench.ts")?;
     let printed = Invocation::new("node")
         .args([script.display().to_string()])

@@ -46,7 +46,7 @@ pub struct Args {
 
 /// Runs `page`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    build()?;
+    build(!args.test)?;
     match args.test {
         true => browser::test(),
         false => {
@@ -56,8 +56,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// Builds it, whole or not at all.
-pub fn build() -> anyhow::Result<()> {
+/// Builds it, whole or not at all. What is not `to_hand_on` has the firmware as the tests build it.
+pub fn build(to_hand_on: bool) -> anyhow::Result<()> {
     packages()?;
     let dist = Path::new("dist");
     fs::create_dir_all(dist).context("cannot make the folder dist/")?;
@@ -78,7 +78,7 @@ pub fn build() -> anyhow::Result<()> {
     );
     fs::write(folder.join("index.html"), html.replace("%POLICY%", POLICY))?;
     models(&folder)?;
-    firmware(&folder)?;
+    firmware(&folder, to_hand_on)?;
     let target = Path::new(FOLDER);
     if target.exists() {
         fs::remove_dir_all(target).with_context(|| format!("cannot replace {FOLDER}"))?;
@@ -172,7 +172,7 @@ fn models(folder: &Path) -> anyhow::Result<()> {
 
 /// Puts the firmware into the page that runs in it or goes onto drives, and says where models have their
 /// place.
-fn firmware(folder: &Path) -> anyhow::Result<()> {
+fn firmware(folder: &Path, to_hand_on: bool) -> anyhow::Result<()> {
     let folder = folder.join("firmware");
     fs::create_dir(&folder)?;
     let mut list = Vec::new();
@@ -188,7 +188,7 @@ fn firmware(folder: &Path) -> anyhow::Result<()> {
             "family": family,
             "model": { "address": region.address, "bytes": region.bytes },
         });
-        for (file, bytes) in dist::files_of(board, endings)? {
+        for (file, bytes) in dist::files_of(board, endings, to_hand_on)? {
             fs::write(folder.join(&file), bytes)?;
             let ending = file.rsplit('.').next().unwrap_or_default();
             entry[ending] = file.clone().into();
