@@ -18,6 +18,7 @@ pub mod identity;
 pub mod image;
 pub mod name;
 pub mod output;
+pub mod page;
 pub mod paths;
 pub mod predict;
 pub mod quantize;

@@ -9,7 +9,7 @@ use firmware::until::Ending;
 use inkling_engine::decoder::Decoder;
 use inkling_engine::format::STREAK_LEVELS;
 use inkling_engine::guard::Streaks;
-use inkling_engine::sampler::Settings;
+use inkling_engine::sampler::{Drawn, Settings};
 use inkling_engine::spelling::Spelling;
 use inkling_engine::{Alphabet, Model, Symbol};
 
@@ -135,12 +135,12 @@ impl<P: Predictor> Author<P> {
 
     /// The same; `watch` is given the logits of each step and the symbol that was chosen by them.
     pub fn write_watched(&mut self, mut watch: impl FnMut(&[i16], Symbol)) -> char {
+        let mut watch = |drawn: Drawn<'_>| watch(drawn.logits, drawn.symbol);
         loop {
             self.predictor.step(self.decoder.last());
             let logits = self.predictor.logits();
             let (alphabet, streaks) = (self.known.alphabet(), self.known.streaks());
-            let character = self.decoder.choose(alphabet, &streaks, logits);
-            watch(logits, self.decoder.last());
+            let character = self.decoder.choose(alphabet, &streaks, logits, &mut watch);
             if let Some(character) = character {
                 return character;
             }

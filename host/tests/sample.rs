@@ -273,3 +273,47 @@ fn what_cannot_be_meant_is_refused_in_a_sentence() {
         assert_eq!(said.lines().count(), 1, "{said}");
     }
 }
+
+#[test]
+fn json_tells_of_each_text_what_it_follows_from_and_its_checksum() {
+    let desk = Desk::new();
+    let line = [
+        "--prompt",
+        "ab",
+        "--length",
+        "40",
+        "--temperature",
+        "0.5,1.25",
+        "--seed",
+        "7",
+    ];
+    let json = desk.sample(&[&line[..], &["--json", "--count", "2"]].concat());
+    let texts: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let texts = texts.as_array().unwrap();
+    assert_eq!(texts.len(), 4);
+    for (text, (temperature, seed)) in texts.iter().zip([(0.5, 7), (0.5, 8), (1.25, 7), (1.25, 8)])
+    {
+        assert_eq!(
+            (&text["temperature"], &text["seed"]),
+            (&temperature.into(), &seed.into())
+        );
+        let [temperature, seed] = [temperature.to_string(), seed.to_string()];
+        let line = [
+            "--prompt",
+            "ab",
+            "--length",
+            "40",
+            "--temperature",
+            &temperature,
+            "--seed",
+            &seed,
+        ];
+        let alone = desk.sample(&line);
+        assert_eq!(text["text"], alone);
+        assert_eq!(text["characters"], alone.chars().count());
+        let mut checksum = flate2::Crc::new();
+        checksum.update(alone.as_bytes());
+        assert_eq!(text["checksum"], format!("{:08x}", checksum.sum()));
+    }
+    assert!(desk.refusal(&["--json", "--wrap"]).contains("--wrap"));
+}

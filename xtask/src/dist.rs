@@ -95,6 +95,26 @@ pub fn build(args: &Build) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", args.output.display()))
 }
 
+/// The files for a board that end so, with the model that ships: names and contents. Those `to_hand_on` tell
+/// nothing of this machine; others are built as the tests build theirs, which takes no time behind them.
+pub fn files_of(
+    board: &'static Board,
+    endings: &[&str],
+    to_hand_on: bool,
+) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let files = match to_hand_on {
+        true => Release::build(board, &paths::project_dir().join("target/dist"))?.files,
+        false => {
+            let mut firmware = Firmware::with_room(board, Program::Console)?;
+            firmware.replace_model(image::open(&model_for(board)?)?.bytes())?;
+            unchecked_files(firmware)?
+        }
+    };
+    let files = files.into_iter();
+    let files = files.filter(|file| endings.iter().any(|ending| file.name.ends_with(ending)));
+    Ok(files.map(|file| (file.name, file.bytes)).collect())
+}
+
 fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Board>> {
     if names.is_empty() {
         return Ok(BOARDS
@@ -162,8 +182,17 @@ fn model_for(board: &'static Board) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("none of the models in weights/ fits {}", board.name))
 }
 
-/// The files that a board takes.
+/// The files that a board takes, which tell nothing of this machine.
 fn files(firmware: Firmware) -> anyhow::Result<Vec<File>> {
+    let files = unchecked_files(firmware)?;
+    for file in &files {
+        check_paths(file)?;
+    }
+    Ok(files)
+}
+
+/// The files that a board takes.
+fn unchecked_files(firmware: Firmware) -> anyhow::Result<Vec<File>> {
     let board = firmware.board;
     let elf = firmware.elf.clone();
     let bin = || Load::from_elf(&elf).map(|load| load.to_bin());
@@ -183,11 +212,7 @@ fn files(firmware: Firmware) -> anyhow::Result<Vec<File>> {
         name: format!("inkling-{}.{extension}", board.name),
         bytes,
     };
-    let files: Vec<_> = contents.into_iter().map(file).collect();
-    for file in &files {
-        check_paths(file)?;
-    }
-    Ok(files)
+    Ok(contents.into_iter().map(file).collect())
 }
 
 /// No file may tell where it was built.
@@ -220,7 +245,8 @@ fn mapped(target: &Path) -> anyhow::Result<Vec<(PathBuf, &'static str)>> {
     ])
 }
 
-fn flags(target: &Path) -> anyhow::Result<String> {
+/// Flags that keep paths of this machine out of what is built.
+pub fn flags(target: &Path) -> anyhow::Result<String> {
     let flags: Vec<_> = mapped(target)?
         .iter()
         .map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display()))
@@ -260,11 +286,13 @@ fn digest(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Replaces the folder by these files.
+/// Replaces the files of the folder by these. The page, which is a folder in it, stays.
 fn write(releases: &[Release]) -> anyhow::Result<()> {
     let folder = paths::project_dir().join(FOLDER);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {FOLDER}/"))?;
+    for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            fs::remove_file(entry.path()).with_context(|| format!("cannot empty {FOLDER}/"))?;
+        }
     }
     let mut checksums = String::new();
     for file in releases.iter().flat_map(|release| &release.files) {

@@ -20,6 +20,7 @@ mod esp;
 mod fma_peak;
 mod fuzz;
 mod nightly;
+mod page;
 mod picture;
 mod setup;
 mod soak;
@@ -47,6 +48,8 @@ enum Task {
     /// Build the firmware of one board with the flags of this program's environment
     #[command(hide = true)]
     DistBuild(dist::Build),
+    /// Build the page: models in a browser
+    Page(page::Args),
     /// Check everything: style, lints, licences, tests on the PC and on emulated boards
     Test(test::Args),
     /// Let an emulated board write for a long time and compare every byte with the PC
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Dist(args) => dist::run(&args),
         Task::DistBuild(args) => dist::build(&args),
+        Task::Page(args) => page::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Soak(args) => soak::run(&args),
         Task::Boards(args) => boards::run(&args),

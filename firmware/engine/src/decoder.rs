@@ -5,7 +5,7 @@
 
 use crate::alphabet::{Alphabet, Symbol};
 use crate::guard::{Streaks, Watch};
-use crate::sampler::{Sampler, Settings};
+use crate::sampler::{Drawn, Sampler, Settings};
 use crate::spelling::{Spelling, SymbolSet, digit};
 use crate::surprisal::Surprisal;
 
@@ -98,12 +98,13 @@ impl Decoder {
     }
 
     /// Chooses the next symbol by its logits, in the engine's fixed point. Returns the character that is
-    /// complete with it.
+    /// complete with it. `watch` is given the draw, with all that could have come of it.
     pub fn choose(
         &mut self,
         alphabet: Alphabet<'_>,
         streaks: &Streaks<'_>,
         logits: &[i16],
+        watch: &mut impl FnMut(Drawn<'_>),
     ) -> Option<char> {
         let guard = self.settings().guard;
         let within;
@@ -122,6 +123,13 @@ impl Decoder {
         let repeats = may_repeat && self.watch.bars(self.first, guard, streaks);
         let repeated = repeats.then_some(self.end);
         let symbol = self.sampler.sample_but(barred, repeated, logits);
+        watch(Drawn {
+            sampler: &self.sampler,
+            barred,
+            repeated,
+            logits,
+            symbol,
+        });
         self.last = symbol;
         let first = *self.begun.get_or_insert(symbol);
         match self.spelling.push(alphabet.char(symbol)) {

@@ -6,7 +6,7 @@ use crate::decoder::Decoder;
 use crate::image::{ImageError, Model};
 use crate::kernels::{Kernel, Tables};
 use crate::lstm::Lstm;
-use crate::sampler::Settings;
+use crate::sampler::{Drawn, Settings};
 use crate::state::State;
 use crate::surprisal::Surprisal;
 
@@ -122,8 +122,14 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
     /// the model computes: a step takes from 2 ms for a model of 64 KiB on a chip with 100 MHz or more to 20 ms
     /// on a Cortex-M0 with 16 MHz. Where something else must go on meanwhile, call [`Generator::advance`].
     pub fn next_char(&mut self) -> char {
+        self.next_char_seen(|_| ())
+    }
+
+    /// The same; `watch` is given each draw, with all that could have come of it.
+    #[doc(hidden)]
+    pub fn next_char_seen(&mut self, mut watch: impl FnMut(Drawn<'_>)) -> char {
         loop {
-            if let Some(character) = self.advance(usize::MAX) {
+            if let Some(character) = self.advance_seen(usize::MAX, &mut watch) {
                 return character;
             }
         }
@@ -149,6 +155,10 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
     /// # Ok::<(), inkling_engine::ImageError>(())
     /// ```
     pub fn advance(&mut self, units: usize) -> Option<char> {
+        self.advance_seen(units, &mut |_| ())
+    }
+
+    fn advance_seen(&mut self, units: usize, watch: &mut impl FnMut(Drawn<'_>)) -> Option<char> {
         if !self.read(units) {
             return None;
         }
@@ -156,7 +166,7 @@ impl<'m, S: BorrowMut<[u32]>, K: Kernel> Generator<'m, S, K> {
         let model = self.model();
         let logits = self.lstm.logits();
         self.decoder
-            .choose(model.alphabet(), &model.streaks(), logits)
+            .choose(model.alphabet(), &model.streaks(), logits, watch)
     }
 
     /// Reads the last symbol by so much; says whether it is read.

@@ -71,6 +71,71 @@ impl Rng {
     }
 }
 
+/// A draw that was made, and what else could have come of it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Drawn<'a> {
+    /// What drew.
+    pub sampler: &'a Sampler,
+    /// What was left out.
+    pub barred: &'a SymbolSet,
+    /// What was left out besides.
+    pub repeated: Option<Symbol>,
+    /// The logits, Q5.10.
+    pub logits: &'a [i16],
+    /// What was drawn.
+    pub symbol: Symbol,
+}
+
+impl Drawn<'_> {
+    /// Gives every symbol that could have been drawn, with its share of the sum of all that it gives.
+    pub fn each(&self, mut give: impl FnMut(Symbol, u32)) {
+        let mut both = SymbolSet::EMPTY;
+        let Some(free) = free(self.barred, self.repeated, self.logits, &mut both) else {
+            return;
+        };
+        if self.sampler.reach == 0 {
+            return give(free.best as Symbol, 1);
+        }
+        let kept = self.sampler.kept(free, self.logits);
+        for (index, &logit) in self.logits.iter().enumerate() {
+            if kept.holds(index, logit) {
+                give(index as Symbol, self.sampler.weight(free.max, logit));
+            }
+        }
+    }
+}
+
+/// What may be drawn: all but some symbols, of which there is a best.
+#[derive(Clone, Copy)]
+struct Free<'a> {
+    barred: &'a SymbolSet,
+    best: usize,
+    max: i16,
+}
+
+/// All but the barred symbols and a repeated one, all but the barred ones, or all: the first of these that
+/// leaves anything. `both` is memory for it.
+#[inline(always)]
+fn free<'a>(
+    barred: &'a SymbolSet,
+    repeated: Option<Symbol>,
+    logits: &[i16],
+    both: &'a mut SymbolSet,
+) -> Option<Free<'a>> {
+    *both = *barred;
+    if let Some(symbol) = repeated {
+        both.insert(symbol);
+    }
+    let mut found = None;
+    for barred in [&*both, barred, &SymbolSet::EMPTY] {
+        if found.is_none() {
+            found = best_of_others(barred, logits).map(|(best, max)| Free { barred, best, max });
+        }
+    }
+    found
+}
+
 /// Fraction bits of a weight's binary exponent; also the table's index width.
 const EXPONENT_BITS: u32 = 8;
 /// Exponents from here on give weight zero: 2^-16.
@@ -174,24 +239,29 @@ impl Sampler {
         repeated: Option<Symbol>,
         logits: &[i16],
     ) -> Symbol {
-        let mut both = *barred;
-        if let Some(symbol) = repeated {
-            both.insert(symbol);
-        }
-        let mut best = None;
-        let mut left_out = &SymbolSet::EMPTY;
-        for set in [&both, barred, &SymbolSet::EMPTY] {
-            if best.is_none() {
-                (best, left_out) = (best_of_others(set, logits), set);
-            }
-        }
-        let (barred, Some((best, max))) = (left_out, best) else {
+        let mut both = SymbolSet::EMPTY;
+        let Some(free) = free(barred, repeated, logits, &mut both) else {
             return 0;
         };
+        let Free { best, max, .. } = free;
         if self.reach == 0 {
             return best as Symbol;
         }
         let random = self.rng.next_u32();
+        let kept = self.kept(free, logits);
+        let total = self.total(kept, logits, max);
+        let point = ((u64::from(random) * u64::from(total)) >> 32) as u32;
+        let (symbol, weight) = self
+            .symbol_at(point, kept, logits, max)
+            .unwrap_or((best as Symbol, 1 << 15));
+        self.surprisal.record(weight, total);
+        symbol
+    }
+
+    /// The symbols to draw from.
+    #[inline(always)]
+    fn kept<'a>(&self, free: Free<'a>, logits: &[i16]) -> Kept<'a> {
+        let Free { barred, max, .. } = free;
         let mut kept = Kept::below(max, self.reach, barred);
         if self.settings.top_k > 0 {
             kept = kept.first(logits, self.settings.top_k.into(), |_| 1);
@@ -203,13 +273,7 @@ impl Sampler {
             let target = part.div_ceil(1_000).max(1) as u32;
             kept = kept.first(logits, target, |logit| self.weight(max, logit));
         }
-        let total = self.total(kept, logits, max);
-        let point = ((u64::from(random) * u64::from(total)) >> 32) as u32;
-        let (symbol, weight) = self
-            .symbol_at(point, kept, logits, max)
-            .unwrap_or((best as Symbol, 1 << 15));
-        self.surprisal.record(weight, total);
-        symbol
+        kept
     }
 
     // The two loops of every draw are functions of their own: the smallest cores have few registers.
@@ -488,6 +552,32 @@ mod tests {
             for symbol in without {
                 let moved = usize::from(symbol) + usize::from(usize::from(symbol) >= never);
                 prop_assert_eq!(usize::from(with.sample_but(&barred, None, &logits)), moved);
+            }
+        }
+
+        #[test]
+        fn what_could_be_drawn_is_told_with_its_share(
+            logits in proptest::collection::vec(-4_000_i16..4_000, 1..=40),
+            temperature in 0..3_000_u16, top_k in 0..12_u8, top_p in 0..1_100_u16, seed: u64,
+            barred in 0..40_u8, repeated in proptest::option::of(0..40_u8),
+        ) {
+            let mut sampler = Sampler::new(settings(temperature, top_k, top_p), seed);
+            let barred = only(barred);
+            let mut drawn = [0_u32; 40];
+            const DRAWS: u32 = 300;
+            for _ in 0..DRAWS {
+                drawn[usize::from(sampler.sample_but(&barred, repeated, &logits))] += 1;
+            }
+            let mut shares = [0_u32; 40];
+            let all = Drawn { sampler: &sampler, barred: &barred, repeated, logits: &logits, symbol: 0 };
+            all.each(|symbol, share| shares[usize::from(symbol)] += share);
+            let total = f64::from(shares.iter().sum::<u32>());
+            for (drawn, share) in drawn.into_iter().zip(shares) {
+                prop_assert!(share > 0 || drawn == 0);
+                let expected = f64::from(share) / total;
+                let deviation = (expected * (1.0 - expected) / f64::from(DRAWS)).sqrt();
+                let found = f64::from(drawn) / f64::from(DRAWS);
+                prop_assert!((found - expected).abs() <= 7.0 * deviation + 0.02);
             }
         }
 

@@ -25,6 +25,7 @@ pub mod interrupt;
 mod known;
 pub mod model;
 mod monitor;
+mod page;
 pub mod reading;
 mod run;
 mod runs;
@@ -67,6 +68,8 @@ enum Command {
     Flash(flash::Args),
     /// Talk to a board over its serial port
     Monitor(monitor::Args),
+    /// Try models in a browser, and talk to boards there
+    Page(page::Args),
     /// Flash a linked firmware to its board, or boot it if the board exists in emulators only
     #[command(hide = true)]
     Run(run::Args),
@@ -129,6 +132,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Emulate(args) => emulate::run(&args),
         Command::Flash(args) => flash::run(&args),
         Command::Monitor(args) => monitor::run(&args),
+        Command::Page(args) => page::run(&args),
         Command::Run(args) => run::run(args),
         Command::Fetch(args) => fetch::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -7,7 +7,9 @@ use std::str::FromStr;
 
 use anyhow::bail;
 use comfy_table::{ContentArrangement, Table, presets};
+use inkling_engine::image::crc32;
 use inkling_engine::{Settings, Thousandths};
+use serde::Serialize;
 
 use super::choosing::{Choosing, Ending, among_others};
 use super::known::{self, KnownArgs};
@@ -72,6 +74,9 @@ pub struct Args {
     /// off]
     #[arg(long, value_name = "COLUMNS", num_args = 0..=1, default_missing_value = "window")]
     wrap: Option<Wrap>,
+    /// Print the texts as JSON, with what each follows from and its checksum
+    #[arg(long, conflicts_with_all = ["wrap"])]
+    json: bool,
     /// Use the float weights of a run instead of an image: not what a board would print
     #[arg(long)]
     float: bool,
@@ -183,7 +188,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             Author::of_image(model, settings)
         })
     };
-    if output.is_terminal() && args.ending.count.is_none() {
+    if output.is_terminal() && args.ending.count.is_none() && !args.json {
         writeln!(output)?;
     }
     output.flush()?;
@@ -221,6 +226,9 @@ fn sample<P: Predictor>(
         let settings = args.choosing.settings(temperature);
         Pieces::new(author(settings), wanted.clone(), seed)
     };
+    if args.json {
+        return as_json(args, pieces, output);
+    }
     let columns = match args.wrap {
         Some(wrap) => wrap.columns(),
         None => output.is_terminal().then(window_columns),
@@ -270,6 +278,45 @@ fn nothing_new(found: u32, wanted: u32) -> String {
         "found {found} of {wanted} texts that are new: what came after them is all in the text that the \
          model was trained on; a higher --temperature, or a --prompt, leads elsewhere"
     )
+}
+
+/// A text as JSON has it.
+#[derive(Debug, Serialize)]
+struct Written {
+    temperature: f64,
+    seed: u64,
+    text: String,
+    /// With those of the prompt.
+    characters: usize,
+    /// CRC-32 of the text in UTF-8.
+    checksum: String,
+}
+
+/// Writes all texts as a list, one behind the other for each temperature.
+fn as_json<P: Predictor>(
+    args: &Args,
+    pieces: impl Fn(Thousandths) -> Pieces<P>,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let mut texts = Vec::new();
+    let count = args.ending.count.unwrap_or(1);
+    for &temperature in &args.temperature {
+        let mut pieces = pieces(temperature);
+        for number in 0..count {
+            let Some(piece) = pieces.next_piece() else {
+                bail!(nothing_new(number, count));
+            };
+            texts.push(Written {
+                temperature: f64::from(temperature.0) / 1_000.0,
+                seed: piece.seed,
+                characters: piece.text.chars().count(),
+                checksum: format!("{:08x}", crc32(piece.text.as_bytes())),
+                text: piece.text,
+            });
+        }
+    }
+    writeln!(output, "{}", serde_json::to_string_pretty(&texts)?)?;
+    Ok(())
 }
 
 /// Writes the texts of several temperatures: in columns where there is a width, else one below the other.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::corpus::Standard;
 use crate::paths;
 
+pub mod browser;
 pub mod cargo;
 pub mod libtorch;
 pub mod rp2040js;
@@ -30,6 +31,9 @@ pub const TARGETS: [&str; 5] = [
     "thumbv8m.main-none-eabihf",
     "riscv32imc-unknown-none-elf",
 ];
+
+/// The target of the page.
+pub const PAGE_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The parts of the Rust toolchain that the tests need: component and program.
 pub const COMPONENTS: [(&str, &str); 2] = [("clippy", "cargo-clippy"), ("rustfmt", "rustfmt")];
@@ -96,6 +100,7 @@ pub fn check() -> Vec<Finding> {
     let mut findings = vec![project_folder(), disk_space(), compiler(), emulator()];
     findings.extend(rust());
     findings.push(rp2040js::check());
+    findings.push(npm().for_developers());
     findings.push(libtorch::check());
     findings.push(corpus());
     let tools = tools::TOOLS.iter().map(tools::Tool::check);
@@ -127,6 +132,7 @@ pub fn missing_rust_parts() -> std::io::Result<(Vec<&'static str>, Vec<&'static 
     let sysroot = sysroot()?;
     let targets = TARGETS
         .into_iter()
+        .chain([PAGE_TARGET])
         .filter(|target| {
             !sysroot
                 .join("lib/rustlib")
@@ -192,7 +198,7 @@ fn rust() -> Vec<Finding> {
             "install Rust from https://rustup.rs",
         )],
         Ok((targets, components)) => {
-            let all = format!("{} for the firmware", TARGETS.len());
+            let all = format!("{} for the firmware, 1 for the page", TARGETS.len());
             let checks = COMPONENTS.map(|(component, _)| component).join(", ");
             vec![
                 rust_parts(NAME, all, &targets),
@@ -225,6 +231,15 @@ fn emulator() -> Finding {
     match programs.iter().find(|name| find_program(name).is_none()) {
         Some(program) => Finding::missing(NAME, format!("no {program} in PATH"), SETUP),
         None => Finding::ready(NAME, programs.join(", ")),
+    }
+}
+
+/// What brings the packages that the page is built with.
+fn npm() -> Finding {
+    const NAME: &str = "npm";
+    match find_program(NAME) {
+        Some(file) => Finding::ready(NAME, file.display().to_string()),
+        None => Finding::missing(NAME, "no npm in PATH", SETUP),
     }
 }
 

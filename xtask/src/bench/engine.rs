@@ -67,6 +67,11 @@ pub fn run(args: &Engine) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Characters a second of a model.
+pub fn speed(model: PathBuf, characters: u32) -> anyhow::Result<f64> {
+    Ok(measure(model, characters)?.characters_per_second)
+}
+
 fn measure(model: PathBuf, characters: u32) -> anyhow::Result<Report> {
     let image = image::open(&image_path(&model)?)?;
     let model = image.model()?;

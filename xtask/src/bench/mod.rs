@@ -16,6 +16,7 @@ use crate::tables::results;
 
 mod corpora;
 mod engine;
+mod page;
 mod report;
 
 /// The hidden sizes that `--all` compares, on the default board.
@@ -31,6 +32,8 @@ pub enum Task {
     Device(Device),
     /// Measure how fast the engine writes on this PC
     Engine(engine::Engine),
+    /// Measure how fast the page's engine writes in node
+    Page(page::Page),
     /// Train on texts of many kinds and measure what comes of it, beside compressors
     Corpora(corpora::Corpora),
     /// Measure how fast training is, beside PyTorch
@@ -82,6 +85,7 @@ pub fn run(task: &Task) -> anyhow::Result<()> {
     match task {
         Task::Device(args) => run_device(args),
         Task::Engine(args) => engine::run(args),
+        Task::Page(args) => page::run(args),
         Task::Corpora(args) => corpora::run(args),
         Task::Train(args) => bench_train::run(args),
     }

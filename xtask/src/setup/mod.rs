@@ -58,12 +58,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Installs what is missing; says whether anything was.
 pub fn ensure() -> anyhow::Result<bool> {
-    if is_complete() {
+    if is_complete() && !system::wants_browser() {
         return Ok(false);
     }
     let cache = paths::cache_dir();
     let _lock = lock(&cache)?;
-    if is_complete() {
+    if is_complete() && !system::wants_browser() {
         // The set-up that this one waited for has done it all.
         return Ok(false);
     }
@@ -80,6 +80,11 @@ pub fn ensure() -> anyhow::Result<bool> {
         ("tools", tools::install(&cache)),
         ("corpus", fetch_corpus()),
     ];
+    if system::wants_browser()
+        && let Err(error) = system::install_browser()
+    {
+        println!("NOT INSTALLED: a browser, so the page is not tested in one: {error:#}");
+    }
     let mut failed = Vec::new();
     for (name, result) in parts {
         if let Err(error) = result {

@@ -7,7 +7,7 @@
 use std::io::{IsTerminal, Write, stdin, stdout};
 
 use anyhow::{Context, bail};
-use host::toolchain::{self, EMULATORS, libtorch, rp2040js};
+use host::toolchain::{self, EMULATORS, browser, libtorch, rp2040js};
 
 use super::{say, wheel};
 use crate::command::Invocation;
@@ -44,6 +44,33 @@ pub fn install() -> anyhow::Result<()> {
         .with_context(|| format!("run `{by_hand}`, then this again"))
 }
 
+/// Whether a browser for the tests of the page is missing and can be installed without asking: by root, on
+/// Debian, since elsewhere the package of that name is another thing.
+pub fn wants_browser() -> bool {
+    let is_debian = std::fs::read_to_string("/etc/os-release")
+        .is_ok_and(|text| text.lines().any(|line| line == "ID=debian"));
+    browser::find().is_none()
+        && is_debian
+        && toolchain::find_program("apt-get").is_some()
+        && is_root()
+}
+
+/// Installs it. Without it, one step of the tests is skipped and says so: nothing else depends on it.
+pub fn install_browser() -> anyhow::Result<()> {
+    say(
+        NAME,
+        &format!(
+            "installing {} by apt-get (up to 400 MB on disk)",
+            browser::PACKAGE
+        ),
+    );
+    let packages = [browser::PACKAGE];
+    if has_package_lists() && apt(true, "install", &packages).is_ok() {
+        return Ok(());
+    }
+    apt(true, "update", &[]).and_then(|()| apt(true, "install", &packages))
+}
+
 fn missing() -> Vec<&'static str> {
     let findings = toolchain::check();
     let lacks = |name: &str| findings.iter().any(|f| f.name == name && !f.ready);
@@ -52,7 +79,7 @@ fn missing() -> Vec<&'static str> {
     let emulators = EMULATORS.map(|(program, package)| (lacks_program(program), package));
     let others = [
         (lacks_program(rp2040js::NODE), "nodejs"),
-        (!rp2040js::is_installed() && lacks_program("npm"), "npm"),
+        (lacks_program("npm"), "npm"),
         (lacks("C++ compiler"), "g++"),
         (wheels && !wheel::pip_runs(), "python3-pip"),
     ];

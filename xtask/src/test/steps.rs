@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use host::device::{BOARDS, Board};
 use host::toolchain::tools::{DENY, MACHETE, TYPOS};
+use host::toolchain::{PAGE_TARGET, browser};
 
 use super::failures::Failures;
 use crate::command::Invocation;
+use crate::page::modules::VECTORS;
 
 /// One step.
 #[derive(Debug, Clone)]
@@ -23,8 +25,31 @@ pub struct Step {
     /// Whether it may run beside the steps before it. Cargo locks a folder of builds, so it must build
     /// in another: for boards with optimization, what the steps before build without.
     pub beside: bool,
-    /// The host it cannot do without; where it is out of reach the step is skipped.
-    needs: Option<&'static str>,
+    /// What it cannot do without; where that is missing the step is skipped.
+    needs: Option<Need>,
+}
+
+/// What a step cannot do without.
+#[derive(Debug, Clone, Copy)]
+enum Need {
+    /// A host, with its port.
+    Host(&'static str),
+    /// A browser.
+    Browser,
+}
+
+impl Need {
+    /// Why it is not there, if it is not.
+    fn missing(self) -> Option<String> {
+        match self {
+            Self::Host(host) if !reachable(host) => Some(format!("{host} cannot be reached")),
+            Self::Browser if browser::find().is_none() => Some(format!(
+                "NOT CHECKED, for there is no browser: install {}",
+                browser::PACKAGE
+            )),
+            Self::Host(_) | Self::Browser => None,
+        }
+    }
 }
 
 /// How a step ended.
@@ -70,7 +95,7 @@ pub fn all() -> Vec<Step> {
             [deny().args(["bans", "licenses", "sources"])],
         ),
         Step {
-            needs: Some("github.com:443"),
+            needs: Some(Need::Host("github.com:443")),
             ..step(
                 "advisories",
                 "no dependency has a known vulnerability",
@@ -81,8 +106,12 @@ pub fn all() -> Vec<Step> {
             "clippy",
             "no lint complains, on the PC and on boards",
             [
-                clippy("-p inkling-boards -p inkling-engine -p firmware -p xtask -p book --all-targets"),
+                clippy("-p inkling-boards -p inkling-engine -p inkling-load -p inkling-prompt -p inkling-web -p firmware -p xtask -p book --all-targets"),
                 clippy("-p host -p trainer --all-targets"),
+                clippy(&format!("-p inkling-web --features prompt,board --target {PAGE_TARGET}")),
+                clippy(&format!("-p inkling-web --features checks --target {PAGE_TARGET}"))
+                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", VECTORS)
+                    .env("CARGO_TARGET_DIR", "target/web/vectors"),
                 clippy("-p example-pico --target thumbv6m-none-eabi"),
                 clippy("-p example-uart-interrupt --target thumbv7em-none-eabihf"),
             ]
@@ -96,7 +125,7 @@ pub fn all() -> Vec<Step> {
             "docs",
             "the documentation has no broken link",
             [cargo(
-                "doc --locked --no-deps -p inkling-boards -p inkling-engine -p firmware -p host -p trainer -p xtask -p book",
+                "doc --locked --no-deps -p inkling-boards -p inkling-engine -p inkling-load -p inkling-prompt -p inkling-web -p firmware -p host -p trainer -p xtask -p book",
             )
             .env("RUSTDOCFLAGS", "-D warnings")],
         ),
@@ -115,6 +144,9 @@ pub fn all() -> Vec<Step> {
             [
                 test("inkling-boards"),
                 test("inkling-engine"),
+                test("inkling-prompt"),
+                test("inkling-web --features prompt,board"),
+                test("inkling-load"),
                 test("firmware"),
                 cargo("xtask engine api --check"),
                 cargo("xtask engine oldest-rust"),
@@ -144,6 +176,14 @@ pub fn all() -> Vec<Step> {
             "export, commands and the firmware on emulators keep their promises",
             [test("host")],
         ),
+        Step {
+            needs: Some(Need::Browser),
+            ..step(
+                "page",
+                "the page writes in a browser what the command line writes",
+                [cargo("xtask page --test")],
+            )
+        },
         step("trainer", "training keeps its promises", [test("trainer")]),
     ]
 }
@@ -200,8 +240,8 @@ impl Step {
 
     fn run_showing(&self, run: &mut dyn FnMut(&Invocation, &mut Failures) -> Result<()>) -> Ended {
         let start = Instant::now();
-        let verdict = match self.needs.filter(|host| !reachable(host)) {
-            Some(host) => Verdict::Skipped(format!("{host} cannot be reached")),
+        let verdict = match self.needs.and_then(Need::missing) {
+            Some(why) => Verdict::Skipped(why),
             None => {
                 let mut failed = Vec::new();
                 for command in &self.commands {
@@ -250,6 +290,18 @@ mod tests {
             step("owls", "they fly", [cargo("--version")]).run().verdict,
             Verdict::Passed
         );
+    }
+
+    #[test]
+    fn a_step_that_cannot_be_run_is_skipped_and_says_why() {
+        let step = Step {
+            needs: Some(Need::Host("no-such-owl.invalid:1")),
+            ..step("owls", "they fly", [Invocation::new("no-such-owl")])
+        };
+        let Verdict::Skipped(why) = step.run().verdict else {
+            panic!("it was run");
+        };
+        assert!(why.contains("no-such-owl.invalid"), "{why}");
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //! The idea is that of Wei et al., "T-MAC: CPU Renaissance via Table Lookup", 2024.
 //!
 //! All sums are modulo 2^32. [`portable`] is the reference; the kernels in use are chosen by the target
-//! when compiling (`build.rs`): assembly on Arm cores, [`portable`] elsewhere. A PC has other means, see
-//! [`Kernel`].
+//! when compiling (`build.rs`): assembly on Arm cores, [`portable`] elsewhere. A PC and a browser, which have memory to spread weights
+//! out, have other means: see [`Kernel`].
 
 use core::ops::Range;
 
@@ -21,6 +21,8 @@ mod arm;
 #[cfg(feature = "alloc")]
 pub mod exact;
 pub mod portable;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", feature = "alloc"))]
+pub mod wasm;
 #[cfg(miri)]
 mod watched;
 
@@ -74,7 +76,7 @@ pub enum Part {
 
 /// How matrices are multiplied. All kernels give the same sums.
 ///
-/// A board has [`Tables`]; a PC, which has memory to spread weights out, may use a kernel of its own.
+/// A board has [`Tables`]; where there is memory to spread weights out, there may be another one.
 pub trait Kernel: Sized {
     /// Multiplies `columns`, whole groups, by every matrix of `products`, as far as these blocks of columns
     /// go: the sums begin anew with the first block and are complete after the last.

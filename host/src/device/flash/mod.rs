@@ -7,11 +7,9 @@
 mod copy;
 pub mod drive;
 pub mod error;
-pub mod load;
 pub mod probe_log;
 pub mod tool;
 pub mod udev;
-pub mod uf2;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -19,7 +17,7 @@ use std::time::Duration;
 
 pub use error::FlashError;
 use inkling_engine::format::{OLDEST_VERSION, VERSION};
-pub use load::{Load, LoadError};
+pub use inkling_load::{Load, LoadError, load, uf2};
 
 use super::board::{BOARDS, Board, Flasher, Region};
 use super::build::{Firmware, Program};
@@ -398,12 +396,8 @@ impl Package {
         // Regions lie in the 32 bits that these machines address.
         let start = region.address as u32;
         // What begins there is the model, or the lack of one, of a prebuilt firmware.
-        self.load.remove(start);
-        if self.load.touches(start..start + region.bytes as u32) {
-            return Ok(None);
-        }
-        self.load.insert(start, bytes)?;
-        Ok(Some(()))
+        let is_free = self.load.fill(start, region.bytes as u32, bytes)?;
+        Ok(is_free.then_some(()))
     }
 
     fn checked(self) -> Result<Package, FlashError> {

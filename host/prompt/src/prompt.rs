@@ -4,8 +4,7 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_canonical;
 
-use super::REPLACEMENT;
-use super::clean::{Cleaner, is_invisible, is_line_end};
+use crate::clean::{Cleaner, is_invisible, is_line_end};
 
 /// The most unknown characters that a note shows.
 const MOST_SHOWN: usize = 20;
@@ -26,7 +25,7 @@ pub struct Prompt {
 #[must_use]
 pub fn read(prompt: &str, knows: impl Fn(char) -> bool) -> Prompt {
     // The mark of what could not be read is never what somebody wants to say.
-    let knows = |c: char| c != REPLACEMENT && knows(c);
+    let knows = |c: char| c != char::REPLACEMENT_CHARACTER && knows(c);
     let composed = match prompt.chars().all(knows) {
         true => prompt.to_owned(),
         false => prompt.nfc().collect(),

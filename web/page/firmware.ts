@@ -1,0 +1,52 @@
+// The firmware that the page brings: for the Pico that runs in it, and, with the model that was chosen, as a
+// file for the drive of a board.
+
+import { combine } from './console';
+import { element, save } from './document';
+import { Refusal } from './engine';
+import type { Models } from './models';
+
+/** A board's firmware, and where its models go. */
+export interface Firmware {
+  board: string;
+  description: string;
+  family: number;
+  bin?: string;
+  uf2: string;
+  model: { address: number; bytes: number };
+}
+
+/** All there is. */
+export async function firmware(): Promise<Firmware[]> {
+  const response = await fetch('firmware/boards.json');
+  return response.ok ? ((await response.json()) as Firmware[]) : [];
+}
+
+/** The bytes of one of its files. */
+export async function file(name: string): Promise<ArrayBuffer> {
+  const response = await fetch(`firmware/${name}`);
+  if (!response.ok) throw new Refusal(`${name} cannot be loaded: reload the page.`);
+  return response.arrayBuffer();
+}
+
+/** Offers a file for each board, with the model that was chosen. */
+export async function offerFiles(models: Models): Promise<void> {
+  const trouble = element('trouble');
+  for (const board of await firmware()) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'quiet';
+    button.textContent = board.description;
+    button.addEventListener('click', () => {
+      trouble.textContent = '';
+      make(board, models).catch((error: Error) => (trouble.textContent = error.message));
+    });
+    element('files').append(button);
+  }
+}
+
+async function make(board: Firmware, models: Models): Promise<void> {
+  const [program, image] = await Promise.all([file(board.uf2), models.image()]);
+  const bytes = await combine(new Uint8Array(program), new Uint8Array(image), board.family, board.model);
+  save(`${models.name || 'inkling'}-${board.board}.uf2`, bytes);
+}
