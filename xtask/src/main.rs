@@ -21,6 +21,7 @@ mod fma_peak;
 mod picture;
 mod setup;
 mod soak;
+mod supply;
 mod tables;
 mod test;
 #[cfg(test)]
@@ -47,6 +48,8 @@ enum Task {
     DistBuild(dist::Build),
     /// Check everything: style, lints, licences, tests on the PC and on emulated boards
     Test(test::Args),
+    /// Look the dependencies up in the RustSec database of known vulnerabilities
+    Advisories,
     /// Let an emulated board write for a long time and compare every byte with the PC
     Soak(soak::Args),
     /// Build the firmware for every board and check that it fits
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Dist(args) => dist::run(&args),
         Task::DistBuild(args) => dist::build(&args),
         Task::Test(args) => test::run(&args),
+        Task::Advisories => supply::advisories::run(),
         Task::Soak(args) => soak::run(&args),
         Task::Boards(args) => boards::run(&args),
         Task::Engine(task) => engine::run(&task),

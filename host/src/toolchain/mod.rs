@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::corpus::Standard;
 use crate::paths;
 
+pub mod bounded;
 pub mod cargo;
 pub mod libtorch;
 pub mod rp2040js;

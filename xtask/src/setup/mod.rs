@@ -17,7 +17,6 @@ use host::corpus::{self, Standard};
 use host::paths;
 use host::toolchain::{self, DISK_SPACE};
 
-mod bounded;
 mod libtorch;
 mod progress;
 mod rp2040js;

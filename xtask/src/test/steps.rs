@@ -1,7 +1,6 @@
 //! The steps of `cargo xtask test`: what each promises and the commands that check it.
 
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -10,6 +9,7 @@ use host::toolchain::tools::{DENY, MACHETE, TYPOS};
 
 use super::failures::Failures;
 use crate::command::Invocation;
+use crate::supply::advisories;
 
 /// One step.
 #[derive(Debug, Clone)]
@@ -23,8 +23,8 @@ pub struct Step {
     /// Whether it may run beside the steps before it. Cargo locks a folder of builds, so it must build
     /// in another: for boards with optimization, what the steps before build without.
     pub beside: bool,
-    /// The host it cannot do without; where it is out of reach the step is skipped.
-    needs: Option<&'static str>,
+    /// Says why it cannot be run here, where that is so; then nothing is checked, and the summary says it.
+    obstacle: fn() -> Option<String>,
 }
 
 /// How a step ended.
@@ -33,7 +33,7 @@ pub enum Verdict {
     /// All of its commands succeeded.
     Passed,
     /// It could not be run here.
-    Skipped(String),
+    NotChecked(String),
     /// What failed: the commands that repeat that and nothing else.
     Failed(Vec<String>),
 }
@@ -41,7 +41,7 @@ pub enum Verdict {
 /// All steps, the quick ones first.
 pub fn all() -> Vec<Step> {
     let cargo = |line: &str| Invocation::parse(&format!("cargo {line}"));
-    let deny = || Invocation::new(DENY.program()).args(["--all-features", "check"]);
+
     // All test programs run, whatever fails in the first of them.
     let test = |package: &str| cargo(&format!("test --locked --no-fail-fast -p {package}"));
     let clippy = |line: &str| cargo(&format!("clippy --locked {line} -- -D warnings"));
@@ -67,14 +67,14 @@ pub fn all() -> Vec<Step> {
         step(
             "deny",
             "dependencies have known licences and sources",
-            [deny().args(["bans", "licenses", "sources"])],
+            [Invocation::new(DENY.program()).args(["--all-features", "check", "bans", "licenses", "sources"])],
         ),
         Step {
-            needs: Some("github.com:443"),
+            obstacle: advisories::unavailable,
             ..step(
                 "advisories",
                 "no dependency has a known vulnerability",
-                [deny().args(["advisories"])],
+                [cargo("xtask advisories")],
             )
         },
         step(
@@ -148,7 +148,7 @@ fn step(
         promise,
         commands: commands.into_iter().collect(),
         beside: false,
-        needs: None,
+        obstacle: || None,
     }
 }
 
@@ -190,8 +190,8 @@ impl Step {
 
     fn run_showing(&self, run: &mut dyn FnMut(&Invocation, &mut Failures) -> Result<()>) -> Ended {
         let start = Instant::now();
-        let verdict = match self.needs.filter(|host| !reachable(host)) {
-            Some(host) => Verdict::Skipped(format!("{host} cannot be reached")),
+        let verdict = match (self.obstacle)() {
+            Some(why) => Verdict::NotChecked(why),
             None => {
                 let mut failed = Vec::new();
                 for command in &self.commands {
@@ -214,13 +214,6 @@ impl Step {
     }
 }
 
-fn reachable(host: &str) -> bool {
-    host.to_socket_addrs()
-        .into_iter()
-        .flatten()
-        .any(|address| TcpStream::connect_timeout(&address, Duration::from_secs(3)).is_ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +232,18 @@ mod tests {
         assert_eq!(
             step("owls", "they fly", [cargo("--version")]).run().verdict,
             Verdict::Passed
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_checked_here_is_not_run_and_says_why() {
+        let step = Step {
+            obstacle: || Some("no owls here".into()),
+            ..step("owls", "they fly", [Invocation::new("no-such-owl")])
+        };
+        assert_eq!(
+            step.run().verdict,
+            Verdict::NotChecked("no owls here".into())
         );
     }
 
