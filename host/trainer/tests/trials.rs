@@ -175,7 +175,8 @@ fn a_training_that_is_killed_at_any_moment_ends_with_the_same_weights() {
         moments.wait(Duration::from_millis(60));
         signal(&child, moments.pick(&SIGNALS));
         let status = child.wait().unwrap();
-        let by_signal = status.signal() == Some(9);
+        // Before it listens to signals they end it as they end any program.
+        let by_signal = matches!(status.signal(), Some(1 | 2 | 9 | 15));
         let code = status.code();
         assert!(
             by_signal || matches!(code, Some(0 | 129 | 130 | 143)),
