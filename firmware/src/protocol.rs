@@ -120,17 +120,25 @@ impl fmt::Display for Shown {
 }
 
 impl Shown {
+    /// Parts that are not known are those of a later version: they are passed over.
     fn read(line: &str) -> Option<Shown> {
         let line = line.strip_prefix(TEMPERATURE)?;
-        let (line, guard) = line.split_once(GUARD).unwrap_or((line, "text"));
-        let (line, top_p) = line.split_once(TOP_P).unwrap_or((line, "1"));
-        let (temperature, top_k) = line.split_once(TOP_K).unwrap_or((line, "0"));
-        Some(Shown(Settings {
+        let (temperature, others) = line.split_once(", ").unwrap_or((line, ""));
+        let mut settings = Settings {
             temperature: temperature.parse().ok()?,
-            top_k: top_k.parse().ok()?,
-            top_p: top_p.parse().ok()?,
-            guard: guard.parse().ok()?,
-        }))
+            ..Settings::default()
+        };
+        for part in others.split(", ") {
+            let value = |name: &str| part.strip_prefix(name.trim_start_matches(", "));
+            if let Some(count) = value(TOP_K) {
+                settings.top_k = count.parse().ok()?;
+            } else if let Some(probability) = value(TOP_P) {
+                settings.top_p = probability.parse().ok()?;
+            } else if let Some(guard) = value(GUARD) {
+                settings.guard = guard.parse().ok()?;
+            }
+        }
+        Some(Shown(settings))
     }
 }
 
@@ -493,6 +501,100 @@ mod tests {
         ] {
             assert_eq!(Said::read(line), said);
         }
+    }
+
+    #[test]
+    fn a_later_version_may_add_to_its_lines_and_is_understood() {
+        let settings = Settings {
+            temperature: Thousandths(500),
+            top_k: 3,
+            ..Settings::default()
+        };
+        for (line, said) in [
+            (
+                "start: seed 7, temperature 0.5, top-k 3, min-p 0.1",
+                Said::Start(Start { seed: 7, settings }),
+            ),
+            (
+                "start: seed 7, temperature 0.5, hurry, top-k 3",
+                Said::Start(Start { seed: 7, settings }),
+            ),
+            (
+                "end: seed 7, 40 characters, 250 characters/s, 3 mWs",
+                Said::End(End {
+                    seed: 7,
+                    characters: 40,
+                    speed: 250,
+                }),
+            ),
+            (
+                "settings: temperature 0.5, top-k 3, min-p 0.1, rate 40, hurry",
+                Said::Settings(settings),
+            ),
+            ("Inkling 9.9.9-beta on pico", Said::Greeting("pico")),
+            (
+                "model: tiny, 2 experts, checksum 0badcafe",
+                Said::Model {
+                    name: "tiny",
+                    checksum: Some(0x0bad_cafe),
+                },
+            ),
+            ("upload: 3 of 9", Said::Other("upload: 3 of 9")),
+        ] {
+            assert_eq!(Said::read(line), said);
+        }
+    }
+
+    /// What the first version writes, from its greeting to the end of a passage.
+    const FIRST_VERSION: &str = "\u{1e}\n\u{1e}# Inkling 0.1.0 on mps2-an386\n\
+        \u{1e}# model: tiny, 65 symbols, 1 x 24 units, weights of 1 trit, 10160 bytes, \
+        checksum 0badcafe\n\
+        \u{1e}# start: seed 7, temperature 0.8\nROMEO:\u{1e}\n\u{1e}# rate max\n\u{6} to be\u{1e}\n\
+        \u{1e}# end: seed 7, 40 characters, 250 characters/s\n\
+        \u{1e}# line ignored: not UTF-8 text\n\u{6}";
+
+    #[test]
+    fn what_the_first_version_wrote_is_understood() {
+        let lines: Vec<_> = heard(FIRST_VERSION.as_bytes())
+            .into_iter()
+            .filter_map(|piece| match piece {
+                Piece::Line(line) => Some(line),
+                _ => None,
+            })
+            .collect();
+        let said: Vec<_> = lines.iter().map(|line| Said::read(line)).collect();
+        let model = Said::Model {
+            name: "tiny",
+            checksum: Some(0x0bad_cafe),
+        };
+        let start = Said::Start(Start {
+            seed: 7,
+            settings: Settings::default(),
+        });
+        let end = Said::End(End {
+            seed: 7,
+            characters: 40,
+            speed: 250,
+        });
+        let greeting = Said::Greeting("mps2-an386");
+        let ignored = Said::Ignored("not UTF-8 text");
+        let expected = [
+            greeting,
+            model,
+            start,
+            Said::Other("rate max"),
+            end,
+            ignored,
+        ];
+        assert_eq!(said, expected);
+        let text: String = heard(FIRST_VERSION.as_bytes())
+            .into_iter()
+            .filter_map(|piece| match piece {
+                Piece::Text(text) => Some(text),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(text, "ROMEO: to be");
     }
 
     fn settings() -> impl Strategy<Value = Settings> {

@@ -24,6 +24,7 @@ mod page;
 mod picture;
 mod setup;
 mod soak;
+mod supply;
 mod tables;
 mod test;
 #[cfg(test)]
@@ -52,6 +53,8 @@ enum Task {
     Page(page::Args),
     /// Check everything: style, lints, licences, tests on the PC and on emulated boards
     Test(test::Args),
+    /// Look the dependencies up in the RustSec database of known vulnerabilities
+    Advisories,
     /// Let an emulated board write for a long time and compare every byte with the PC
     Soak(soak::Args),
     /// Build the firmware for every board and check that it fits
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Task::DistBuild(args) => dist::build(&args),
         Task::Page(args) => page::run(&args),
         Task::Test(args) => test::run(&args),
+        Task::Advisories => supply::advisories::run(),
         Task::Soak(args) => soak::run(&args),
         Task::Boards(args) => boards::run(&args),
         Task::Engine(task) => engine::run(&task),

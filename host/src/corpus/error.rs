@@ -139,6 +139,16 @@ pub enum CorpusError {
         /// The digest that it should have.
         expected: &'static str,
     },
+    /// More came than there is.
+    #[error(
+        "{url} sends more than the {most} bytes that there are; nothing of it was kept, try again or pass --text FILE"
+    )]
+    TooLong {
+        /// Where it came from.
+        url: String,
+        /// How many there are.
+        most: u64,
+    },
     /// A cache file could not be written.
     #[error("cannot write '{}': {reason}; free some space or set INKLING_CACHE to another folder", path.display())]
     Unwritable {

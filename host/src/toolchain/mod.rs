@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::corpus::Standard;
 use crate::paths;
 
+pub mod bounded;
 pub mod browser;
 pub mod cargo;
 pub mod libtorch;

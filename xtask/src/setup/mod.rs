@@ -18,7 +18,6 @@ use host::paths;
 use host::toolchain::tools::Tool;
 use host::toolchain::{self, DISK_SPACE};
 
-mod bounded;
 mod libtorch;
 mod progress;
 mod rp2040js;

@@ -1,12 +1,11 @@
 //! Progress bars in bytes: on a terminal only, so that logs stay readable.
 
+use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::process::{Command, ExitStatus};
 
+use host::toolchain::bounded;
 use indicatif::{ProgressBar, ProgressStyle};
-
-/// How often a bar that watches a folder looks again.
-pub const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A bar over `total` bytes.
 pub fn bytes(total: u64) -> ProgressBar {
@@ -17,17 +16,16 @@ pub fn bytes(total: u64) -> ProgressBar {
     ProgressBar::new(total).with_style(style)
 }
 
-/// The bytes of all files below `dir`; files that vanish meanwhile count nothing.
-pub fn bytes_below(dir: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(dir) else {
-        return 0;
-    };
-    entries
-        .flatten()
-        .map(|entry| match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => bytes_below(&entry.path()),
-            Ok(metadata) => metadata.len(),
-            Err(_) => 0,
-        })
-        .sum()
+/// Runs a program that downloads, bounded, with a bar.
+pub fn download(
+    command: &mut Command,
+    dir: &Path,
+    (expected, limit): (u64, u64),
+) -> io::Result<ExitStatus> {
+    let bar = bytes(expected);
+    // Some programs copy at the end: both copies would be more than all.
+    let watch = |bytes: u64| bar.set_position(bytes.min(expected));
+    let status = bounded::run(command, dir, (expected, limit), watch);
+    bar.finish_and_clear();
+    status
 }

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use anyhow::{Context, bail};
 use host::toolchain::rp2040js::{VERSION, install_dir, is_installed};
 
-use super::{bounded, partial_dir, say};
+use super::{partial_dir, progress, say};
 use crate::command::Invocation;
 
 const NAME: &str = "rp2040js";
@@ -41,7 +41,7 @@ pub fn install(cache: &Path) -> anyhow::Result<()> {
         .args([partial.path().join("cache").display().to_string()]);
     let mut command = npm.command();
     command.stdout(Stdio::null());
-    let status = bounded::run(&mut command, partial.path(), BYTES, LIMIT)?;
+    let status = progress::download(&mut command, partial.path(), (BYTES, LIMIT))?;
     if !status.success() {
         bail!("`{npm}` failed ({status}); check the network and run this again");
     }

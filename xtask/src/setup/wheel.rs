@@ -15,7 +15,7 @@ use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
-use super::{bounded, progress};
+use super::progress;
 
 /// What pip may write besides the wheels: their list, its log, pages of the index.
 const PIP_EXTRA_BYTES: u64 = 64 << 20;
@@ -94,7 +94,7 @@ pub fn download(wheels: &[Wheel], dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let total: u64 = wheels.iter().map(|wheel| wheel.bytes).sum();
     // At the end it copies the wheels from its temporary folder.
     let limit = 2 * total + PIP_EXTRA_BYTES;
-    let status = bounded::run(&mut pip, dir, total, limit)?;
+    let status = progress::download(&mut pip, dir, (total, limit))?;
     if !status.success() {
         let log = fs::read_to_string(&log).unwrap_or_default();
         let line = log.lines().rfind(|line| line.starts_with("ERROR"));

@@ -1,4 +1,4 @@
-//! The tables, each of one file of results.
+//! The tables, each of one file of results, or of the review of build scripts.
 //!
 //! `docs/results/README.md` says which command made which file.
 
@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use super::read;
+use crate::supply;
 
 const RESULTS: &str = "docs/results";
 
@@ -20,6 +21,7 @@ pub fn table(name: &str) -> anyhow::Result<String> {
     let file = |name: &str| format!("{RESULTS}/{name}.json");
     let device = || rows::<Device>(file("device"));
     Ok(match name {
+        "build scripts" => supply::build_scripts::table()?,
         "models" => models(&blocks(&format!("{RESULTS}/blocks.jsonl"))?)?,
         "corpora" => corpora(&rows("weights/corpora.json".into())?),
         "instructions" => instructions(&device()?),

@@ -61,9 +61,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         lines.push(line(&ended.verdict, step.name, ended.time));
         match ended.verdict {
             Verdict::Passed => {}
-            Verdict::Skipped(why) => println!("skipped: {why}"),
+            Verdict::NotChecked(why) => {
+                println!("not checked: {why}");
+                lines.push(format!("{:<11} {why}", ""));
+            }
             Verdict::Failed(parts) => {
-                lines.extend(parts.into_iter().map(|part| format!("{:<8} {part}", "")));
+                lines.extend(parts.into_iter().map(|part| format!("{:<11} {part}", "")));
                 failed.push(step.name);
                 if args.fail_fast {
                     break;
@@ -135,7 +138,7 @@ fn chosen(all: Vec<Step>, names: &[String]) -> anyhow::Result<Vec<Step>> {
 fn line(verdict: &Verdict, step: &str, time: Duration) -> String {
     let word = match verdict {
         Verdict::Passed => "passed",
-        Verdict::Skipped(_) => "skipped",
+        Verdict::NotChecked(_) => "NOT CHECKED",
         Verdict::Failed(_) => "FAILED",
     };
     row(word, step, time)
@@ -143,7 +146,7 @@ fn line(verdict: &Verdict, step: &str, time: Duration) -> String {
 
 fn row(word: &str, name: &str, time: Duration) -> String {
     let time = format!("{:.1} s", time.as_secs_f64());
-    format!("{word:<8} {name:<14} {time:>8}")
+    format!("{word:<11} {name:<14} {time:>8}")
 }
 
 #[cfg(test)]
