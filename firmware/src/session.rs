@@ -79,24 +79,25 @@ impl Default for Memory {
 /// A board, a model and the conversation between them and whoever is at the serial line.
 pub struct Session<'m, B: Board> {
     editor: &'m mut LineEditor,
+    has_greeted: bool,
     player: Player<'m, B>,
 }
 
 impl<'m, B: Board> Session<'m, B> {
-    /// Greets, and gets the first passage ready. Without a model the console stays and says why.
-    #[inline(never)]
+    /// Gets the first passage ready; the first [`Session::poll`] greets. Without a model the console stays
+    /// and says why.
     pub fn new(board: B, models: Choice<'m>, memory: &'m mut Memory) -> Self {
         let Memory {
             model,
             editor,
             prompt,
         } = memory;
-        let mut session = Session {
+        // Nothing is done with it here, so that it is made where it stays: a copy is much for a small stack.
+        Session {
             editor,
+            has_greeted: false,
             player: Player::new(board, models, model, prompt),
-        };
-        session.player.greet();
-        session
+        }
     }
 
     /// Converses for ever.
@@ -110,7 +111,8 @@ impl<'m, B: Board> Session<'m, B> {
     /// Takes the input that waits, then writes one character if one is due.
     pub fn poll(&mut self) {
         self.player.port.board.feed_watchdog();
-        if self.player.port.board.has_new_reader() {
+        if self.player.port.board.has_new_reader() || !self.has_greeted {
+            self.has_greeted = true;
             self.player.greet();
         }
         for _ in 0..BYTES_PER_POLL {

@@ -543,6 +543,7 @@ fn a_reader_who_comes_later_is_greeted_and_told_why_the_board_restarted() {
         ..FakeBoard::default()
     };
     at_a_desk(board, |desk| {
+        desk.poll(1);
         assert!(desk.printed().contains("\n# restarted by the watchdog: "));
     });
 }
@@ -574,7 +575,7 @@ fn a_flashed_model_is_used_if_it_is_one_and_else_refused_in_a_line() {
         let board = FakeBoard::default();
         let mut memory = Memory::new();
         let models = Choice::new(flashed.bytes(), linked.bytes());
-        let _ = Session::new(board.clone(), models, &mut memory);
+        Session::new(board.clone(), models, &mut memory).poll();
         let printed = board.wires.borrow().printed.clone();
         String::from_utf8(printed).unwrap()
     };
