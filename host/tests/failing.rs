@@ -5,10 +5,11 @@
 #![allow(clippy::unwrap_used)]
 
 use firmware::protocol::{BREAK, DONE, OWN};
-use host::device::{Emulator, Firmware, Options, Program, find};
+use host::device::{Emulator, Firmware, Options, Program, Request, find};
 use host::quantize::{InputForm, quantize};
 use host::synthetic::float_model;
 use inkling_engine::format::Planes;
+use inkling_engine::{AlignedImage, Generator, Settings, State};
 
 mod common;
 use common::wait::PATIENCE;
@@ -25,14 +26,17 @@ const BOARDS: [&str; 8] = [
     "riscv-virt",
 ];
 
-fn link(board: &str, program: Program) -> Firmware {
+fn image() -> AlignedImage {
     let model = float_model(65, 64, 1, 7);
     let parts = quantize(&model, Planes::uniform(1), InputForm::Embedded).unwrap();
+    parts.to_image().unwrap()
+}
+
+fn link(board: &str, program: Program) -> Firmware {
     let firmware = Firmware::with_room(find(board).unwrap(), program);
     let mut firmware = firmware.unwrap_or_else(|error| panic!("{error}"));
-    let image = parts.to_image().unwrap();
     firmware
-        .replace_model(image.bytes())
+        .replace_model(image().bytes())
         .unwrap_or_else(|error| panic!("{error}"));
     firmware
 }
@@ -153,4 +157,61 @@ fn the_watchdog_restarts_a_board_that_hangs_which_says_so() {
         text.extend(emulator.read(PATIENCE).unwrap());
     }
     assert!(!text.contains(&b'#'), "{}", text.escape_ascii());
+}
+
+/// Reads until text comes without a greeting for much longer than the host ever stays away; answers with how
+/// often the board greeted.
+fn wait_until_the_host_stays(emulator: &mut Emulator, said: &mut String) -> usize {
+    const GREETING: &str = "# Inkling ";
+    let is_quiet = |said: &str| {
+        said.rsplit(GREETING)
+            .next()
+            .is_some_and(|last| last.len() > 400)
+    };
+    while !is_quiet(said) {
+        said.push_str(&String::from_utf8_lossy(&emulator.read(PATIENCE).unwrap()));
+    }
+    said.matches(GREETING).count()
+}
+
+/// Boots the console with trouble at its port; it comes through that without a restart, and writes what the
+/// PC predicts.
+fn comes_through_trouble(usb: bool) {
+    let options = Options {
+        usb,
+        trouble: true,
+        ..Options::default()
+    };
+    let mut emulator = Emulator::start(&link("pico", Program::Console), options).unwrap();
+    let mut said = emulator
+        .read_until(&format!("{OWN}start: "), PATIENCE)
+        .unwrap();
+    if usb {
+        let times = wait_until_the_host_stays(&mut emulator, &mut said);
+        assert!(times >= 20, "{times}: {said}");
+    }
+    assert!(!said.contains("restarted"), "{said}");
+    let image = image();
+    let mut generator =
+        Generator::new(image.model().unwrap(), State::any(), Settings::default(), 5).unwrap();
+    let text: String = (0..300).map(|_| generator.next_char()).collect();
+    let passage = emulator.passage(&Request {
+        seed: 5,
+        prompt: String::new(),
+        length: 300,
+        settings: Settings::default(),
+        until: firmware::until::Until::OFF,
+        count: 1,
+    });
+    assert_eq!(passage.unwrap(), text);
+}
+
+#[test]
+fn a_uart_that_is_stuck_stops_nothing() {
+    comes_through_trouble(false);
+}
+
+#[test]
+fn a_usb_host_that_comes_and_goes_stops_nothing() {
+    comes_through_trouble(true);
 }
