@@ -166,7 +166,7 @@ fn wait_until_the_host_stays(emulator: &mut Emulator, said: &mut String) -> usiz
     let is_quiet = |said: &str| {
         said.rsplit(GREETING)
             .next()
-            .is_some_and(|last| last.len() > 400)
+            .is_some_and(|last| last.len() > 260)
     };
     while !is_quiet(said) {
         said.push_str(&String::from_utf8_lossy(&emulator.read(PATIENCE).unwrap()));

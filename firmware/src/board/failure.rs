@@ -102,29 +102,17 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The number of failures in a row as it is kept over restarts, with what tells it from noise.
-#[must_use]
-pub fn row_words(count: u32) -> [u32; 2] {
-    [count, !count ^ NEW]
-}
-
-/// The number that is kept in these words; none in noise.
-#[must_use]
-pub fn row_of(words: [u32; 2]) -> u32 {
-    match words == row_words(words[0]) {
-        true => words[0],
-        false => 0,
-    }
-}
-
-/// A kept message; every pattern of bits is a value of this type, few of them are records.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+/// A kept message and the number of failures in a row; every pattern of bits is a value of this type, few
+/// of them are records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Record {
     mark: u32,
     checksum: u32,
     length: u32,
     text: [u8; MESSAGE_BYTES],
+    /// The number, and what tells it from noise.
+    row: [u32; 2],
 }
 
 /// Nobody has started since the message was written.
@@ -133,35 +121,39 @@ const NEW: u32 = u32::from_le_bytes(*b"oops");
 const TOLD: u32 = u32::from_le_bytes(*b"told");
 
 impl Record {
-    /// A record of nothing.
-    pub const EMPTY: Record = Record {
-        mark: 0,
-        checksum: 0,
-        length: 0,
-        text: [0; MESSAGE_BYTES],
-    };
-
-    /// A record of this message.
-    #[must_use]
-    pub fn new(message: &Message) -> Record {
-        let mut record = Record {
-            mark: NEW,
-            length: message.len() as u32,
-            ..Record::EMPTY
-        };
-        for (to, from) in record.text.iter_mut().zip(message.bytes()) {
+    /// Takes a message for the next start.
+    pub fn write(&mut self, message: &Message) {
+        (self.mark, self.length) = (NEW, message.len() as u32);
+        for (to, from) in self.text.iter_mut().zip(message.bytes()) {
             *to = from;
         }
-        record.checksum = crc32(message.as_bytes());
-        record
+        self.checksum = crc32(message.as_bytes());
     }
 
-    /// What becomes of it at a start: a new message is told, one that was told is forgotten.
+    /// At a start: a new message is told, one that was told is forgotten.
+    pub fn age(&mut self) {
+        self.mark = match (self.mark, self.message()) {
+            (NEW, Some(_)) => TOLD,
+            _ => 0,
+        };
+    }
+
+    /// Counts this start if the program failed, else begins again.
+    pub fn count(&mut self, has_failed: bool) {
+        let count = match has_failed {
+            true => self.in_a_row().saturating_add(1),
+            false => 0,
+        };
+        self.row = [count, !count ^ NEW];
+    }
+
+    /// How often the program failed in a row.
     #[must_use]
-    pub fn aged(self) -> Record {
-        match (self.mark, self.message()) {
-            (NEW, Some(_)) => Record { mark: TOLD, ..self },
-            _ => Record::EMPTY,
+    pub fn in_a_row(&self) -> u32 {
+        let [count, check] = self.row;
+        match check == !count ^ NEW {
+            true => count,
+            false => 0,
         }
     }
 
@@ -202,13 +194,20 @@ mod tests {
         message
     }
 
+    fn written(text: &str) -> Record {
+        let mut record = Record::zeroed();
+        record.write(&message(text));
+        record
+    }
+
     #[test]
     fn a_message_is_told_after_one_restart_and_forgotten_after_two() {
-        let record = Record::new(&message("src/x.rs:7: ouch"));
-        let told = record.aged();
-        assert_eq!(told.message(), Some(message("src/x.rs:7: ouch")));
-        assert_eq!(told.aged().message(), None);
-        assert_eq!(Record::EMPTY.message(), None);
+        let mut record = written("src/x.rs:7: ouch");
+        record.age();
+        assert_eq!(record.message(), Some(message("src/x.rs:7: ouch")));
+        record.age();
+        assert_eq!(record.message(), None);
+        assert_eq!(Record::zeroed().message(), None);
         let failure = |in_a_row| Failure {
             cause: Cause::Ended(message("panic: ouch")),
             in_a_row,
@@ -252,19 +251,26 @@ mod tests {
     }
 
     #[test]
-    fn what_power_up_leaves_is_no_row_of_failures() {
-        for count in [0, 1, MANY, u32::MAX] {
-            assert_eq!(row_of(row_words(count)), count);
-        }
+    fn failures_in_a_row_are_counted_and_power_up_leaves_none() {
+        let mut record = Record::zeroed();
         for noise in [[0, 0], [u32::MAX; 2], [3, 3], [3, !3], [NEW, TOLD]] {
-            assert_eq!(row_of(noise), 0);
+            record.row = noise;
+            assert_eq!(record.in_a_row(), 0);
         }
+        for times in 1..=MANY {
+            record.age();
+            record.count(true);
+            record.write(&message("ouch"));
+            assert_eq!(record.in_a_row(), times);
+        }
+        record.count(false);
+        assert_eq!(record.in_a_row(), 0);
     }
 
     #[test]
     fn a_long_message_is_cut_between_characters() {
         let long = "ä".repeat(MESSAGE_BYTES);
-        let kept = Record::new(&message(&long)).message().unwrap();
+        let kept = written(&long).message().unwrap();
         assert_eq!(kept, "ä".repeat(MESSAGE_BYTES / 2).as_str());
     }
 
@@ -276,14 +282,15 @@ mod tests {
             length in prop_oneof![any::<u32>(), 1..=MESSAGE_BYTES as u32],
             text: [u8; MESSAGE_BYTES],
         ) {
-            let record = Record { mark, checksum, length, text };
+            let mut record = Record { mark, checksum, length, text, row: [0; 2] };
             prop_assert_eq!(record.message(), None);
-            prop_assert_eq!(record.aged().message(), None);
+            record.age();
+            prop_assert_eq!(record.message(), None);
         }
 
         #[test]
         fn a_message_with_a_wrong_bit_is_none(at in 0..16 * 8_usize) {
-            let mut record = Record::new(&message("sixteen letters!"));
+            let mut record = written("sixteen letters!");
             record.text[at / 8] ^= 1 << (at % 8);
             prop_assert_eq!(record.message(), None);
         }

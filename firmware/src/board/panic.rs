@@ -9,81 +9,69 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use embedded_io::Write as _;
 
-use super::failure::{Cause, Clipped, Failure, Message, Record, row_of, row_words};
+use super::failure::{Cause, Clipped, Failure, Message, Record};
 use super::{Selected, arch};
 use crate::protocol::{BREAK, OWN};
 use crate::serial::Text;
 
-/// A record is kept as words, as loading and storing a whole one at once takes much code.
-const RECORD_WORDS: usize = size_of::<Record>() / size_of::<u32>();
+/// A record's words, as loading and storing a whole one at once takes much code.
+type Words = [u32; size_of::<Record>() / size_of::<u32>()];
 
-/// Words that start-up neither clears nor fills.
-struct Kept<const COUNT: usize>(UnsafeCell<MaybeUninit<[u32; COUNT]>>);
+/// A record that start-up neither clears nor fills.
+struct Kept(UnsafeCell<MaybeUninit<Words>>);
 
 // SAFETY: all accesses are volatile, by the program's one thread or by the handler that has ended it.
-unsafe impl<const COUNT: usize> Sync for Kept<COUNT> {}
+unsafe impl Sync for Kept {}
 
-/// Why the program ended.
 // SAFETY: the section holds uninitialized variables only, as this one is.
 #[unsafe(link_section = ".uninit.failure")]
-static RECORD: Kept<RECORD_WORDS> = Kept::new();
-
-/// How often it failed in a row.
-// SAFETY: as above.
-#[unsafe(link_section = ".uninit.row")]
-static ROW: Kept<2> = Kept::new();
+static KEPT: Kept = Kept(UnsafeCell::new(MaybeUninit::uninit()));
 
 /// Whether the program is ending: a panic on the way leads straight to the restart.
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
-impl<const COUNT: usize> Kept<COUNT> {
-    const fn new() -> Self {
-        Kept(UnsafeCell::new(MaybeUninit::uninit()))
-    }
-
+impl Kept {
     #[inline(never)]
-    fn load(&self) -> [u32; COUNT] {
-        let mut words = [0; COUNT];
+    fn load(&self) -> Record {
+        let mut words: Words = [0; _];
         for (index, word) in words.iter_mut().enumerate() {
             // SAFETY: the kept words are as many. Whatever they hold after power-up is a value, and
             // a volatile read takes it as it is.
             *word = unsafe { self.0.get().cast::<u32>().add(index).read_volatile() };
         }
-        words
+        bytemuck::cast(words)
     }
 
     #[inline(never)]
-    fn store(&self, words: [u32; COUNT]) {
-        for (index, word) in words.into_iter().enumerate() {
+    fn store(&self, record: &Record) {
+        let words: &Words = bytemuck::cast_ref(record);
+        for (index, word) in words.iter().enumerate() {
             // SAFETY: the kept words are as many, and no reference to them exists.
-            unsafe { self.0.get().cast::<u32>().add(index).write_volatile(word) };
+            unsafe { self.0.get().cast::<u32>().add(index).write_volatile(*word) };
         }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Record)) {
+        let mut record = self.load();
+        change(&mut record);
+        self.store(&record);
     }
 }
 
 /// Makes the message of the program before this one known, and forgets older ones.
 pub(super) fn age_message() {
-    let record: Record = bytemuck::cast(RECORD.load());
-    RECORD.store(bytemuck::cast(record.aged()));
+    KEPT.update(Record::age);
 }
 
-/// Takes note of whether the program starts because it failed.
-pub(super) fn count(is_failure: bool) {
-    let row = match is_failure {
-        true => row_of(ROW.load()).saturating_add(1),
-        false => 0,
-    };
-    ROW.store(row_words(row));
-}
-
-/// The program runs well by now: the next failure is the first in a row.
-pub(super) fn forget_row() {
-    ROW.store(row_words(0));
+/// Takes note of whether the program starts because it failed. The next failure is the first in a row
+/// where it did not, and where it runs well by now.
+pub(super) fn count(has_failed: bool) {
+    KEPT.update(|record| record.count(has_failed));
 }
 
 /// Why the program had to restart; the chip tells whether the watchdog was the reason.
 pub(super) fn failure(watchdog: bool) -> Option<Failure> {
-    let record: Record = bytemuck::cast(RECORD.load());
+    let record = KEPT.load();
     let cause = match record.message() {
         Some(message) => Cause::Ended(message),
         None if watchdog => Cause::Watchdog,
@@ -91,7 +79,7 @@ pub(super) fn failure(watchdog: bool) -> Option<Failure> {
     };
     Some(Failure {
         cause,
-        in_a_row: row_of(ROW.load()),
+        in_a_row: record.in_a_row(),
     })
 }
 
@@ -101,9 +89,11 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         end(format_args!("panic: {}", info.message()));
     };
     // The libraries' files lie deep.
-    let file = match place.file() {
-        file if file.starts_with('/') => file.rsplit('/').next().unwrap_or(file),
-        file => file,
+    let file = place.file();
+    let last = file.bytes().rposition(|byte| byte == b'/');
+    let file = match last {
+        Some(last) if file.starts_with('/') => file.get(last + 1..).unwrap_or(file),
+        _ => file,
     };
     end(format_args!(
         "panic: {file}:{}: {}",
@@ -124,7 +114,7 @@ pub(super) fn end(what: fmt::Arguments<'_>) -> ! {
     let mut message = Message::new();
     // A message that is too long is cut off.
     let _ = Clipped(&mut message).write_fmt(what);
-    RECORD.store(bytemuck::cast(Record::new(&message)));
+    KEPT.update(|record| record.write(&message));
     let mut serial = Selected::last_words();
     let _ = writeln!(Text(&mut serial), "{BREAK}{OWN}{message}");
     let _ = serial.flush();
