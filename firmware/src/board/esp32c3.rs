@@ -259,8 +259,10 @@ impl Wire for Serial {
     }
 
     fn is_idle(&mut self) -> bool {
-        // What is left in the UART when the chip is reset is the end of a line at most.
-        self.uart.as_ref().is_none_or(Uart::write_ready)
+        let registers = UART0::regs();
+        let is_empty = registers.status().read().txfifo_cnt().bits() == 0;
+        let is_sending = registers.fsm_status().read().st_utx_out().bits() != 0;
+        self.uart.is_none() || is_empty && !is_sending
     }
 }
 
