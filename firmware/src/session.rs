@@ -14,6 +14,7 @@ use inkling_engine::state::{MAX_STATE_WORDS, State};
 use inkling_engine::{Generator, ImageError, Settings};
 
 use crate::board::Board;
+use crate::board::failure::MANY;
 use crate::choice::Choice;
 use crate::console::{Command, HELP, LINE_BYTES, LineEditor, LineError};
 use crate::log::{info, warning};
@@ -35,6 +36,9 @@ const DEFAULT_LENGTH: u32 = 1000;
 
 /// The seed after power-up where the board has no entropy.
 const DEFAULT_SEED: u64 = 1;
+
+/// A program that has run for so many seconds runs well.
+const TRIAL_SECONDS: u32 = 60;
 
 /// How many unknown characters of a prompt are shown.
 const SHOWN_UNKNOWN: usize = 8;
@@ -79,24 +83,27 @@ impl Default for Memory {
 /// A board, a model and the conversation between them and whoever is at the serial line.
 pub struct Session<'m, B: Board> {
     editor: &'m mut LineEditor,
+    has_greeted: bool,
+    is_well: bool,
     player: Player<'m, B>,
 }
 
 impl<'m, B: Board> Session<'m, B> {
-    /// Greets, and gets the first passage ready. Without a model the console stays and says why.
-    #[inline(never)]
+    /// Gets the first passage ready; the first [`Session::poll`] greets. Without a model the console stays
+    /// and says why.
     pub fn new(board: B, models: Choice<'m>, memory: &'m mut Memory) -> Self {
         let Memory {
             model,
             editor,
             prompt,
         } = memory;
-        let mut session = Session {
+        // Nothing is done with it here, so that it is made where it stays: a copy is much for a small stack.
+        Session {
             editor,
+            has_greeted: false,
+            is_well: false,
             player: Player::new(board, models, model, prompt),
-        };
-        session.player.greet();
-        session
+        }
     }
 
     /// Converses for ever.
@@ -110,8 +117,16 @@ impl<'m, B: Board> Session<'m, B> {
     /// Takes the input that waits, then writes one character if one is due.
     pub fn poll(&mut self) {
         self.player.port.board.feed_watchdog();
-        if self.player.port.board.has_new_reader() {
+        if self.player.port.board.has_new_reader() || !self.has_greeted {
             self.player.greet();
+        }
+        if !self.has_greeted {
+            self.has_greeted = true;
+            self.player.hold_back();
+        }
+        if !self.is_well && self.player.has_run_well() {
+            self.is_well = true;
+            self.player.port.board.is_well();
         }
         for _ in 0..BYTES_PER_POLL {
             let Some(byte) = self.player.port.read_byte() else {
@@ -262,6 +277,22 @@ impl<'m, B: Board> Player<'m, B> {
         if let Some(failure) = self.port.board.failure() {
             self.port.say(format_args!("{failure}"));
         }
+    }
+
+    /// Writes no text after many failures in a row: it may be the text that the program fails of.
+    #[inline(never)]
+    fn hold_back(&mut self) {
+        let failure = self.port.board.failure();
+        if failure.is_some_and(|failure| failure.in_a_row >= MANY) {
+            self.pause = Pause::Asked;
+            self.port.say(format_args!(
+                "{PAUSED}, for it keeps failing; /resume writes all the same"
+            ));
+        }
+    }
+
+    fn has_run_well(&self) -> bool {
+        self.clock.now() >= u64::from(B::TICKS_PER_SECOND) * u64::from(TRIAL_SECONDS)
     }
 
     fn describe_model(&mut self) {

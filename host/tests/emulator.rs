@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use firmware::protocol::{BREAK, DONE, OWN};
+use firmware::protocol::OWN;
 use host::device::build::MODEL_ROOM;
 use host::device::{BOARDS, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
 use host::image;
@@ -409,54 +409,6 @@ fn a_model_that_is_flashed_by_itself_is_used_unless_it_is_broken() {
          the program's own follows\n{OWN}model: synthetic-16, "
     );
     assert!(said.contains(&refusal), "{said}");
-}
-
-#[test]
-fn a_panic_restarts_the_board_which_says_so() {
-    for board in [
-        "pico",
-        "mps2-an385",
-        "mps2-an386",
-        "mps2-an505",
-        "microbit",
-        "netduinoplus2",
-        "riscv-virt",
-    ] {
-        let firmware = link(board, Program::Restart, image(InputForm::Embedded).bytes());
-        let mut emulator = start(&firmware, Options::default());
-        let said = emulator.read_until("# start: ", PATIENCE).unwrap();
-        let message = "firmware/src/bin/restart.rs:17: as it was told to\n";
-        assert!(
-            said.starts_with(&format!("{BREAK}{OWN}panic: {message}")),
-            "{said}"
-        );
-        let after =
-            format!(" on {board}\n{OWN}restarted after a panic: {message}{OWN}model: synthetic");
-        assert!(said.contains(&after), "{said}");
-    }
-}
-
-#[test]
-fn the_watchdog_restarts_a_board_that_hangs_which_says_so() {
-    let firmware = link("pico", Program::Hang, image(InputForm::Embedded).bytes());
-    let mut emulator = start(&firmware, Options::default());
-    let said = emulator.read_until("# start: ", PATIENCE).unwrap();
-    assert!(
-        said.contains(&format!(
-            " on pico\n{OWN}restarted by the watchdog: the program hung\n"
-        )),
-        "{said}"
-    );
-    // Nor does it restart one that is only slow: four characters take longer than its patience.
-    emulator.send_line("/rate 1").unwrap();
-    emulator
-        .read_until(&format!("rate 1\n{DONE}"), PATIENCE)
-        .unwrap();
-    let mut text = Vec::new();
-    while text.len() < 4 {
-        text.extend(emulator.read(PATIENCE).unwrap());
-    }
-    assert!(!text.contains(&b'#'), "{}", text.escape_ascii());
 }
 
 #[test]

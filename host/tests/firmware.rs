@@ -86,7 +86,7 @@ fn nothing_in_the_engine_can_panic() {
 }
 
 /// A small stack, and so little memory that the smallest board has it, and any board the largest model's.
-const STACK_LIMIT: u64 = 11 * 256;
+const STACK_LIMIT: u64 = 10 * 256;
 const RAM_LIMIT: u64 = 32 * 1024;
 const SMALLEST_RAM: u64 = 16 * 1024;
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use embedded_hal::digital::{self, OutputPin};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use firmware::board::Board;
-use firmware::board::failure::Failure;
+use firmware::board::failure::{Cause, Failure, MANY};
 use firmware::choice::Choice;
 use firmware::protocol::{DONE_TEXT, Heard, OWN, Parser, Said};
 use firmware::session::{Memory, Session};
@@ -34,6 +34,8 @@ struct Wires {
     /// When the watchdog was fed last, and the longest time it went hungry.
     fed: u32,
     hunger: u32,
+    /// How often the program was said to run well.
+    times_well: u32,
 }
 
 #[derive(Clone, Default)]
@@ -41,6 +43,11 @@ struct FakeBoard {
     wires: Rc<RefCell<Wires>>,
     entropy: Option<u64>,
     failure: Option<Failure>,
+}
+
+/// A failure, so many times in a row.
+fn failure(cause: Cause, in_a_row: u32) -> Option<Failure> {
+    Some(Failure { cause, in_a_row })
 }
 
 impl Board for FakeBoard {
@@ -69,6 +76,10 @@ impl Board for FakeBoard {
         let mut wires = self.wires.borrow_mut();
         wires.hunger = wires.hunger.max(wires.ticks.wrapping_sub(wires.fed));
         wires.fed = wires.ticks;
+    }
+
+    fn is_well(&mut self) {
+        self.wires.borrow_mut().times_well += 1;
     }
 
     fn failure(&self) -> Option<Failure> {
@@ -519,7 +530,10 @@ fn an_unplugged_port_stops_nothing() {
 #[test]
 fn a_reader_who_comes_later_is_greeted_and_told_why_the_board_restarted() {
     let board = FakeBoard {
-        failure: Some(Failure::Panic("src/x.rs:7: ouch".try_into().unwrap())),
+        failure: failure(
+            Cause::Ended("panic: src/x.rs:7: ouch".try_into().unwrap()),
+            1,
+        ),
         ..FakeBoard::default()
     };
     let greeting = format!(
@@ -539,11 +553,51 @@ fn a_reader_who_comes_later_is_greeted_and_told_why_the_board_restarted() {
         assert!(!rest.ends_with("commands\n"), "the text goes on");
     });
     let board = FakeBoard {
-        failure: Some(Failure::Watchdog),
+        failure: failure(Cause::Watchdog, 1),
         ..FakeBoard::default()
     };
     at_a_desk(board, |desk| {
+        desk.poll(1);
         assert!(desk.printed().contains("\n# restarted by the watchdog: "));
+    });
+}
+
+#[test]
+fn a_program_that_keeps_failing_stays_at_the_console_without_writing() {
+    let failing = |in_a_row| FakeBoard {
+        failure: failure(Cause::Watchdog, in_a_row),
+        ..FakeBoard::default()
+    };
+    at_a_desk(failing(MANY - 1), |desk| {
+        desk.wait_milliseconds(1_000);
+        assert!(desk.printed().contains("# start: "));
+    });
+    at_a_desk(failing(MANY), |desk| {
+        desk.wait_milliseconds(1_000);
+        let printed = desk.printed();
+        assert!(printed.contains(" (3 times in a row)\n"), "{printed}");
+        assert!(!printed.contains("# start: "), "{printed}");
+        assert!(
+            printed.ends_with("# paused, for it keeps failing; /resume writes all the same\n"),
+            "{printed}"
+        );
+        // Who comes later is greeted, and what was asked for by then stays so.
+        desk.type_line("/resume");
+        desk.board.wires.borrow_mut().has_new_reader = true;
+        desk.wait_milliseconds(1_000);
+        let printed = desk.printed();
+        assert!(printed.contains("# start: "), "{printed}");
+        assert!(!printed.contains("# paused"), "{printed}");
+    });
+}
+
+#[test]
+fn failures_are_in_a_row_until_the_program_has_run_well_for_a_minute() {
+    at_a_desk(FakeBoard::default(), |desk| {
+        desk.wait_milliseconds(59_999);
+        assert_eq!(desk.board.wires.borrow().times_well, 0);
+        desk.wait_milliseconds(60_000);
+        assert_eq!(desk.board.wires.borrow().times_well, 1);
     });
 }
 
@@ -574,7 +628,7 @@ fn a_flashed_model_is_used_if_it_is_one_and_else_refused_in_a_line() {
         let board = FakeBoard::default();
         let mut memory = Memory::new();
         let models = Choice::new(flashed.bytes(), linked.bytes());
-        let _ = Session::new(board.clone(), models, &mut memory);
+        Session::new(board.clone(), models, &mut memory).poll();
         let printed = board.wires.borrow().printed.clone();
         String::from_utf8(printed).unwrap()
     };

@@ -128,6 +128,8 @@ pub struct Link {
     pub flash: Region,
     /// All of the RAM.
     pub ram: Region,
+    /// What of it is for the stack; 0 where a hardware abstraction layer says it.
+    pub stack_bytes: u64,
     /// Bytes at the start of the flash that are for a boot program.
     pub boot_bytes: u64,
     /// Whether a hardware abstraction layer brings the memory map, all but the model region.

@@ -76,6 +76,17 @@ mod tests {
                 "0x1000_0000, kib = 264",
                 "the same addresses",
             ),
+            (
+                "stack_bytes = 32_768",
+                "stack_bytes = 999_992",
+                "leaves no RAM",
+            ),
+            (
+                "stack_bytes = 32_768",
+                "stack_bytes = 32_767",
+                "multiple of 8",
+            ),
+            ("stack_bytes = 32_768\n", "", "needs 'stack_bytes'"),
             ("[\"rp-probe\"]", "[\"crystal-ball\"]", "[usb.crystal-ball]"),
             (
                 "ticks_per_second = 1_000_000",
@@ -107,7 +118,9 @@ mod tests {
             "BOOT2 (rx) : ORIGIN = 0x10000000, LENGTH = 0x100\n",
             "FLASH (rx) : ORIGIN = 0x10000100, LENGTH = 0xfff00\n",
             "MODEL (r) : ORIGIN = 0x10100000, LENGTH = 0x100000\n",
-            "RAM (rwx) : ORIGIN = 0x20000000, LENGTH = 0x42000\n",
+            "STACK (rw) : ORIGIN = 0x20000000, LENGTH = 0x8000\n",
+            "RAM (rwx) : ORIGIN = 0x20008000, LENGTH = 0x3a000\n",
+            "\n_stack_end = ORIGIN(STACK);\n_stack_start = ORIGIN(STACK) + LENGTH(STACK);\n",
             "\n_model_region_start = ORIGIN(MODEL);\n",
             "\nINCLUDE rp2040.x\n",
         ] {
@@ -118,7 +131,9 @@ mod tests {
         let mapped = map("esp32c3");
         assert!(mapped.contains("MODEL (r) : ORIGIN = 0x3c200000, LENGTH = 0x200000"));
         assert!(
-            !mapped.contains("FLASH") && !mapped.contains("RAM"),
+            ["FLASH", "RAM", "STACK"]
+                .iter()
+                .all(|word| !mapped.contains(word)),
             "{mapped}"
         );
     }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::board::{Alias, Board, Device, Flasher, Link, Machine, Region, Speed, Unit, is_same};
 
+/// What processors want of the ends of a stack.
+const STACK_ALIGNMENT: u64 = 8;
+
 /// What a table says.
 #[derive(Debug)]
 pub struct Table {
@@ -70,6 +73,8 @@ struct Entry {
     boot_bytes: u64,
     model: Option<Memory>,
     ram: Memory,
+    #[serde(default)]
+    stack_bytes: u64,
     #[serde(default)]
     mapped_by_hal: bool,
     script: Option<&'static str>,
@@ -198,6 +203,14 @@ impl Entry {
             !self.mapped_by_hal || self.model.is_some(),
             &"is mapped by its abstraction layer, and has nothing to add",
         )?;
+        require(
+            self.mapped_by_hal == (self.stack_bytes == 0),
+            &"needs 'stack_bytes', unless its abstraction layer maps the memory",
+        )?;
+        require(
+            self.stack_bytes.is_multiple_of(STACK_ALIGNMENT) && self.stack_bytes < ram.bytes,
+            &"has a stack that leaves no RAM, or is no multiple of 8 bytes",
+        )?;
         require(self.ticks_per_second > 0, &"has a clock that stands")?;
         require(
             self.flasher.is_some() || self.emulator.is_some(),
@@ -232,6 +245,7 @@ impl From<&Entry> for Board {
             link: Link {
                 flash,
                 ram,
+                stack_bytes: entry.stack_bytes,
                 boot_bytes: entry.boot_bytes,
                 mapped_by_hal: entry.mapped_by_hal,
                 script: entry.script,

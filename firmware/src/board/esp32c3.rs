@@ -5,6 +5,7 @@
 //! clock is the system timer in microseconds, the light an LED between GPIO 8 and power.
 
 use core::convert::Infallible;
+use core::task::Poll;
 
 use embedded_hal::digital::{self, OutputPin};
 use esp_bootloader_esp_idf::{ESP_IDF_COMPATIBLE_VERSION, MMU_PAGE_SIZE, SECURE_VERSION};
@@ -21,7 +22,8 @@ use esp_hal::uart::{self, Uart};
 use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
 
 use super::failure::Failure;
-use super::port::{Port, Wire};
+use super::patience::Patience;
+use super::port::{Port, Wire, wait};
 use super::{Board, facts, panic, riscv};
 
 /// Much longer than the longest work between two feedings.
@@ -175,6 +177,10 @@ impl Board for Esp32c3 {
         self.watchdog.feed();
     }
 
+    fn is_well(&mut self) {
+        panic::count(false);
+    }
+
     fn failure(&self) -> Option<Failure> {
         panic::failure(self.has_hung)
     }
@@ -184,6 +190,7 @@ impl Board for Esp32c3 {
 pub struct Serial {
     /// `None` if it cannot be had at this speed.
     uart: Option<Uart<'static, Blocking>>,
+    patience: Patience,
     usb: UsbSerialJtag<'static, Blocking>,
     /// Whether someone has fetched what was last put into the USB port.
     is_usb_read: bool,
@@ -199,6 +206,7 @@ impl Serial {
         let uart = Uart::new(uart, uart::Config::default()).ok();
         Serial {
             uart: uart.map(|uart| uart.with_rx(rx).with_tx(tx)),
+            patience: Patience::new(),
             usb: UsbSerialJtag::new(usb),
             is_usb_read: false,
         }
@@ -236,21 +244,25 @@ impl Wire for Serial {
         typed.or_else(|| self.take_from_uart())
     }
 
-    fn send(&mut self, bytes: &[u8]) -> usize {
-        // The UART drains by itself, whether or not anybody listens.
-        let count = match &mut self.uart {
-            Some(uart) => uart.write(bytes).unwrap_or_default(),
-            None => bytes.len(),
-        };
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
+        let uart = self.uart.as_mut();
+        let sent = uart.and_then(|uart| {
+            wait(&mut self.patience, || match uart.write_ready() {
+                true => Poll::Ready(uart.write(bytes).unwrap_or_default()),
+                false => Poll::Pending,
+            })
+        });
+        // A UART that takes nothing is no reason for USB to go without.
+        let count = sent.unwrap_or(bytes.len());
         self.offer_to_usb(bytes.get(..count).unwrap_or_default());
-        count
+        Poll::Ready(count)
     }
 
-    fn finish(&mut self) {
-        if let Some(uart) = &mut self.uart {
-            // A port that fails has nothing to wait for.
-            let _ = uart.flush();
-        }
+    fn is_idle(&mut self) -> bool {
+        let registers = UART0::regs();
+        let is_empty = registers.status().read().txfifo_cnt().bits() == 0;
+        let is_sending = registers.fsm_status().read().st_utx_out().bits() != 0;
+        self.uart.is_none() || is_empty && !is_sending
     }
 }
 

@@ -3,6 +3,8 @@
 //! The serial port is the UART on the pins of the USB interface chip, the clock TIMER0 at 16 MHz, the
 //! light the top left LED of the matrix.
 
+use core::task::Poll;
+
 use embedded_io::{Read, ReadReady, Write, WriteReady};
 use nrf51_hal::gpio::p0::{P0_13, P0_24, P0_25, Parts};
 use nrf51_hal::gpio::{Disconnected, Level, Output, PushPull};
@@ -165,6 +167,10 @@ impl Board for Microbit {
         }
     }
 
+    fn is_well(&mut self) {
+        panic::count(false);
+    }
+
     fn failure(&self) -> Option<Failure> {
         panic::failure(self.has_hung)
     }
@@ -178,22 +184,20 @@ impl Wire for Serial {
         INBOX.take()
     }
 
-    fn send(&mut self, bytes: &[u8]) -> usize {
-        loop {
-            let sent = INBOX.with_port(|uart| match uart.write_ready() {
-                Ok(true) => uart.write(bytes),
-                Ok(false) => Ok(0),
-            });
-            match sent {
-                Some(Ok(0)) => {}
-                Some(Ok(count)) => return count,
-                None => return 0,
-            }
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
+        let sent = INBOX.with_port(|uart| match uart.write_ready() {
+            Ok(true) => uart.write(bytes),
+            Ok(false) => Ok(0),
+        });
+        match sent {
+            Some(Ok(0)) => Poll::Pending,
+            Some(Ok(count)) => Poll::Ready(count),
+            None => Poll::Ready(0),
         }
     }
 
-    fn finish(&mut self) {
-        while INBOX.with_port(Uart::write_ready) == Some(Ok(false)) {}
+    fn is_idle(&mut self) -> bool {
+        INBOX.with_port(Uart::write_ready) != Some(Ok(false))
     }
 }
 
@@ -201,31 +205,32 @@ impl Wire for Serial {
 pub struct LastWords;
 
 impl LastWords {
-    /// The port's registers, once it is ready for a byte; `None` if it is not set up.
-    fn when_ready(&self) -> Option<&uart0::RegisterBlock> {
+    /// The port's registers; `None` if it is not set up.
+    fn registers(&self) -> Option<&uart0::RegisterBlock> {
         // SAFETY: the program that used the port has ended.
         let port = unsafe { &*UART0::ptr() };
         // That it may interrupt is the last of its set-up.
-        if !port.intenset.read().rxdrdy().is_enabled() {
-            return None;
-        }
-        while port.events_txdrdy.read().bits() == 0 {}
-        Some(port)
+        let is_set_up = port.intenset.read().rxdrdy().is_enabled();
+        is_set_up.then_some(port)
     }
 }
 
 impl Wire for LastWords {
-    fn send(&mut self, bytes: &[u8]) -> usize {
-        let (Some(&first), Some(port)) = (bytes.first(), self.when_ready()) else {
-            return 0;
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
+        let (Some(&first), Some(port)) = (bytes.first(), self.registers()) else {
+            return Poll::Ready(0);
         };
+        if port.events_txdrdy.read().bits() == 0 {
+            return Poll::Pending;
+        }
         port.events_txdrdy.reset();
         // SAFETY: any byte may be sent.
         port.txd.write(|w| unsafe { w.txd().bits(first) });
-        1
+        Poll::Ready(1)
     }
 
-    fn finish(&mut self) {
-        self.when_ready();
+    fn is_idle(&mut self) -> bool {
+        let port = self.registers();
+        port.is_none_or(|port| port.events_txdrdy.read().bits() != 0)
     }
 }

@@ -55,6 +55,9 @@ pub trait Board {
     /// first call arms it. Boards without a watchdog do nothing.
     fn feed_watchdog(&mut self) {}
 
+    /// The program has run well for a while: failures in a row are counted from here.
+    fn is_well(&mut self) {}
+
     /// Why the program had to restart, if it had to.
     fn failure(&self) -> Option<Failure> {
         None
@@ -108,6 +111,7 @@ mod nrf52;
 pub mod once;
 #[cfg(all(feature = "board", target_os = "none"))]
 mod panic;
+pub mod patience;
 #[cfg(all(feature = "board", target_os = "none"))]
 mod port;
 #[cfg(all(feature = "board", target_os = "none"))]
@@ -163,6 +167,9 @@ pub use stm32f4::Stm32f4 as Selected;
 #[cfg(all(feature = "board", target_os = "none"))]
 #[must_use]
 pub fn start() -> Selected {
+    arch::guard_stack();
     panic::age_message();
-    Selected::start()
+    let board = Selected::start();
+    panic::count(board.failure().is_some());
+    board
 }

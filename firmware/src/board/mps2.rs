@@ -4,6 +4,7 @@
 //! all of them; its UART sends at once and holds bytes back until the previous one has been read.
 
 use core::convert::Infallible;
+use core::task::Poll;
 
 use embedded_hal::digital::{self, OutputPin};
 
@@ -118,6 +119,10 @@ impl Board for Mps2 {
         Some(cortex_m::deepest_stack())
     }
 
+    fn is_well(&mut self) {
+        panic::count(false);
+    }
+
     fn failure(&self) -> Option<Failure> {
         panic::failure(false)
     }
@@ -141,15 +146,17 @@ impl Wire for Uart {
         has_byte.then(|| register::UART_DATA.get() as u8)
     }
 
-    fn send(&mut self, bytes: &[u8]) -> usize {
-        self.finish();
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
+        if !self.is_idle() {
+            return Poll::Pending;
+        }
         let sent = bytes.iter().take(1);
-        sent.map(|&byte| register::UART_DATA.set(byte.into()))
-            .count()
+        let sent = sent.map(|&byte| register::UART_DATA.set(byte.into()));
+        Poll::Ready(sent.count())
     }
 
-    fn finish(&mut self) {
-        while register::UART_STATE.get() & UART_STATE_TX_FULL != 0 {}
+    fn is_idle(&mut self) -> bool {
+        register::UART_STATE.get() & UART_STATE_TX_FULL == 0
     }
 }
 

@@ -8,7 +8,7 @@ use core::sync::atomic::{Ordering, compiler_fence};
 use core::task::Poll;
 
 use ::cortex_m::singleton;
-use embassy_futures::{block_on, poll_once};
+use embassy_futures::poll_once;
 use embassy_nrf::buffered_uarte::{self, BufferedUarte};
 use embassy_nrf::config::{Config, HfclkSource};
 use embassy_nrf::gpio::{Level, Output, OutputDrive};
@@ -21,7 +21,7 @@ use embedded_hal::digital::{self, OutputPin};
 
 use super::failure::Failure;
 use super::guard::Guard;
-use super::port::{Port, Wire};
+use super::port::{Port, Wire, wait_until};
 use super::{Board, arch, facts, panic};
 
 const IS_LED_LIT_BY_LOW: bool = cfg!(feature = "nrf52840-dk");
@@ -176,6 +176,10 @@ impl Board for Nrf52 {
         }
     }
 
+    fn is_well(&mut self) {
+        panic::count(false);
+    }
+
     fn failure(&self) -> Option<Failure> {
         panic::failure(self.has_hung)
     }
@@ -199,14 +203,13 @@ impl Wire for Serial {
         }
     }
 
-    fn send(&mut self, bytes: &[u8]) -> usize {
-        // The UART drains by itself, whether or not anybody listens.
-        block_on(self.0.write(bytes)).unwrap_or_default()
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
+        poll_once(self.0.write(bytes)).map(Result::unwrap_or_default)
     }
 
-    fn finish(&mut self) {
+    fn is_idle(&mut self) -> bool {
         // A port that fails has nothing to wait for.
-        let _ = block_on(self.0.flush());
+        poll_once(self.0.flush()).is_ready()
     }
 }
 
@@ -214,17 +217,17 @@ impl Wire for Serial {
 pub struct LastWords;
 
 impl Wire for LastWords {
-    fn send(&mut self, bytes: &[u8]) -> usize {
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
         const { assert!(CHUNK_BYTES < 256, "the port sends that many at once") };
         let port = pac::UARTE0;
         let count = bytes.len().min(CHUNK_BYTES);
         if port.enable().read().enable() != pac::uarte::vals::Enable::Enabled {
-            return 0;
+            return Poll::Ready(0);
         }
         // Whatever the driver was sending ends here.
         port.events_txstopped().write_value(0);
         port.tasks_dma().tx().stop().write_value(1);
-        while port.events_txstopped().read() == 0 {}
+        wait_until(|| port.events_txstopped().read() != 0);
         // The hardware reads memory only.
         let mut chunk = [0; CHUNK_BYTES];
         for (to, from) in chunk.iter_mut().zip(bytes) {
@@ -238,8 +241,8 @@ impl Wire for LastWords {
         port.events_dma().tx().end().write_value(0);
         compiler_fence(Ordering::SeqCst);
         port.tasks_dma().tx().start().write_value(1);
-        while port.events_dma().tx().end().read() == 0 {}
-        count
+        wait_until(|| port.events_dma().tx().end().read() != 0);
+        Poll::Ready(count)
     }
 }
 

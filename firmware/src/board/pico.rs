@@ -13,7 +13,7 @@ use embassy_rp::gpio::{Level, Output};
 use embassy_rp::interrupt::{self, InterruptExt, Priority};
 use embassy_rp::peripherals::{PIN_0, PIN_1, UART0, USB};
 use embassy_rp::rom_data::{reset_to_usb_boot, rom_version_number};
-use embassy_rp::uart::{self, BufferedInterruptHandler, BufferedUart, Uart};
+use embassy_rp::uart::{self, Blocking, BufferedInterruptHandler, BufferedUart, Uart};
 use embassy_rp::usb::Driver;
 use embassy_rp::watchdog::{ResetReason, Watchdog};
 use embassy_rp::{Peri, bind_interrupts, pac};
@@ -102,10 +102,11 @@ impl Pico {
     }
 
     /// The UART once more, for a last message when nothing else runs any more.
-    pub(super) fn last_words() -> impl embedded_io::Write {
+    pub(super) fn last_words() -> Port<LastWords> {
         // SAFETY: whoever else holds them does not run any more.
         let (uart, tx, rx) = unsafe { (UART0::steal(), PIN_0::steal(), PIN_1::steal()) };
-        Uart::new_blocking(uart, tx, rx, uart::Config::default())
+        let uart = Uart::new_blocking(uart, tx, rx, uart::Config::default());
+        Port::new(LastWords(uart))
     }
 
     /// The clock, for the time stamps of logs.
@@ -182,6 +183,10 @@ impl Board for Pico {
         Some(copy)
     }
 
+    fn is_well(&mut self) {
+        panic::count(false);
+    }
+
     fn failure(&self) -> Option<Failure> {
         panic::failure(self.was_reset_by_watchdog)
     }
@@ -216,14 +221,31 @@ impl Wire for Serial {
         }
     }
 
-    fn send(&mut self, bytes: &[u8]) -> usize {
-        // The UART drains by itself, whether or not anybody listens.
-        self.0.blocking_write(bytes).unwrap_or_default()
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
+        let writing = embedded_io_async::Write::write(&mut self.0, bytes);
+        poll_once(writing).map(Result::unwrap_or_default)
     }
 
-    fn finish(&mut self) {
+    fn is_idle(&mut self) -> bool {
         // A port that fails has nothing to wait for.
-        let _ = self.0.blocking_flush();
+        poll_once(embedded_io_async::Write::flush(&mut self.0)).is_ready()
+    }
+}
+
+/// The UART without interrupts.
+pub struct LastWords(Uart<'static, Blocking>);
+
+impl Wire for LastWords {
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
+        if pac::UART0.uartfr().read().txff() {
+            return Poll::Pending;
+        }
+        let first = bytes.get(..1).unwrap_or_default();
+        Poll::Ready(self.0.blocking_write(first).map_or(0, |()| first.len()))
+    }
+
+    fn is_idle(&mut self) -> bool {
+        !pac::UART0.uartfr().read().busy()
     }
 }
 

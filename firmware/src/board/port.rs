@@ -1,8 +1,16 @@
 //! A serial port with the traits of embedded-io, out of the little that differs between boards.
 
 use core::convert::Infallible;
+use core::task::Poll;
 
 use embedded_io::{ErrorType, Read, ReadReady, Write};
+
+use super::patience::Patience;
+use super::{Selected, facts};
+
+/// How long a port may take before it counts as stuck: much longer than any byte, and shorter than the
+/// watchdogs wait. What it does not take from then on is lost.
+const LONGEST_WAIT: u32 = facts::TICKS_PER_SECOND;
 
 /// What a board's serial hardware can do.
 pub trait Wire {
@@ -11,12 +19,27 @@ pub trait Wire {
         None
     }
 
-    /// Takes as many of the bytes, which are some, as it can at once and says how many; waits until
-    /// that is one at least, or answers 0 if nobody will ever take one.
-    fn send(&mut self, bytes: &[u8]) -> usize;
+    /// Takes as many of the bytes, which are some, as it can at once and says how many: none if nobody will
+    /// ever take one. Does not wait; pending while it can take none yet.
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize>;
 
-    /// Waits until all that was sent has left, if that can be waited for.
-    fn finish(&mut self) {}
+    /// Whether all that was sent has left, as far as it can tell.
+    fn is_idle(&mut self) -> bool {
+        true
+    }
+}
+
+/// Waits until something is so, for as long as a port may take.
+pub(super) fn wait_until(mut is_so: impl FnMut() -> bool) {
+    wait(&mut Patience::new(), || match is_so() {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    });
+}
+
+/// Waits for a port, unless it is stuck.
+pub(super) fn wait<T>(patience: &mut Patience, attempt: impl FnMut() -> Poll<T>) -> Option<T> {
+    patience.wait(LONGEST_WAIT, Selected::clock, attempt)
 }
 
 /// A serial port over a [`Wire`].
@@ -25,6 +48,7 @@ pub struct Port<W> {
     pub(super) wire: W,
     /// A byte that has been taken from the wire but not been read yet.
     received: Option<u8>,
+    patience: Patience,
 }
 
 impl<W: Wire> Port<W> {
@@ -33,6 +57,7 @@ impl<W: Wire> Port<W> {
         Port {
             wire,
             received: None,
+            patience: Patience::new(),
         }
     }
 
@@ -65,15 +90,15 @@ impl<W: Wire> Read for Port<W> {
 
 impl<W: Wire> Write for Port<W> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        Ok(if bytes.is_empty() {
-            0
-        } else {
-            self.wire.send(bytes)
-        })
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let sent = wait(&mut self.patience, || self.wire.send(bytes));
+        Ok(sent.unwrap_or(0))
     }
 
     fn flush(&mut self) -> Result<(), Infallible> {
-        self.wire.finish();
+        wait_until(|| self.wire.is_idle());
         Ok(())
     }
 }

@@ -23,6 +23,12 @@ unsafe extern "C" {
     static mut _stack_end: u32;
 }
 
+/// What guards the stack of these boards is set up where they start.
+pub(super) fn guard_stack() {
+    #[cfg(feature = "riscv-virt")]
+    Selected::guard_stack();
+}
+
 /// The first word above the end of the stack.
 fn lowest_word() -> *mut u32 {
     (&raw mut _stack_end).wrapping_add(1)

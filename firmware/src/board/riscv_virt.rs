@@ -3,12 +3,14 @@
 //! The serial port is its NS16550, the clock the timer of the CLINT at 10 MHz. It has no light and no
 //! watchdog; its test device restarts it.
 
+use core::arch::global_asm;
 use core::convert::Infallible;
+use core::task::Poll;
 
+use ::riscv::register::{Permission, Range, mcause, pmpaddr0, pmpaddr1, pmpcfg0};
 use embedded_hal::digital::{self, OutputPin};
-use riscv_rt::TrapFrame;
 
-use super::failure::Failure;
+use super::failure::{Failure, Fault};
 use super::port::{Port, Wire};
 use super::register::Register;
 use super::{Board, facts, panic, riscv};
@@ -37,6 +39,11 @@ const TRANSMITTER_EMPTY: u8 = 1 << 5;
 /// Written to the test device, restarts the machine.
 const RESET: u32 = 0x7777;
 
+unsafe extern "C" {
+    /// The last word that the stack may have, at the beginning of what stands for RAM.
+    static _stack_end: u32;
+}
+
 /// QEMU's machine.
 pub struct RiscvVirt {
     serial: Port<Uart>,
@@ -51,6 +58,18 @@ impl RiscvVirt {
         RiscvVirt {
             serial: Port::new(Uart(())),
             led: NoLed,
+        }
+    }
+
+    /// Makes what stands for flash, and ends where the stack does, as unchangeable as flash is: a stack that
+    /// overflows is a fault.
+    pub(super) fn guard_stack() {
+        let end = (&raw const _stack_end).addr();
+        // SAFETY: nothing is written between the two addresses.
+        unsafe {
+            pmpaddr0::write(facts::FLASH_ADDRESS as usize >> 2);
+            pmpaddr1::write(end >> 2);
+            pmpcfg0::set_pmp(1, Range::TOR, Permission::RX, true);
         }
     }
 
@@ -73,11 +92,31 @@ impl RiscvVirt {
     }
 }
 
-/// Exceptions, which no safe code can cause.
-// SAFETY: the handler touches no memory that the interrupted program owns.
-#[unsafe(export_name = "ExceptionHandler")]
-fn exception(_: &TrapFrame) -> ! {
-    panic!("exception at {:#010x}", ::riscv::register::mepc::read());
+// Exceptions; there are no interrupts. The stack may have no room and the program does not go on, so the
+// handler takes the stack from its beginning.
+global_asm!(
+    ".section .trap.start, \"ax\"",
+    ".balign 4",
+    ".global _start_trap",
+    "_start_trap:",
+    "mv a0, sp",
+    "csrr a1, mepc",
+    "mv a2, ra",
+    "la sp, _stack_start",
+    "j {exception}",
+    exception = sym exception,
+);
+
+/// Tells of an exception and restarts: the stack pointer, the instruction and where it returns to.
+extern "C" fn exception(stack_pointer: u32, pc: u32, caller: u32) -> ! {
+    let fault = Fault {
+        pc,
+        caller,
+        stack_pointer,
+        status: Some(mcause::read().bits() as u32),
+    };
+    let stack_end = (&raw const _stack_end).addr() as u32;
+    panic::end(format_args!("{}{fault}", fault.name(stack_end)))
 }
 
 impl Board for RiscvVirt {
@@ -106,6 +145,10 @@ impl Board for RiscvVirt {
         Some(riscv::deepest_stack())
     }
 
+    fn is_well(&mut self) {
+        panic::count(false);
+    }
+
     fn failure(&self) -> Option<Failure> {
         panic::failure(false)
     }
@@ -131,14 +174,16 @@ impl Wire for Uart {
         (get(UART_LINE_STATUS) & DATA_READY != 0).then(|| get(UART_DATA))
     }
 
-    fn send(&mut self, bytes: &[u8]) -> usize {
-        self.finish();
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
+        if !self.is_idle() {
+            return Poll::Pending;
+        }
         let sent = bytes.iter().take(1);
-        sent.map(|&byte| set(UART_DATA, byte)).count()
+        Poll::Ready(sent.map(|&byte| set(UART_DATA, byte)).count())
     }
 
-    fn finish(&mut self) {
-        while get(UART_LINE_STATUS) & TRANSMITTER_EMPTY == 0 {}
+    fn is_idle(&mut self) -> bool {
+        get(UART_LINE_STATUS) & TRANSMITTER_EMPTY != 0
     }
 }
 

@@ -4,6 +4,8 @@
 //! 2, the light PC13, on an open drain as a Nucleo has a button there. The Netduino is here for QEMU,
 //! which models no PLL, connects USART1, and counts timers as if the chip ran at 1 GHz.
 
+use core::task::Poll;
+
 use stm32f4xx_hal::gpio::{OpenDrain, Output, PC13};
 use stm32f4xx_hal::nb;
 use stm32f4xx_hal::pac::{Interrupt, Peripherals, RCC, TIM2, interrupt};
@@ -156,6 +158,10 @@ impl Board for Stm32f4 {
         }
     }
 
+    fn is_well(&mut self) {
+        panic::count(false);
+    }
+
     fn failure(&self) -> Option<Failure> {
         panic::failure(self.has_hung)
     }
@@ -169,16 +175,20 @@ impl Wire for Serial {
         INBOX.take()
     }
 
-    fn send(&mut self, bytes: &[u8]) -> usize {
-        let sent = bytes.iter().take(1);
-        // The port always takes a byte in the end.
-        sent.filter(|&&byte| nb::block!(self.0.write(byte)).is_ok())
-            .count()
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
+        let Some(&first) = bytes.first() else {
+            return Poll::Ready(0);
+        };
+        match self.0.write(first) {
+            Ok(()) => Poll::Ready(1),
+            Err(nb::Error::WouldBlock) => Poll::Pending,
+            Err(nb::Error::Other(_)) => Poll::Ready(0),
+        }
     }
 
-    fn finish(&mut self) {
+    fn is_idle(&mut self) -> bool {
         // A port that fails has nothing to wait for.
-        let _ = nb::block!(self.0.flush());
+        self.0.flush() != Err(nb::Error::WouldBlock)
     }
 }
 
@@ -193,20 +203,24 @@ impl LastWords {
 }
 
 impl Wire for LastWords {
-    fn send(&mut self, bytes: &[u8]) -> usize {
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
         let port = self.registers();
         let first = bytes
             .first()
             .filter(|_| port.cr1().read().ue().bit_is_set());
-        let Some(&first) = first else { return 0 };
-        while port.sr().read().txe().bit_is_clear() {}
+        let Some(&first) = first else {
+            return Poll::Ready(0);
+        };
+        if port.sr().read().txe().bit_is_clear() {
+            return Poll::Pending;
+        }
         port.dr().write(|w| w.dr().set(first.into()));
-        1
+        Poll::Ready(1)
     }
 
-    fn finish(&mut self) {
+    fn is_idle(&mut self) -> bool {
         let port = self.registers();
-        while port.cr1().read().ue().bit_is_set() && port.sr().read().tc().bit_is_clear() {}
+        port.cr1().read().ue().bit_is_clear() || port.sr().read().tc().bit_is_set()
     }
 }
 

@@ -5,6 +5,7 @@
 //! board lends an interrupt that its hardware does not raise, and the task, which names its driver.
 
 use core::fmt::Write;
+use core::task::Poll;
 
 use ::cortex_m::singleton;
 use embassy_executor::InterruptExecutor;
@@ -18,7 +19,8 @@ use embassy_usb::{Builder, Config};
 use heapless::String;
 
 use super::identity::{USB_PRODUCT, USB_PRODUCT_PREFIX, USB_VENDOR};
-use super::port::Wire;
+use super::patience::Patience;
+use super::port::{Wire, wait};
 use super::{Board, Selected};
 
 const PACKET_BYTES: usize = 64;
@@ -171,12 +173,16 @@ mod touch {
 /// taken.
 pub struct Beside<W> {
     wire: W,
+    patience: Patience,
 }
 
 impl<W> Beside<W> {
     /// The USB port and this one.
     pub(super) const fn new(wire: W) -> Self {
-        Beside { wire }
+        Beside {
+            wire,
+            patience: Patience::new(),
+        }
     }
 
     /// Whether a program on the PC has opened the USB port since the last call.
@@ -194,17 +200,19 @@ impl<W: Wire> Wire for Beside<W> {
         }
     }
 
-    fn send(&mut self, bytes: &[u8]) -> usize {
-        let count = self.wire.send(bytes);
+    fn send(&mut self, bytes: &[u8]) -> Poll<usize> {
+        let sent = wait(&mut self.patience, || self.wire.send(bytes));
+        // A UART that takes nothing is no reason for USB to go without.
+        let count = sent.filter(|&count| count > 0).unwrap_or(bytes.len());
         // All or, when too much waits already, nothing: text with holes is of no use. The other end
         // only takes, so there is still room.
         if TO_PC.free_capacity() >= count {
             let _ = TO_PC.try_write(bytes.get(..count).unwrap_or_default());
         }
-        count
+        Poll::Ready(count)
     }
 
-    fn finish(&mut self) {
-        self.wire.finish();
+    fn is_idle(&mut self) -> bool {
+        self.wire.is_idle()
     }
 }

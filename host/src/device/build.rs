@@ -25,10 +25,8 @@ pub enum Program {
     Bench,
     /// Compares the board's kernels with the reference.
     Kernels,
-    /// Panics, and is the console program after the restart.
-    Restart,
-    /// Hangs, and is the console program after the watchdog's restart.
-    Hang,
+    /// Fails as it is told to, and is the console program after the restart.
+    Fail,
 }
 
 impl Program {
@@ -38,8 +36,7 @@ impl Program {
             Program::Console => "firmware",
             Program::Bench => "bench",
             Program::Kernels => "kernels",
-            Program::Restart => "restart",
-            Program::Hang => "hang",
+            Program::Fail => "fail",
         }
     }
 }

@@ -45,6 +45,9 @@ pub struct Options {
     pub log: bool,
     /// Join the USB port of a board that has one beside its UART.
     pub usb: bool,
+    /// Have trouble with the port, which rp2040js alone can: a UART that sends nothing in the first three
+    /// seconds, or a USB host that opens and closes the port 300 times before it stays.
+    pub trouble: bool,
 }
 
 /// A line of the board's own to wait for.
@@ -326,7 +329,12 @@ fn run_in_rp2040js(
     }
     let bridge = elf.with_file_name("rp2040.mjs");
     fs::write(&bridge, RP2040_BRIDGE)?;
-    let line = if options.usb { "usb" } else { "uart" };
+    let line = match (options.usb, options.trouble) {
+        (false, false) => "uart",
+        (false, true) => "stuck-uart",
+        (true, false) => "usb",
+        (true, true) => "fickle-usb",
+    };
     node.arg(bridge)
         .arg(rp2040js::package_dir())
         .arg(elf)

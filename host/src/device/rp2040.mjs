@@ -1,16 +1,18 @@
 // Boots an RP2040 firmware in rp2040js and joins one of its serial ports to a local socket.
 //
-//   node rp2040.mjs RP2040JS FIRMWARE.elf PORT uart|usb [FILE ADDRESS]
+//   node rp2040.mjs RP2040JS FIRMWARE.elf PORT uart|usb|stuck-uart|fickle-usb [FILE ADDRESS]
 //
 // RP2040JS is the emulator's folder, PORT a TCP port of this machine that somebody listens at, FILE what
-// lies at ADDRESS in flash beside the firmware. What the
-// firmware logs over RTT goes to standard output. Time is virtual: 8 ns a cycle, as fast as it goes.
+// lies at ADDRESS in flash beside the firmware. A stuck UART sends nothing in the first seconds; at a
+// fickle USB port somebody comes and goes many times before staying. What the firmware logs over RTT goes to
+// standard output. Time is virtual: 8 ns a cycle, as fast as it goes.
 //
 // The emulator has no ROM and no second-stage boot loader, so the processor starts at the firmware's own
 // vector table. It does not model a reset by the processor or the watchdog: a new chip takes over the
 // memory. It reports an empty transmit FIFO as an interrupt that never ends: here it comes once, after
 // bytes were sent, as on the chip. It does not know that register of the UART which says that DMA is off, and
-// does no more than tell of the instruction SEV, by which tasks wake the executor that waits for events.
+// does no more than tell of the instruction SEV, by which tasks wake the executor that waits for events. It
+// goes on where the chip faults, at addresses with nothing behind them: here it faults.
 
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -18,6 +20,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const [library, firmware, port, line, extraFile, extraAddress] = process.argv.slice(2);
+const isUsb = line.endsWith('usb');
 const { RP2040, USBCDC, createSetupPacket, DataDirection, SetupRecipient, SetupType } = await import(
   pathToFileURL(join(library, 'dist/esm/index.js')).href
 );
@@ -32,9 +35,16 @@ const CYCLES_PER_UART_BYTE = Math.round((10 * 125e6) / 115200);
 const CYCLES_PER_TURN = 1_000_000;
 const CYCLES_PER_CHECK = 1_000;
 
+const STUCK_CYCLES = 3 * 125e6;
+const COMINGS_AND_GOINGS = 300;
+const LONGEST_VISIT_CYCLES = 250_000;
+
+const HARD_FAULT = 3;
 const AIRCR = 0xd0c;
 const SYSRESETREQ = 1 << 2;
 const UARTDR = 0;
+const UARTFR = 0x18;
+const UARTFR_TRANSMIT_FULL = 1 << 5;
 const UARTDMACR = 0x48;
 const UART_TRANSMIT_INTERRUPT = 1 << 5;
 const SET_CONTROL_LINE_STATE = 0x22;
@@ -60,6 +70,11 @@ socket.on('data', (bytes) => {
 /** Bytes that were printed in this turn. */
 let printed = [];
 let isRestarting = false;
+/** The address of the instruction that is being executed. */
+let instruction = 0;
+/** Whether a fault is being taken: what cannot be put on the stack then is lost. */
+let isFaulting = false;
+const BUS_FAULT = new Error('bus fault');
 /** Cycles since power-up. */
 let cyclesNow = 0;
 let chip = power();
@@ -114,10 +129,13 @@ function watchdogOf(rp2040) {
 function wire(rp2040) {
   const silent = () => {};
   const complain = (part, message) => process.stderr.write(`${part}: ${message}\n`);
-  const tell = (part, message) => {
+  const wakeByEvent = (part, message) => {
     if (message === 'SEV') rp2040.core.eventRegistered = true;
   };
-  rp2040.logger = { debug: silent, info: tell, warn: silent, error: complain };
+  const faultAtNothing = (part, message) => {
+    if (!isFaulting && /^(Read from invalid memory|Write to undefined) address/.test(message)) throw BUS_FAULT;
+  };
+  rp2040.logger = { debug: silent, info: wakeByEvent, warn: faultAtNothing, error: complain };
   rp2040.onBreak = (code) => {
     complain('rp2040js', `breakpoint ${code} at ${rp2040.core.PC.toString(16)}`);
     process.exit(1);
@@ -134,7 +152,7 @@ function wire(rp2040) {
     if (offset === AIRCR) isRestarting ||= (value & SYSRESETREQ) !== 0;
     else writePpb(offset, value);
   };
-  const feed = line === 'usb' ? joinUsb(rp2040) : joinUart(rp2040);
+  const feed = isUsb ? joinUsb(rp2040) : joinUart(rp2040);
   completeUart(rp2040);
   rp2040.core.VTOR = VECTOR_TABLE;
   rp2040.core.reset();
@@ -146,7 +164,13 @@ function joinUart(rp2040) {
   const uart = rp2040.uart[0];
   uart.onByte = (byte) => printed.push(byte);
   let next = 0;
+  let isStuck = line === 'stuck-uart';
   return (cycles) => {
+    if (isStuck && !isUartStuck()) {
+      isStuck = false;
+      uart.interruptStatus |= UART_TRANSMIT_INTERRUPT;
+      uart.checkInterrupts();
+    }
     if (typed.length > 0 && cycles >= next && uart.enabled) {
       uart.feedByte(typed.shift());
       next = cycles + CYCLES_PER_UART_BYTE;
@@ -154,11 +178,19 @@ function joinUart(rp2040) {
   };
 }
 
+/** Whether nothing leaves the UART yet. */
+function isUartStuck() {
+  return line === 'stuck-uart' && cyclesNow < STUCK_CYCLES;
+}
+
 /** Gives UART0 what interrupt-driven firmware needs of it. */
 function completeUart(rp2040) {
   const uart = rp2040.uart[0];
   const read = uart.readUint32.bind(uart);
-  uart.readUint32 = (offset) => (offset === UARTDMACR ? 0 : read(offset));
+  uart.readUint32 = (offset) => {
+    if (offset === UARTDMACR) return 0;
+    return offset === UARTFR && isUartStuck() ? read(offset) | UARTFR_TRANSMIT_FULL : read(offset);
+  };
   uart.checkInterrupts = () =>
     rp2040.setInterrupt(uart.irq, (uart.interruptStatus & uart.interruptMask) !== 0);
   const write = uart.writeUint32.bind(uart);
@@ -177,19 +209,32 @@ function joinUsb(rp2040) {
     for (const byte of bytes) printed.push(byte);
   };
   // The library's own request is not addressed to an interface, as the class wants it.
-  serial.cdcSetControlLineState = () => {
-    serial.initialized = true;
+  const sayWhoIsThere = (lines) => {
     usb.sendSetupPacket(
       createSetupPacket({
         dataDirection: DataDirection.HostToDevice,
         type: SetupType.Class,
         recipient: SetupRecipient.Interface,
         bRequest: SET_CONTROL_LINE_STATE,
-        wValue: TERMINAL_READY,
+        wValue: lines,
         wIndex: 0,
         wLength: 0,
       }),
     );
+  };
+  serial.cdcSetControlLineState = () => {
+    serial.initialized = true;
+    sayWhoIsThere(TERMINAL_READY);
+  };
+  let changes = line === 'fickle-usb' ? COMINGS_AND_GOINGS : 0;
+  let change = 0;
+  let noise = 1;
+  const comeOrGo = (cycles) => {
+    if (!serial.initialized || changes === 0 || cycles < change) return;
+    noise = (Math.imul(noise, 1103515245) + 12345) >>> 0;
+    change = cycles + (noise % LONGEST_VISIT_CYCLES);
+    changes -= 1;
+    sayWhoIsThere(changes % 2 === 0 ? TERMINAL_READY : 0);
   };
   // A buffer belongs to the controller until something has arrived in it; the emulator gives it back at
   // once, and the firmware would take that for data.
@@ -210,7 +255,8 @@ function joinUsb(rp2040) {
     setAvailable(endpoint, false);
     finishRead(endpoint, bytes);
   };
-  return () => {
+  return (cycles) => {
+    comeOrGo(cycles);
     if (room > 0 && typed.length > 0) {
       const bytes = Uint8Array.from(typed.splice(0, room));
       room = 0;
@@ -240,6 +286,30 @@ function turn() {
 
 /** Runs instructions until so many cycles have passed since the start of it all, or a reset. */
 function runUntil(end) {
+  while (cyclesNow < end && !isRestarting) {
+    try {
+      runWithoutFaultUntil(end);
+    } catch (error) {
+      if (error !== BUS_FAULT) throw error;
+      takeFault(chip.rp2040.core);
+    }
+  }
+}
+
+/** Lets the processor take the fault of an instruction. */
+function takeFault(core) {
+  if (core.IPSR === HARD_FAULT) {
+    process.stderr.write(`the processor locks up at ${instruction.toString(16)}\n`);
+    process.exit(1);
+  }
+  cyclesNow += 1;
+  core.PC = instruction;
+  isFaulting = true;
+  core.exceptionEntry(HARD_FAULT);
+  isFaulting = false;
+}
+
+function runWithoutFaultUntil(end) {
   const { core, clock } = chip.rp2040;
   while (cyclesNow < end && !isRestarting) {
     if (core.waiting) {
@@ -247,6 +317,7 @@ function runUntil(end) {
       cyclesNow += idle;
       clock.tick(idle * NANOSECONDS_PER_CYCLE);
     } else {
+      instruction = core.PC;
       const cycles = core.executeInstruction();
       cyclesNow += cycles;
       clock.tick(cycles * NANOSECONDS_PER_CYCLE);
