@@ -70,19 +70,30 @@ impl Folders {
         if path.contains(['\\', '%', ':']) || !Path::new(path).components().all(is_plain) {
             return None;
         }
-        let own = offered(&self.models);
-        let bytes = match path.strip_prefix("models/") {
-            Some(_) if own.is_empty() => fs::read(self.page.join(path)).ok()?,
-            Some("models.json") => serde_json::to_vec(&own).ok()?,
-            Some(name) => {
-                let named = own
-                    .iter()
-                    .find(|model| format!("{}.img", model.name) == name)?;
-                fs::read(self.models.join(format!("{}.img", named.name))).ok()?
-            }
+        let model = path.strip_prefix("models/");
+        let bytes = match model.and_then(|name| self.model(name)) {
+            Some(answer) => answer?,
             None => fs::read(self.page.join(path)).ok()?,
         };
         Some((bytes, kind))
+    }
+
+    /// The list of models of one's own, or one of them; nothing where there are none.
+    fn model(&self, name: &str) -> Option<Option<Vec<u8>>> {
+        let own = offered(&self.models);
+        if own.is_empty() {
+            return None;
+        }
+        if name == "models.json" {
+            return Some(serde_json::to_vec(&own).ok());
+        }
+        let is_named = |model: &Offered| format!("{}.img", model.name) == name;
+        let is_own = own.iter().any(is_named);
+        Some(
+            is_own
+                .then(|| fs::read(self.models.join(name)).ok())
+                .flatten(),
+        )
     }
 }
 

@@ -370,6 +370,7 @@ fn printing() -> Vec<(Vec<&'static str>, bool)> {
         "eval model.img --text text.txt --json",
         "eval model.img model.img --text text.txt",
         "sample model.img",
+        "sample model.img --json",
         "health model.img --length 10000",
         "health model.img --length 10000 --json",
         "monitor --list",

@@ -149,8 +149,7 @@ fn nothing_is_wider_than_a_terminal_of_80_columns() {
         "export short".to_owned(),
         "--help".to_owned(),
     ];
-    let subcommands =
-        "train export eval health sample inspect boards emulate flash monitor fetch doctor runs";
+    let subcommands = "train export eval health sample inspect boards emulate flash monitor page fetch doctor runs";
     lines.extend(subcommands.split(' ').map(|name| format!("{name} --help")));
     let folder = desk.0.path().display().to_string();
     for line in lines {
