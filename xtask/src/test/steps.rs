@@ -81,7 +81,7 @@ pub fn all() -> Vec<Step> {
             "clippy",
             "no lint complains, on the PC and on boards",
             [
-                clippy("-p inkling-boards -p inkling-engine -p firmware -p xtask -p book --all-targets"),
+                clippy("-p inkling-boards -p inkling-engine -p inkling-store -p firmware -p xtask -p book --all-targets"),
                 clippy("-p host -p trainer --all-targets"),
                 clippy("-p example-pico --target thumbv6m-none-eabi"),
                 clippy("-p example-uart-interrupt --target thumbv7em-none-eabihf"),
@@ -96,7 +96,7 @@ pub fn all() -> Vec<Step> {
             "docs",
             "the documentation has no broken link",
             [cargo(
-                "doc --locked --no-deps -p inkling-boards -p inkling-engine -p firmware -p host -p trainer -p xtask -p book",
+                "doc --locked --no-deps -p inkling-boards -p inkling-engine -p inkling-store -p firmware -p host -p trainer -p xtask -p book",
             )
             .env("RUSTDOCFLAGS", "-D warnings")],
         ),
@@ -115,6 +115,7 @@ pub fn all() -> Vec<Step> {
             [
                 test("inkling-boards"),
                 test("inkling-engine"),
+                test("inkling-store"),
                 test("firmware"),
                 cargo("xtask engine api --check"),
                 cargo("xtask engine oldest-rust"),
