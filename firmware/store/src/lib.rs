@@ -9,6 +9,7 @@
 
 pub mod layout;
 pub mod places;
+pub mod ram;
 pub mod record;
 mod store;
 #[cfg(test)]
@@ -18,4 +19,4 @@ mod tests;
 pub use layout::{Layout, Slot};
 pub use places::{Place, places};
 pub use record::Record;
-pub use store::{Flash, Keeper, Store, StoreError};
+pub use store::{Flash, Keeper, Store, StoreError, Wanted};

@@ -71,6 +71,17 @@ impl From<ImageError> for StoreError {
     }
 }
 
+/// What has to come next for a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Its first bytes, with all of the header.
+    Header,
+    /// Room: [`Keeper::work`] makes it. So many bytes are blank already.
+    Room(usize),
+    /// Its bytes from here on; behind the last one, [`Keeper::commit`].
+    Bytes(usize),
+}
+
 /// A [`Store`] over whatever flash.
 pub trait Keeper {
     /// Announces a model of this length with this checksum in its header. One that was announced before, and
@@ -80,11 +91,11 @@ pub trait Keeper {
     /// When there is no room for it.
     fn begin(&mut self, length: usize, checksum: u32) -> Result<(), StoreError>;
 
-    /// The next byte that is wanted, of how many; `None` while no model is being taken.
-    fn wanted(&self) -> Option<(usize, usize)>;
+    /// Says where the model lies that the program reads: nothing of it is touched, if that can be.
+    fn set_in_use(&mut self, in_use: Range<usize>);
 
-    /// Whether [`Keeper::work`] has something to do before more bytes can be taken.
-    fn is_busy(&self) -> bool;
+    /// What comes next; `None` while no model is being taken.
+    fn wanted(&self) -> Option<Wanted>;
 
     /// Erases a part of what has to be.
     ///
@@ -101,14 +112,14 @@ pub trait Keeper {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
 
     /// Checks the model, of which all bytes have come, and records it: it is used after the next start.
-    /// `accept` says whether a sound one can be used.
+    /// `accept` says whether a sound one can be used. Answers with its checksum.
     ///
     /// # Errors
     /// When it is damaged or is not accepted, or the flash fails; it is not taken any more then.
     fn commit(
         &mut self,
         accept: &dyn Fn(&[u8]) -> Result<(), ImageError>,
-    ) -> Result<(), StoreError>;
+    ) -> Result<u32, StoreError>;
 
     /// Forgets the model that is being taken.
     fn give_up(&mut self);
@@ -152,21 +163,15 @@ enum State {
 }
 
 impl<F: Flash> Store<F> {
-    /// A store over a region, whose bytes in `in_use` the program reads; none of them where it uses the model
-    /// that is linked with it.
-    pub fn new(flash: F, in_use: Range<usize>) -> Self {
+    /// A store over a region of which the program reads nothing yet.
+    pub fn new(flash: F) -> Self {
         Store {
             flash,
-            in_use,
+            in_use: 0..0,
             upload: None,
             #[cfg(test)]
             spoils_the_good_slot: false,
         }
-    }
-
-    /// The region.
-    pub fn flash(&self) -> &F {
-        &self.flash
     }
 
     fn layout(&self) -> Layout {
@@ -320,14 +325,19 @@ impl<F: Flash> Keeper for Store<F> {
         Ok(())
     }
 
-    fn wanted(&self) -> Option<(usize, usize)> {
-        let upload = self.upload.as_ref()?;
-        Some((upload.taken, upload.length))
+    fn set_in_use(&mut self, in_use: Range<usize>) {
+        self.in_use = in_use;
     }
 
-    fn is_busy(&self) -> bool {
-        let state = self.upload.as_ref().map(|upload| upload.state);
-        matches!(state, Some(State::RemovingRecord | State::Erasing(_)))
+    fn wanted(&self) -> Option<Wanted> {
+        let upload = self.upload.as_ref()?;
+        let end = self.layout().start(upload.slot) + upload.length;
+        Some(match upload.state {
+            State::Announced => Wanted::Header,
+            State::RemovingRecord => Wanted::Room(0),
+            State::Erasing(blank) => Wanted::Room(end.saturating_sub(blank)),
+            State::Writing => Wanted::Bytes(upload.taken),
+        })
     }
 
     fn work(&mut self) -> Result<(), StoreError> {
@@ -368,7 +378,7 @@ impl<F: Flash> Keeper for Store<F> {
     fn commit(
         &mut self,
         accept: &dyn Fn(&[u8]) -> Result<(), ImageError>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u32, StoreError> {
         self.advance(|store, upload| {
             if upload.state != State::Writing || upload.taken != upload.length {
                 return Err(StoreError::OutOfTurn);
@@ -392,8 +402,8 @@ impl<F: Flash> Keeper for Store<F> {
             };
             store.program(layout.record(upload.slot), &record.to_bytes())
         })?;
-        self.upload = None;
-        Ok(())
+        let upload = self.upload.take().ok_or(StoreError::OutOfTurn)?;
+        Ok(upload.checksum)
     }
 
     fn give_up(&mut self) {

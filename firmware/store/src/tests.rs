@@ -165,22 +165,32 @@ fn announce(store: &mut Store<Mock>, image: &[u8]) -> Result<(), StoreError> {
         u32::from_le_bytes(*image[12..].first_chunk().unwrap()),
     )?;
     store.write(&image[..128.min(image.len())])?;
-    while store.is_busy() {
+    make_room(store)
+}
+
+fn make_room(store: &mut dyn Keeper) -> Result<(), StoreError> {
+    while let Some(Wanted::Room(_)) = store.wanted() {
         store.work()?;
     }
     Ok(())
 }
 
+fn store(region: Vec<u8>, in_use: core::ops::Range<usize>) -> Store<Mock> {
+    let mut store = Store::new(Mock::new(region));
+    store.set_in_use(in_use);
+    store
+}
+
 /// A whole upload after a start from this flash.
 fn upload(region: Vec<u8>, image: &[u8], spoils: bool) -> Result<Mock, StoreError> {
     let in_use = used(&region).map(|place| place.range).unwrap_or_default();
-    let mut store = Store::new(Mock::new(region), in_use);
+    let mut store = store(region, in_use);
     store.spoils_the_good_slot = spoils;
     announce(&mut store, image)?;
-    while let Some((next, length)) = store.wanted()
-        && next < length
+    while let Some(Wanted::Bytes(next)) = store.wanted()
+        && next < image.len()
     {
-        store.write(&image[next..length.min(next + 128)])?;
+        store.write(&image[next..image.len().min(next + 128)])?;
     }
     store.commit(&|_| Ok(()))?;
     Ok(store.flash)
@@ -322,7 +332,7 @@ fn a_model_that_no_half_holds_takes_all_and_what_is_there_then_is_said() {
     let mut region = vec![0xFF; 2 * REGION];
     region = after(after(region, &small), &image(2));
     let in_use = used(&region).unwrap().range;
-    let mut store = Store::new(Mock::new(region.clone()), in_use);
+    let mut store = store(region.clone(), in_use);
     store.begin(small.len(), 1).unwrap();
     assert!(!store.overwrites());
     store.begin(large.len(), 1).unwrap();
@@ -340,7 +350,7 @@ fn a_model_that_no_half_holds_takes_all_and_what_is_there_then_is_said() {
 #[test]
 fn what_is_too_large_damaged_newer_or_another_model_is_refused_before_anything_is_touched() {
     let a = image(1);
-    let mut store = Store::new(Mock::new(blank()), 0..0);
+    let mut store = store(blank(), 0..0);
     let room = Layout::new(REGION).room(Slot::Whole);
     let refused = store.begin(room + 1, 1).unwrap_err();
     assert!(matches!(refused, StoreError::TooLarge { room: found, .. } if found == room));
@@ -373,10 +383,10 @@ fn a_model_that_does_not_come_as_it_was_is_not_recorded_and_starts_anew() {
     let [a, b] = [1, 2].map(image);
     let region = after(blank(), &a);
     let in_use = used(&region).unwrap().range;
-    let mut store = Store::new(Mock::new(region), in_use);
+    let mut store = store(region, in_use);
     for damaged in [true, false] {
         announce(&mut store, &b).unwrap();
-        assert_eq!(store.wanted(), Some((0, b.len())));
+        assert_eq!(store.wanted(), Some(Wanted::Bytes(0)));
         for (index, part) in b.chunks(128).enumerate() {
             let mut part = part.to_vec();
             part[0] ^= u8::from(damaged && index == 9);
@@ -411,9 +421,11 @@ fn an_upload_goes_on_after_a_cut_where_it_was() {
     let region = after(blank(), &a);
     let flash = upload(region, &b, false).unwrap();
     let (late, _) = &flash.log[flash.log.len() - 3];
-    let mut store = Store::new(Mock::new(late.clone()), used(late).unwrap().range);
+    let mut store = store(late.clone(), used(late).unwrap().range);
     announce(&mut store, &b).unwrap();
-    let (next, _) = store.wanted().unwrap();
+    let Some(Wanted::Bytes(next)) = store.wanted() else {
+        panic!("{:?}", store.wanted());
+    };
     assert!(next > 0 && next.is_multiple_of(ERASE), "{next}");
 }
 
@@ -451,12 +463,10 @@ fn flash_that_does_not_hold_what_is_written_is_said_to_be_worn_out() {
         }
     }
     let a = image(1);
-    let mut store = Store::new(Worn(Mock::new(blank())), 0..0);
+    let mut store = Store::new(Worn(Mock::new(blank())));
     store.begin(a.len(), checksum(&a)).unwrap();
     store.write(&a[..128]).unwrap();
-    while store.is_busy() {
-        store.work().unwrap();
-    }
+    make_room(&mut store).unwrap();
     let said = a.chunks(128).find_map(|part| store.write(part).err());
     assert_eq!(said, Some(StoreError::Flash));
 }

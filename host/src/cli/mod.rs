@@ -29,6 +29,7 @@ pub mod reading;
 mod run;
 mod runs;
 mod sample;
+mod send;
 mod terminal;
 pub mod train;
 
@@ -65,6 +66,8 @@ enum Command {
     Emulate(emulate::Args),
     /// Write a firmware, a model, or both to a board
     Flash(flash::Args),
+    /// Send a model to a running board over its serial port
+    Send(send::Args),
     /// Talk to a board over its serial port
     Monitor(monitor::Args),
     /// Flash a linked firmware to its board, or boot it if the board exists in emulators only
@@ -128,6 +131,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Boards(args) => boards::run(&args),
         Command::Emulate(args) => emulate::run(&args),
         Command::Flash(args) => flash::run(&args),
+        Command::Send(args) => send::run(&args),
         Command::Monitor(args) => monitor::run(&args),
         Command::Run(args) => run::run(args),
         Command::Fetch(args) => fetch::run(&args),

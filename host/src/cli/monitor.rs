@@ -88,7 +88,8 @@ pub fn join(board: &'static Board, port: Option<&str>) -> Result<()> {
     terminal::converse(&mut line, None, None)
 }
 
-fn connect(
+/// The line to the board, which is waited for.
+pub fn connect(
     port: Option<String>,
     board: Option<&'static Board>,
     patience: Duration,

@@ -37,7 +37,7 @@ const SHOWN_BYTES: usize = 120;
 
 /// How to boot.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub struct Options<'a> {
     /// Let virtual time pass by the instruction in QEMU: one instruction is one nanosecond. Slower,
     /// and the same in every run, as rp2040js is at all times.
     pub count_instructions: bool,
@@ -45,6 +45,8 @@ pub struct Options {
     pub log: bool,
     /// Join the USB port of a board that has one beside its UART.
     pub usb: bool,
+    /// Write down here what the firmware does to its flash, where the emulator has one.
+    pub operations: Option<&'a Path>,
 }
 
 /// A line of the board's own to wait for.
@@ -74,7 +76,7 @@ impl Emulator {
     ///
     /// # Errors
     /// When the program is missing, has no such board or does not start.
-    pub fn start(firmware: &Firmware, options: Options) -> Result<Emulator, DeviceError> {
+    pub fn start(firmware: &Firmware, options: Options<'_>) -> Result<Emulator, DeviceError> {
         let machine = machine_of(firmware.board)?;
         let files = TempDir::new()?;
         let elf = files.path().join("firmware.elf");
@@ -283,7 +285,7 @@ pub(super) fn machine_of(board: &'static Board) -> Result<Machine, DeviceError> 
 /// serial port to the local `port`.
 fn command(
     machine: Machine,
-    options: Options,
+    options: Options<'_>,
     elf: &Path,
     model: Option<(PathBuf, u64)>,
     port: u16,
@@ -292,7 +294,7 @@ fn command(
     if machine.program == rp2040js::NODE {
         run_in_rp2040js(&mut command, options, elf, port)?;
         if let Some((file, address)) = model {
-            command.arg(file).arg(address.to_string());
+            command.arg("--beside").arg(file).arg(address.to_string());
         }
     } else if options.usb {
         return Err(DeviceError::NoUsb {
@@ -315,7 +317,7 @@ fn command(
 
 fn run_in_rp2040js(
     node: &mut Command,
-    options: Options,
+    options: Options<'_>,
     elf: &Path,
     port: u16,
 ) -> Result<(), DeviceError> {
@@ -331,10 +333,13 @@ fn run_in_rp2040js(
         .arg(rp2040js::package_dir())
         .arg(elf)
         .args([&port.to_string(), line]);
+    if let Some(operations) = options.operations {
+        node.arg("--operations").arg(operations);
+    }
     Ok(())
 }
 
-fn run_in_qemu(qemu: &mut Command, machine: &str, options: Options, elf: &Path, port: u16) {
+fn run_in_qemu(qemu: &mut Command, machine: &str, options: Options<'_>, elf: &Path, port: u16) {
     qemu.args(["-machine", machine])
         // Machines that would start with a boot program of their own start with the firmware.
         .args(["-bios", "none"])

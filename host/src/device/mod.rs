@@ -3,7 +3,7 @@
 //! [`board`] lists what there is, [`build`] makes a firmware of a model, [`emulate`] boots it, and
 //! [`passage`] has it write; [`mod@bench`] counts what that costs, [`budget`] what it may cost, and [`fit`]
 //! whether the board has room for it. [`prospect`] and [`speed`] say before what to expect.
-//! [`flash`] writes it to a real board and [`mod@line`] talks to that.
+//! [`flash`] writes it to a real board, [`mod@line`] talks to that, and [`mod@send`] gives it another model.
 //! Nothing here needs libtorch.
 
 pub mod bench;
@@ -20,6 +20,7 @@ pub mod line;
 pub mod log;
 pub mod passage;
 pub mod prospect;
+pub mod send;
 pub mod speed;
 pub mod usb;
 
