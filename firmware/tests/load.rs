@@ -183,8 +183,8 @@ impl Desk {
         &mut self,
         image: &[u8],
         mut noise: impl FnMut(u8) -> Option<u8>,
-    ) -> Result<usize, SendError> {
-        let mut sender = Sender::new(image, 0)?;
+    ) -> Result<usize, Box<SendError>> {
+        let mut sender = Sender::new(image, 0).map_err(Box::new)?;
         let mut parser = Parser::new();
         let mut count = 0;
         let mut result = None;
@@ -205,7 +205,7 @@ impl Desk {
                     }
                     Ok(Step::Listen) => return true,
                     Ok(Step::Done) => result = Some(Ok(count)),
-                    Err(error) => result = Some(Err(error)),
+                    Err(error) => result = Some(Err(Box::new(error))),
                 }
                 if result.is_some() {
                     return false;
@@ -326,7 +326,8 @@ fn a_broken_line_goes_on_where_it_was() {
         left = left.saturating_sub(1);
         (left > 0).then_some(byte)
     };
-    assert_eq!(desk.send(image.bytes(), broken), Err(SendError::Silent));
+    let error = desk.send(image.bytes(), broken).unwrap_err();
+    assert_eq!(*error, SendError::Silent);
     // The board has even restarted in between.
     let typed = desk.send(image.bytes(), Some).unwrap();
     assert_eq!(desk.used(), name(&image));
@@ -406,14 +407,14 @@ fn what_a_board_cannot_use_is_refused_in_a_sentence_and_the_text_goes_on() {
     let error = desk.send(small, Some).unwrap_err().to_string();
     assert!(error.contains("`inkling flash`"), "{error}");
     let error = desk.send(b"no image", Some).unwrap_err();
-    assert!(matches!(error, SendError::Image(_)));
+    assert!(matches!(*error, SendError::Image(_)));
 }
 
 #[test]
 fn a_board_that_says_nothing_and_one_that_is_too_old_are_told_apart() {
     let image = model(2);
     let silent = Desk::new().send(image.bytes(), |_| None).unwrap_err();
-    assert_eq!(silent, SendError::Silent);
+    assert_eq!(*silent, SendError::Silent);
     let mut sender = Sender::new(image.bytes(), 0).unwrap();
     assert!(matches!(sender.next(0), Ok(Step::Type(_))));
     let said = "unknown command /load: /help lists the commands";
