@@ -18,7 +18,7 @@ use crate::output;
 #[command(after_help = "\
 On a terminal, text streams above a status line and an editor with history: type a line to start a
 passage with it, /help to list the commands, Tab to complete one, Ctrl-C to leave. A board that is
-unplugged is waited for.
+unplugged is waited for. /send MODEL sends a model, as `inkling send` does.
 
 In scripts, the lines of standard input are typed one after the other: each one when the board has
 dealt with the line before, and when the passage is complete that this has started. A line /seed N

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use firmware::sender::Stage;
 use indicatif::{ProgressBar, ProgressStyle};
+use inkling_engine::AlignedImage;
 
 use super::interrupt;
 use super::model::image_path;
@@ -42,13 +43,19 @@ pub struct Args {
 /// Sends.
 pub fn run(args: &Args) -> Result<()> {
     let board = args.board.as_deref().map(find).transpose()?;
+    if let Some(board) = board.filter(|board| !board.takes_models) {
+        bail!(
+            "the program of {} cannot write to its flash: use `inkling flash`",
+            board.name
+        );
+    }
     let model = image_path(&args.model)?;
     interrupt::watch();
     // A file that is no model is said to be none before any board is looked for.
-    let bytes = image::open(&model)?.bytes().to_vec();
+    let image = image::open(&model)?;
     let mut line = connect(args.port.clone(), board, Duration::from_secs(args.wait))?;
     let progress = output::bar(bar());
-    let said = to_board(&mut line, &model, &bytes, |news| {
+    let said = to_board(&mut line, &model, &image, |news| {
         show(&progress, news);
         match interrupt::happened() {
             true => ControlFlow::Break(()),
@@ -60,19 +67,27 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Sends the model of a file; answers with the sentence that says what has come of it.
+/// Sends the model that somebody names at a console; answers with the sentence that says what has come of it.
 ///
 /// # Errors
-/// When it is none, the board does not take it, or whoever watches does not go on.
-pub fn to_board(
+/// When there is no such model, the board does not take it, or whoever watches does not go on.
+pub fn from_console(
+    line: &mut dyn Line,
+    model: &str,
+    watch: impl FnMut(News<'_>) -> ControlFlow<()>,
+) -> Result<String> {
+    let path = image_path(Path::new(model.trim()))?;
+    to_board(line, &path, &image::open(&path)?, watch)
+}
+
+fn to_board(
     line: &mut dyn Line,
     path: &Path,
-    image: &[u8],
+    image: &AlignedImage,
     watch: impl FnMut(News<'_>) -> ControlFlow<()>,
 ) -> Result<String> {
     let start = Instant::now();
     let name = output::one_line(&path.file_stem().unwrap_or_default().to_string_lossy());
-    let image = inkling_engine::AlignedImage::new(image);
     let outcome = send::send(line, image.bytes(), watch).with_context(|| {
         format!(
             "cannot send {}",
@@ -109,6 +124,14 @@ fn show(progress: &ProgressBar, news: News<'_>) {
     progress.set_message(doing(stage));
     if let Stage::Erasing(bytes) | Stage::Sending(bytes) = stage {
         progress.set_position(bytes.into());
+    }
+}
+
+/// How much of the model is sent, in percent.
+pub fn percent(stage: Stage, of: usize) -> Option<usize> {
+    match stage {
+        Stage::Sending(bytes) => (bytes as usize * 100).checked_div(of),
+        Stage::Erasing(_) | Stage::Restarting => None,
     }
 }
 

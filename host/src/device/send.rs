@@ -19,10 +19,16 @@ const GIVE_UP: &[u8] = b"\n/load off\n";
 pub enum SendingError {
     /// The board does not take it.
     #[error("{0}")]
-    Board(#[from] SendError),
+    Board(Box<SendError>),
     /// There is no line.
     #[error(transparent)]
     Line(#[from] LineError),
+}
+
+impl From<SendError> for SendingError {
+    fn from(error: SendError) -> Self {
+        SendingError::Board(Box::new(error))
+    }
 }
 
 /// What whoever watches is told.

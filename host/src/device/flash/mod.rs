@@ -19,6 +19,8 @@ use std::time::Duration;
 
 pub use error::FlashError;
 use inkling_engine::format::{OLDEST_VERSION, VERSION};
+use inkling_store::record::RECORD_BYTES;
+use inkling_store::{Layout, Record, Slot};
 pub use load::{Load, LoadError};
 
 use super::board::{BOARDS, Board, Flasher, Region};
@@ -360,6 +362,14 @@ fn check_versions(program: Option<&Package>, image: &[u8]) -> Result<(), FlashEr
     }
 }
 
+/// The slots whose records there may be: that of the whole region lies where the second one's does.
+const RECORDS: [Slot; 2] = [Slot::First, Slot::Second];
+
+fn layout(region: Region) -> Layout {
+    // Regions lie in the 32 bits that these machines address.
+    Layout::new(region.bytes as usize)
+}
+
 impl Package {
     fn of_elf(firmware: Firmware) -> Result<Package, FlashError> {
         Ok(Package {
@@ -382,15 +392,40 @@ impl Package {
         self.fill(region, image)?.ok_or(FlashError::RegionTaken {
             board: self.board.name,
         })?;
+        self.record(region, Some(image))?;
         Ok(self)
     }
 
     /// Clears the region of a model that may stand there, unless the program itself does.
     fn without_model(mut self) -> Result<Package, FlashError> {
-        if let Some(region) = self.board.model_region {
-            self.fill(region, &NO_MODEL)?;
+        if let Some(region) = self.board.model_region
+            && self.fill(region, &NO_MODEL)?.is_some()
+        {
+            self.record(region, None)?;
         }
         Ok(self)
+    }
+
+    /// Says to a program that writes models itself that this one is the newest, and takes from those that it has
+    /// written what says that they are there.
+    fn record(&mut self, region: Region, image: Option<&[u8]>) -> Result<(), FlashError> {
+        if !self.board.takes_models {
+            return Ok(());
+        }
+        let layout = layout(region);
+        let newest = image.and_then(|image| Record::from_outside(image, layout));
+        for at in RECORDS.map(|slot| layout.record(slot)) {
+            let address = region.address as u32 + at as u32;
+            let mut page = NO_MODEL;
+            if let Some((_, record)) = newest.filter(|(place, _)| *place == at) {
+                page[..RECORD_BYTES].copy_from_slice(&record.to_bytes());
+            }
+            // Of a model that reaches so far there is no other one to be told apart.
+            if !self.load.touches(address..address + page.len() as u32) {
+                self.load.insert(address, &page)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes to the start of a region; `None` if the program reaches into it.
@@ -399,6 +434,11 @@ impl Package {
         let start = region.address as u32;
         // What begins there is the model, or the lack of one, of a prebuilt firmware.
         self.load.remove(start);
+        if self.board.takes_models {
+            for slot in RECORDS {
+                self.load.remove(start + layout(region).record(slot) as u32);
+            }
+        }
         if self.load.touches(start..start + region.bytes as u32) {
             return Ok(None);
         }
@@ -468,7 +508,7 @@ impl Package {
                 let is_linked = self.elf.is_some();
                 let region = board.model_region.map(|region| region.address);
                 for (address, part) in self.load.parts() {
-                    if !is_linked || Some(address.into()) == region {
+                    if !is_linked || region.is_some_and(|region| region <= address.into()) {
                         let offset = address.saturating_sub(flash_address(board));
                         tool::espflash_part(chip, offset, part, target.port)?;
                     }
