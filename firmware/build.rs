@@ -79,6 +79,7 @@ fn write_facts(board: &Board, out: &Path) -> Result<(), Box<dyn Error>> {
         ticks_per_second,
         model_words,
         copied_bytes,
+        flash_bytes,
         ..
     } = board;
     let flash = board.link.flash.address;
@@ -92,7 +93,9 @@ fn write_facts(board: &Board, out: &Path) -> Result<(), Box<dyn Error>> {
          /// Images of up to so many bytes are copied to RAM.\n\
          pub const COPIED_BYTES: usize = {copied_bytes};\n\
          /// Where the processor reads the beginning of the flash.\n\
-         pub const FLASH_ADDRESS: u32 = {flash:#x};\n"
+         pub const FLASH_ADDRESS: u32 = {flash:#x};\n\
+         /// Bytes of the flash.\n\
+         pub const FLASH_BYTES: usize = {flash_bytes:#x};\n"
     );
     fs::write(out.join("facts.rs"), facts)?;
     Ok(())

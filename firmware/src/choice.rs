@@ -1,50 +1,81 @@
-//! Which model a board writes with: the one that was flashed by itself, or the one linked with the program.
+//! Which model a board writes with: the newest sound one in the flash that is set aside for models, or the
+//! one linked with the program.
 
-use inkling_engine::format::HEADER_BYTES;
+use core::ops::Range;
+
 use inkling_engine::{ImageError, Model};
+use inkling_store::places;
 
-/// Which of two images a program uses: one that was flashed by itself, or the linked one.
+/// Which of several images a program uses: one of those in flash by themselves, or the linked one.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice<'a> {
     /// The model.
     pub model: Result<Model<'a>, ImageError>,
-    /// Whether it is the flashed one.
-    pub is_flashed: bool,
-    /// Why it is not, although there is something in its place.
+    /// Its image, where the program reads it.
+    pub image: &'a [u8],
+    /// Where it starts in the flash for models, if it is from there.
+    pub start: Option<usize>,
+    /// Why the one that should be used is not, although there is something in its place.
     pub refused: Option<ImageError>,
 }
 
 impl<'a> Choice<'a> {
-    /// Takes the flashed image if it is one. Erased flash is none and no reason to complain.
+    /// Takes the newest sound image in the flash for models, if there is one. Erased flash holds none and is no
+    /// reason to complain.
     #[must_use]
-    pub fn new(flashed: &'a [u8], linked: &'a [u8]) -> Self {
-        let header = flashed.get(..HEADER_BYTES).unwrap_or(flashed);
-        let is_blank = |blank| header.iter().all(|&byte| byte == blank);
-        let flashed = match is_blank(0xff) || is_blank(0) {
-            true => None,
-            false => Some(Model::parse(flashed)),
-        };
-        match flashed {
-            Some(Ok(model)) => Choice {
-                is_flashed: true,
-                ..Ok(model).into()
-            },
-            _ => Choice {
-                model: Model::parse(linked),
-                is_flashed: false,
-                refused: flashed.and_then(Result::err),
-            },
+    pub fn new(region: &'a [u8], linked: &'a [u8]) -> Self {
+        let mut refused = None;
+        for place in places(region).into_iter().flatten() {
+            let image = region.get(place.range.clone()).unwrap_or_default();
+            match Model::parse(image) {
+                Ok(model) => {
+                    return Choice {
+                        start: Some(place.range.start),
+                        refused,
+                        ..Choice::of(Ok(model), image)
+                    };
+                }
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        Choice {
+            refused,
+            ..Choice::of(Model::parse(linked), linked)
         }
     }
-}
 
-impl<'a> From<Result<Model<'a>, ImageError>> for Choice<'a> {
-    /// No choice.
-    fn from(model: Result<Model<'a>, ImageError>) -> Self {
+    /// The model in this image, which is all there is.
+    #[must_use]
+    pub fn only(image: &'a [u8]) -> Self {
+        Choice::of(Model::parse(image), image)
+    }
+
+    fn of(model: Result<Model<'a>, ImageError>, image: &'a [u8]) -> Self {
+        let bytes = model.map_or(0, |model| model.image_bytes());
         Choice {
             model,
-            is_flashed: false,
+            image: image.get(..bytes).unwrap_or_default(),
+            start: None,
             refused: None,
+        }
+    }
+
+    /// The same model, read from a copy of its image.
+    #[must_use]
+    pub fn copied(self, image: &'a [u8]) -> Self {
+        Choice {
+            start: self.start,
+            refused: self.refused,
+            ..Choice::only(image)
+        }
+    }
+
+    /// The bytes of the flash for models that hold it: none where it is the linked one.
+    #[must_use]
+    pub fn in_use(&self) -> Range<usize> {
+        match self.start {
+            Some(start) => start..start + self.image.len(),
+            None => 0..0,
         }
     }
 }

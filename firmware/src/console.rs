@@ -171,10 +171,21 @@ pub enum Command<'a> {
     Model,
     /// Restart into the boot loader.
     BootLoader,
+    /// Take a model of so many bytes with this checksum in its header, which comes in parcels.
+    Load {
+        /// Its length.
+        bytes: u32,
+        /// Its checksum.
+        checksum: u32,
+    },
+    /// Wait for no model any more.
+    GiveUp,
+    /// A part of the model: what a [`Parcel`](crate::protocol::Parcel) is read from.
+    Data(&'a str),
 }
 
 /// The help text, a line each.
-pub const HELP: [&str; 19] = [
+pub const HELP: [&str; 20] = [
     "TEXT        start a passage with TEXT",
     "//TEXT      start a passage with /TEXT",
     "/prompt T   start a passage with T, whatever T starts with",
@@ -193,6 +204,7 @@ pub const HELP: [&str; 19] = [
     "/stats      settings, progress, speed",
     "/model      what the model is",
     "/bootloader  restart to take a new program over USB",
+    "/load N C   take a model of N bytes with checksum C, as `inkling send` types it; off",
     "/help       this list",
 ];
 
@@ -281,6 +293,9 @@ impl<'a> Command<'a> {
             "/stats" => bare("/stats", value, Command::Stats),
             "/model" => bare("/model", value, Command::Model),
             "/bootloader" => bare("/bootloader", value, Command::BootLoader),
+            "/load" if value == "off" => Ok(Command::GiveUp),
+            "/load" => load(value),
+            "/data" => Ok(Command::Data(value)),
             _ => Err(CommandError::Unknown(name)),
         }
     }
@@ -309,6 +324,9 @@ impl fmt::Display for Command<'_> {
             Command::Stats => f.write_str("/stats"),
             Command::Model => f.write_str("/model"),
             Command::BootLoader => f.write_str("/bootloader"),
+            Command::Load { bytes, checksum } => write!(f, "/load {bytes} {checksum:08x}"),
+            Command::GiveUp => f.write_str("/load off"),
+            Command::Data(parcel) => write!(f, "/data {parcel}"),
         }
     }
 }
@@ -348,6 +366,21 @@ fn probability<'a>(command: &'static str, value: &'a str) -> Result<Thousandths,
         });
     }
     Ok(probability)
+}
+
+fn load(value: &str) -> Result<Command<'_>, CommandError<'_>> {
+    let read = || {
+        let (bytes, checksum) = value.split_once(' ')?;
+        Some(Command::Load {
+            bytes: bytes.parse().ok()?,
+            checksum: u32::from_str_radix(checksum, 16).ok()?,
+        })
+    };
+    read().ok_or(CommandError::Value {
+        command: "/load",
+        takes: "the bytes and the checksum of a model, or off",
+        found: value,
+    })
 }
 
 /// A command that takes no value.
@@ -448,6 +481,13 @@ mod tests {
         assert_eq!(read("/model"), Ok(Command::Model));
         assert_eq!(read("/bootloader"), Ok(Command::BootLoader));
         assert_eq!(read("/help"), Ok(Command::Help));
+        let (bytes, checksum) = (62_000, 0xBAD_CAFE);
+        assert_eq!(
+            read("/load 62000 0badcafe"),
+            Ok(Command::Load { bytes, checksum })
+        );
+        assert_eq!(read("/load off"), Ok(Command::GiveUp));
+        assert_eq!(read("/data 0 noise"), Ok(Command::Data("0 noise")));
     }
 
     #[test]
@@ -500,6 +540,10 @@ mod tests {
                 "/count takes a whole number of passages, not 'all'",
             ),
             ("/pause now", "/pause takes no value, not 'now'"),
+            (
+                "/load 12 xyz",
+                "/load takes the bytes and the checksum of a model, or off, not '12 xyz'",
+            ),
         ] {
             assert_eq!(answer(line), Err(sentence.to_string()));
         }
@@ -515,7 +559,9 @@ mod tests {
             "/(len|rate|count) [0-9]{1,9}",
             "/guard ([1-9]|text|off)",
             "/until ([a-z.!?]{1,4}|(\\\\[nts]){1,2}|off)",
-            "/(rate max|pause|resume|reset|stats|model|help)",
+            "/(rate max|pause|resume|reset|stats|model|help|load off)",
+            any::<(u32, u32)>()
+                .prop_map(|(bytes, checksum)| std::format!("/load {bytes} {checksum:08x}")),
             "//?[a-z]{0,9}".prop_map(|text| std::format!("/prompt {text}x")),
         ]
     }

@@ -11,6 +11,7 @@ pub mod choice;
 pub mod console;
 mod log;
 pub mod protocol;
+pub mod sender;
 pub mod serial;
 pub mod session;
 mod talk;

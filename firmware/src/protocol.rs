@@ -11,11 +11,15 @@
 //!
 //! What is typed is in [`crate::console`].
 
+mod load;
+
 use core::fmt;
 
 use heapless::Vec;
 
 use inkling_engine::{Guard, Settings, Thousandths};
+
+pub use load::{LOAD, Load, PARCEL_BYTES, Parcel, ParcelError, STRIDE};
 
 /// Starts what is the board's own: the record separator. Terminals show nothing for it, and no text
 /// holds it.
@@ -236,6 +240,8 @@ pub enum Said<'a> {
     Seed(u64),
     /// How the characters are chosen from now on.
     Settings(Settings),
+    /// Something about a model that comes in over the line.
+    Load(Load<'a>),
     /// Anything else.
     Other(&'a str),
 }
@@ -262,6 +268,9 @@ impl<'a> Said<'a> {
             .and_then(|greeting| greeting.split_once(" on "))
         {
             return Said::Greeting(board);
+        }
+        if let Some(load) = Load::read(line) {
+            return Said::Load(load);
         }
         let after = |start| line.strip_prefix(start);
         let state = after(PASSAGE).or(after(RESET)).or(after(SETTINGS));

@@ -7,6 +7,11 @@
 //! passage is exactly what stands between the line `# start: …` and the line end before `# end: …`.
 //! [`crate::protocol`] has the words.
 
+mod clock;
+mod load;
+mod passage;
+mod watch;
+
 use embedded_io::Write as _;
 use heapless::String;
 use inkling_engine::format::Trits;
@@ -23,7 +28,11 @@ use crate::protocol::{
     RESUMED, SEED, SETTINGS, SKIPPED, Shown, Start,
 };
 use crate::talk::{Ends, OrWord, Port};
-use crate::until::{Ending, Until};
+use crate::until::Until;
+use clock::Clock;
+use load::Loading;
+use passage::Passage;
+use watch::Watch;
 
 /// How many input bytes one [`Session::poll`] takes at most, so that a flood cannot stop the text.
 const BYTES_PER_POLL: usize = 32;
@@ -39,6 +48,8 @@ const DEFAULT_SEED: u64 = 1;
 
 /// A program that has run for so many seconds runs well.
 const TRIAL_SECONDS: u32 = 60;
+/// After how many characters a piece of the model is looked at again.
+const WATCH_INTERVAL: u32 = 64;
 
 /// How many unknown characters of a prompt are shown.
 const SHOWN_UNKNOWN: usize = 8;
@@ -140,51 +151,6 @@ impl<'m, B: Board> Session<'m, B> {
     }
 }
 
-/// The passage that is being written.
-struct Passage<'m> {
-    seed: u64,
-    /// The prompt, only characters that the model knows.
-    prompt: &'m mut String<LINE_BYTES>,
-    /// How many bytes of the prompt are written.
-    prompted: usize,
-    /// How many characters have been generated.
-    generated: u32,
-    /// How long it has been running, without pauses, in ticks.
-    elapsed: u64,
-    /// Whether its start has been announced.
-    started: bool,
-    /// Whether it may end by now.
-    ending: Ending,
-}
-
-impl<'m> Passage<'m> {
-    /// A passage that begins with what `prompt` holds.
-    fn new(prompt: &'m mut String<LINE_BYTES>) -> Self {
-        Passage {
-            seed: 0,
-            prompt,
-            prompted: 0,
-            generated: 0,
-            elapsed: 0,
-            started: false,
-            ending: Ending::default(),
-        }
-    }
-
-    /// Whether any of it has been written, so that its seed is used up.
-    fn is_begun(&self) -> bool {
-        self.prompted > 0 || self.generated > 0
-    }
-
-    fn rewind(&mut self) {
-        self.prompted = 0;
-        self.generated = 0;
-        self.elapsed = 0;
-        self.started = false;
-        self.ending = Ending::default();
-    }
-}
-
 /// Why no text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pause {
@@ -200,8 +166,15 @@ enum Pause {
 struct Player<'m, B: Board> {
     port: Port<B>,
     engine: Result<Generator<'m, &'m mut State<MODEL_WORDS>>, ImageError>,
-    /// Why the model is not the one that was flashed by itself.
+    /// Why the model is not the one that should be used.
     refused: Option<ImageError>,
+    /// Whether it is one of those that are in flash by themselves.
+    is_flashed: bool,
+    /// Looks whether it stays sound.
+    watch: Option<Watch<'m>>,
+    /// A model that comes in over the line, and its bytes.
+    loading: Loading,
+    size: u32,
     settings: Settings,
     length: u32,
     rate: u32,
@@ -232,12 +205,21 @@ impl<'m, B: Board> Player<'m, B> {
         let settings = Settings::default();
         let seed = board.entropy().unwrap_or(DEFAULT_SEED);
         let clock = Clock::new(board.ticks());
+        if let Some(store) = board.store() {
+            store.set_in_use(models.in_use());
+        }
+        let watch = models.model.ok();
+        let watch = watch.map(|model| Watch::new(models.image, model.checksum()));
         let mut player = Player {
             port: Port::new(board),
             engine: models
                 .model
                 .and_then(|model| Generator::new(model, state, settings, seed)),
             refused: models.refused,
+            is_flashed: models.start.is_some(),
+            watch,
+            loading: Loading::default(),
+            size: 0,
             settings,
             length: DEFAULT_LENGTH,
             rate: READABLE_RATE,
@@ -262,8 +244,12 @@ impl<'m, B: Board> Player<'m, B> {
             .say(format_args!("{GREETING}{version} on {}", B::NAME));
         self.describe_failure();
         if let Some(error) = self.refused {
+            let used = match self.is_flashed {
+                true => "the one before it",
+                false => "the program's own",
+            };
             self.port.say(format_args!(
-                "the flashed model is not used: {error}; the program's own follows"
+                "the flashed model is not used: {error}; {used} follows"
             ));
         }
         self.describe_model();
@@ -321,6 +307,8 @@ impl<'m, B: Board> Player<'m, B> {
     #[inline(never)]
     fn obey(&mut self, line: Result<&str, LineError>) {
         match line.map(Command::parse) {
+            // While a model comes in, these are what noise has made of its parts.
+            Ok(Ok(Command::Prompt(_)) | Err(_)) | Err(_) if self.is_loading() => self.take(""),
             Ok(Ok(command)) => self.carry_out(command),
             Ok(Err(error)) => self.port.say(format_args!("{error}")),
             Err(error) => {
@@ -399,6 +387,9 @@ impl<'m, B: Board> Player<'m, B> {
             Command::Stats => self.describe_progress(),
             Command::Model => self.describe_model(),
             Command::BootLoader => self.start_boot_loader(),
+            Command::Load { bytes, checksum } => self.load(bytes, checksum),
+            Command::GiveUp => self.give_up(),
+            Command::Data(parcel) => self.take(parcel),
         }
     }
 
@@ -521,7 +512,7 @@ impl<'m, B: Board> Player<'m, B> {
     fn play(&mut self) {
         let before = self.clock.now();
         let now = self.clock.update(self.port.board.ticks());
-        if self.pause != Pause::Off || self.engine.is_err() {
+        if self.holds_text() || self.pause != Pause::Off || self.engine.is_err() {
             return;
         }
         if self.passage.started {
@@ -538,8 +529,26 @@ impl<'m, B: Board> Player<'m, B> {
             self.announce();
         }
         let ends = self.write_next();
+        self.look_after_model();
         if ends || (self.length != 0 && self.passage.generated >= self.length) {
             self.finish();
+        }
+    }
+
+    /// Looks now and then whether the model in use is still what it was. A start finds the next one that is
+    /// sound.
+    fn look_after_model(&mut self) {
+        let is_due = self.computed.is_multiple_of(WATCH_INTERVAL);
+        let Some(watch) = self.watch.as_mut().filter(|_| is_due) else {
+            return;
+        };
+        if !watch.look() {
+            self.engine = Err(ImageError::Corrupted);
+            self.port.say(format_args!(
+                "{}: the board restarts and uses the next sound one",
+                ImageError::Corrupted
+            ));
+            self.restart();
         }
     }
 
@@ -610,31 +619,5 @@ impl<'m, B: Board> Player<'m, B> {
     fn speed(&self) -> u64 {
         u64::from(self.passage.generated).saturating_mul(B::TICKS_PER_SECOND.into())
             / self.passage.elapsed.max(1)
-    }
-}
-
-/// A wrapping counter of 32 bits, extended; right as long as it is updated once per wrap.
-struct Clock {
-    last: u32,
-    total: u64,
-}
-
-impl Clock {
-    fn new(ticks: u32) -> Self {
-        Clock {
-            last: ticks,
-            total: 0,
-        }
-    }
-
-    fn update(&mut self, ticks: u32) -> u64 {
-        self.total += u64::from(ticks.wrapping_sub(self.last));
-        self.last = ticks;
-        self.total
-    }
-
-    /// The time of the last update.
-    fn now(&self) -> u64 {
-        self.total
     }
 }

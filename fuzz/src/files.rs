@@ -75,7 +75,7 @@ pub fn integers(bytes: &[u8]) {
     if let Ok(parts) = stored::from_bytes(bytes) {
         check_image(&parts);
         if let Ok(model) = back::float(&parts) {
-            let _ = quantize(&model, parts.planes, InputForm::Embedded);
+            let _ = quantize(&model, parts.planes(), InputForm::Embedded);
         }
     }
 }

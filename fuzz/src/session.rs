@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use embedded_hal::digital::{self, OutputPin};
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
 use firmware::board::Board;
+use firmware::choice::Choice;
 use firmware::protocol::{Heard, Parser, Said};
 use firmware::session::{Memory, Session};
 use inkling_engine::writer::made_up;
@@ -157,7 +158,7 @@ const RECOVERY: [&str; 11] = [
 pub fn session(mut bytes: &[u8]) {
     let board = WiredBoard::default();
     let mut memory = Memory::new();
-    let mut session = Session::new(board.clone(), IMAGE.model().into(), &mut memory);
+    let mut session = Session::new(board.clone(), Choice::only(IMAGE.bytes()), &mut memory);
     while let Some((&[event, number], rest)) = bytes.split_first_chunk() {
         bytes = rest;
         let count = usize::from(number);

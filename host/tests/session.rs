@@ -18,7 +18,7 @@ use host::quantize::{InputForm, quantize};
 use host::synthetic::{float_model, spelling_model};
 use inkling_engine::AlignedImage;
 use inkling_engine::format::Planes;
-use inkling_engine::{Generator, ImageError, Settings, State};
+use inkling_engine::{Generator, Settings, State};
 use proptest::prelude::*;
 
 /// Both ends of a serial line, and a clock that the test moves.
@@ -208,7 +208,7 @@ fn image() -> AlignedImage {
 fn at_a_desk(board: FakeBoard, test: impl FnOnce(&mut Desk)) {
     let image = image();
     let mut memory = Memory::new();
-    let mut session = Session::new(board.clone(), image.model().into(), &mut memory);
+    let mut session = Session::new(board.clone(), Choice::only(image.bytes()), &mut memory);
     test(&mut Desk {
         session: &mut session,
         board,
@@ -435,7 +435,7 @@ fn a_prompt_may_have_characters_that_are_spelt_and_whole_ones_are_written() {
     let image = parts.unwrap().to_image().unwrap();
     let board = FakeBoard::default();
     let mut memory = Memory::new();
-    let mut session = Session::new(board.clone(), image.model().into(), &mut memory);
+    let mut session = Session::new(board.clone(), Choice::only(image.bytes()), &mut memory);
     let mut desk = Desk {
         session: &mut session,
         board,
@@ -653,11 +653,11 @@ fn a_flashed_model_is_used_if_it_is_one_and_else_refused_in_a_line() {
 fn without_a_model_the_console_lives() {
     let board = FakeBoard::default();
     let mut memory = Memory::new();
-    let mut session = Session::new(
-        board.clone(),
-        Err(ImageError::Corrupted).into(),
-        &mut memory,
-    );
+    let mut broken = image().bytes().to_vec();
+    broken[200] ^= 1;
+    let broken = AlignedImage::new(&broken);
+    let models = Choice::only(broken.bytes());
+    let mut session = Session::new(board.clone(), models, &mut memory);
     let mut desk = Desk {
         session: &mut session,
         board,

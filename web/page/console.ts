@@ -9,7 +9,7 @@ interface Exports extends Memory {
   status(): void;
   unplug(): void;
   check_line(): number;
-  combine(firmwareBytes: number, family: number, address: number, room: number): number;
+  combine(firmwareBytes: number, family: number, address: number, bytes: number, takesModels: number): number;
 }
 
 const FILE = 'board.wasm';
@@ -48,14 +48,14 @@ export async function combine(
   firmware: Uint8Array,
   image: Uint8Array,
   family: number,
-  place: { address: number; bytes: number },
+  place: { address: number; bytes: number; takesModels: boolean },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const exports = await start();
   const both = new Uint8Array(firmware.length + image.length);
   both.set(firmware);
   both.set(image, firmware.length);
   put(exports, both);
-  const isDone = exports.combine(firmware.length, family, place.address, place.bytes);
+  const isDone = exports.combine(firmware.length, family, place.address, place.bytes, Number(place.takesModels));
   if (!isDone) throw new Refusal(output(exports));
   return new Uint8Array(exports.memory.buffer, exports.output(), exports.output_bytes()).slice();
 }

@@ -13,7 +13,7 @@ export interface Firmware {
   family: number;
   bin?: string;
   uf2: string;
-  model: { address: number; bytes: number };
+  model: { address: number; bytes: number; takesModels: boolean };
 }
 
 /** All there is. */

@@ -1,5 +1,7 @@
 //! What the page calls to talk to boards and to make files for them, as the functions of the crate's root.
 
+use inkling_load::ModelPlace;
+
 use super::{console, files, with};
 use console::Console;
 
@@ -38,13 +40,24 @@ pub extern "C" fn check_line() -> bool {
 /// The output is a UF2 file for chips of that family with both, the model at its place in flash, or says why
 /// not.
 #[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
-pub extern "C" fn combine(firmware_bytes: usize, family: u32, address: u32, room: u32) -> bool {
+pub extern "C" fn combine(
+    firmware_bytes: usize,
+    family: u32,
+    address: u32,
+    bytes: u32,
+    takes_models: bool,
+) -> bool {
     with(|instance| {
         let (firmware, image) = instance
             .input
             .split_at_checked(firmware_bytes)
             .unwrap_or_default();
-        let combined = files::combine(firmware, image, family, address, room);
+        let place = ModelPlace {
+            address,
+            bytes,
+            takes_models,
+        };
+        let combined = files::combine(firmware, image, family, place);
         let is_done = combined.is_ok();
         instance.output = combined.unwrap_or_else(String::into_bytes);
         is_done

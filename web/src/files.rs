@@ -2,7 +2,7 @@
 //! the code that `inkling flash` has for it.
 
 use inkling_engine::AlignedImage;
-use inkling_load::uf2;
+use inkling_load::{ModelPlace, uf2};
 
 /// A UF2 file for chips of a family: what another one holds for it, with a model at its place.
 ///
@@ -12,23 +12,23 @@ pub fn combine(
     firmware: &[u8],
     image: &[u8],
     family: u32,
-    address: u32,
-    room: u32,
+    place: ModelPlace,
 ) -> Result<Vec<u8>, String> {
     AlignedImage::new(image)
         .model()
         .map_err(|error| error.to_string())?;
-    if image.len() > room as usize {
+    if image.len() > place.bytes as usize {
         return Err(format!(
-            "the model has {} bytes, and the board has room for {room}",
-            image.len()
+            "the model has {} bytes, and the board has room for {}",
+            image.len(),
+            place.bytes
         ));
     }
     let mut families = uf2::decode(firmware).map_err(|error| format!("the firmware: {error}"))?;
     let mut load = families
         .remove(&Some(family))
         .ok_or("the firmware is for another board")?;
-    match load.fill(address, room, image) {
+    match place.fill(&mut load, Some(image)) {
         Ok(true) => Ok(uf2::encode(&load, family)),
         Ok(false) => Err("the firmware reaches into the place of models".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -50,7 +50,13 @@ mod tests {
         with_other.insert(0x1010_0000, &[0xFF; 256]).unwrap();
         let firmware = uf2::encode(&with_other, FAMILY);
         let image = inkling_engine::writer::made_up(9, 10, 1, 1);
-        let file = combine(&firmware, image.bytes(), FAMILY, 0x1010_0000, 1 << 20).unwrap();
+        let place = |address, bytes| ModelPlace {
+            address,
+            bytes,
+            takes_models: false,
+        };
+        let usual = place(0x1010_0000, 1 << 20);
+        let file = combine(&firmware, image.bytes(), FAMILY, usual).unwrap();
         // Files have whole sectors, filled up with zeros.
         let read = uf2::decode(&file).unwrap().remove(&Some(FAMILY)).unwrap();
         let parts: Vec<_> = read.parts().collect();
@@ -60,15 +66,16 @@ mod tests {
         assert_eq!((program[0], program.len()), (1, 3 * 4096));
         assert_eq!(model[..image.bytes().len()], *image.bytes());
 
-        for (image, family, address, room, sentence) in [
-            (&b"INKL"[..], FAMILY, 0x1010_0000, 1 << 20, "cut short"),
-            (image.bytes(), FAMILY, 0x1010_0000, 100, "has room for 100"),
-            (image.bytes(), 7, 0x1010_0000, 1 << 20, "another board"),
-            (image.bytes(), FAMILY, 0x1000_1000, 1 << 20, "reaches into"),
+        let (small, within) = (place(0x1010_0000, 100), place(0x1000_1000, 1 << 20));
+        for (image, family, place, sentence) in [
+            (&b"INKL"[..], FAMILY, usual, "cut short"),
+            (image.bytes(), FAMILY, small, "has room for 100"),
+            (image.bytes(), 7, usual, "another board"),
+            (image.bytes(), FAMILY, within, "reaches into"),
         ] {
-            let error = combine(&firmware, image, family, address, room).unwrap_err();
+            let error = combine(&firmware, image, family, place).unwrap_err();
             assert!(error.contains(sentence), "{error}");
         }
-        assert!(combine(b"no", image.bytes(), FAMILY, 0x1010_0000, 1 << 20).is_err());
+        assert!(combine(b"no", image.bytes(), FAMILY, usual).is_err());
     }
 }

@@ -32,6 +32,9 @@ pub struct Board {
     pub ram_bytes: u64,
     /// Where a model can be flashed by itself, apart from the program: the end of the flash.
     pub model_region: Option<Region>,
+    /// Whether the program writes models there that come over the serial line, with records of its own.
+    #[serde(skip)]
+    pub takes_models: bool,
     /// How it is emulated, if it can be.
     pub emulator: Option<Machine>,
     /// How it is flashed; `None` for boards that exist in emulators only.

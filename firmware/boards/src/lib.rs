@@ -89,6 +89,11 @@ mod tests {
             ("stack_bytes = 32_768\n", "", "needs 'stack_bytes'"),
             ("[\"rp-probe\"]", "[\"crystal-ball\"]", "[usb.crystal-ball]"),
             (
+                "model = { address = 0x1010_0000, kib = 1024 }\n",
+                "",
+                "takes models and has no place",
+            ),
+            (
                 "ticks_per_second = 1_000_000",
                 "ticks_per_second = 0",
                 "clock",

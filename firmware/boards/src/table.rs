@@ -72,6 +72,8 @@ struct Entry {
     #[serde(default)]
     boot_bytes: u64,
     model: Option<Memory>,
+    #[serde(default)]
+    takes_models: bool,
     ram: Memory,
     #[serde(default)]
     stack_bytes: u64,
@@ -200,6 +202,10 @@ impl Entry {
             )?;
         }
         require(
+            !self.takes_models || self.model.is_some(),
+            &"takes models and has no place for one",
+        )?;
+        require(
             !self.mapped_by_hal || self.model.is_some(),
             &"is mapped by its abstraction layer, and has nothing to add",
         )?;
@@ -235,6 +241,7 @@ impl From<&Entry> for Board {
             flash_bytes: flash.bytes,
             ram_bytes: ram.bytes,
             model_region: entry.model.map(Region::from),
+            takes_models: entry.takes_models,
             emulator: entry.emulator.as_ref().map(|machine| Machine {
                 program: machine.program,
                 machine: machine.machine,

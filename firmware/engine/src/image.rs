@@ -24,6 +24,16 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     CRC.checksum(bytes)
 }
 
+/// [`crc32`] of something and these bytes behind it, from that of the something: for what is looked at piece by
+/// piece.
+#[must_use]
+pub fn crc32_behind(before: u32, bytes: &[u8]) -> u32 {
+    // What a digest starts from is turned round and turned over, as its end is.
+    let mut digest = CRC.digest_with_initial((!before).reverse_bits());
+    digest.update(bytes);
+    digest.finalize()
+}
+
 /// The checksum of an image: [`crc::CRC_32_ISO_HDLC`] over all but the checksum's own four bytes.
 #[must_use]
 pub const fn checksum(image: &[u8]) -> u32 {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use inkling_engine::image::checksum;
+use inkling_engine::image::{checksum, crc32, crc32_behind};
 use inkling_engine::writer::made_up;
 use inkling_engine::{AlignedImage, ImageError, Lstm, State};
 use proptest::prelude::*;
@@ -84,6 +84,13 @@ fn another_version_is_named_with_what_to_do() {
 }
 
 proptest! {
+    #[test]
+    fn a_checksum_can_be_taken_piece_by_piece(before: Vec<u8>, behind: Vec<u8>) {
+        let all = [before.clone(), behind.clone()].concat();
+        prop_assert_eq!(crc32_behind(crc32(&before), &behind), crc32(&all));
+        prop_assert_eq!(crc32_behind(0, &all), crc32(&all));
+    }
+
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), magic: bool) {
         let mut bytes = bytes;

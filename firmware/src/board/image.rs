@@ -8,7 +8,6 @@
 use super::identity::{MARK, MARK_END};
 use super::{Board, Selected};
 use crate::choice::Choice;
-use inkling_engine::Model;
 
 /// The file, at the alignment that the engine's widest load needs.
 #[repr(C, align(16))]
@@ -48,36 +47,32 @@ pub fn linked_image() -> &'static [u8] {
     core::hint::black_box(&INKLING_MODEL.0)
 }
 
-/// The flash where an image can be flashed by itself, not checked yet; empty where there is none.
-fn flashed_image() -> &'static [u8] {
+/// The flash that is set aside for models, not checked yet; empty where there is none.
+///
+/// Where the program itself writes there, it does so only to parts that nobody holds a slice of any more.
+pub(super) fn model_region() -> &'static [u8] {
     unsafe extern "C" {
         static _model_region_start: u8;
         static _model_region_end: u8;
     }
     let start = &raw const _model_region_start;
     let end = &raw const _model_region_end;
-    // SAFETY: the linker script says that this is flash, which nothing writes while the program runs;
-    // where there is none, both addresses are the same one of a byte that exists.
+    // SAFETY: the linker script says that this is flash, which nothing writes while the slice is read: the
+    // store leaves the model in use alone, and looks at the rest between its writes. Where there is none,
+    // both addresses are the same one of a byte that exists.
     unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) }
 }
 
 /// The model that the board uses: see [`Choice`]. It is read from RAM where the board wants it so.
 #[must_use]
 pub fn models() -> Choice<'static> {
-    let choice = Choice::new(flashed_image(), linked_image());
-    let Ok(model) = choice.model else {
-        return choice;
-    };
-    let image = match choice.is_flashed {
-        true => flashed_image(),
-        false => linked_image(),
-    };
-    let image = image.get(..model.image_bytes()).unwrap_or_default();
-    match Selected::copy_to_ram(image) {
-        Some(copy) => Choice {
-            model: Model::parse(copy),
-            ..choice
-        },
-        None => choice,
+    let choice = Choice::new(model_region(), linked_image());
+    match choice
+        .model
+        .is_ok()
+        .then(|| Selected::copy_to_ram(choice.image))
+    {
+        Some(Some(copy)) => choice.copied(copy),
+        _ => choice,
     }
 }

@@ -13,6 +13,7 @@ use embedded_hal::digital::OutputPin;
 use embedded_io::{Read, ReadReady, Write};
 
 use failure::Failure;
+use inkling_store::Keeper;
 
 pub mod failure;
 pub mod identity;
@@ -69,6 +70,17 @@ pub trait Board {
         None
     }
 
+    /// What keeps models in the board's flash, where the program can write there.
+    fn store(&mut self) -> Option<&mut dyn Keeper> {
+        None
+    }
+
+    /// Restarts the program. What the board has said has left it by then, or is lost.
+    fn restart(&mut self) {
+        #[cfg(all(feature = "board", target_os = "none"))]
+        arch::restart();
+    }
+
     /// Whether [`Board::start_boot_loader`] does anything.
     fn has_boot_loader(&self) -> bool {
         false
@@ -103,6 +115,8 @@ mod inbox;
 mod logger;
 #[cfg(all(feature = "microbit", target_os = "none"))]
 mod microbit;
+#[cfg(all(feature = "store", target_os = "none"))]
+mod model_flash;
 #[cfg(all(feature = "mps2", target_os = "none"))]
 mod mps2;
 #[cfg(all(feature = "nrf52", target_os = "none"))]

@@ -9,9 +9,10 @@ use core::task::Poll;
 use ::cortex_m::singleton;
 use cortex_m_rt::interrupt;
 use embassy_futures::poll_once;
+use embassy_rp::flash::{Blocking, Flash};
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::interrupt::{self, InterruptExt, Priority};
-use embassy_rp::peripherals::{PIN_0, PIN_1, UART0, USB};
+use embassy_rp::peripherals::{FLASH, PIN_0, PIN_1, UART0, USB};
 use embassy_rp::rom_data::{reset_to_usb_boot, rom_version_number};
 use embassy_rp::uart::{self, Blocking, BufferedInterruptHandler, BufferedUart, Uart};
 use embassy_rp::usb::Driver;
@@ -20,10 +21,12 @@ use embassy_rp::{Peri, bind_interrupts, pac};
 use embassy_time::{Duration, Instant, TICK_HZ};
 
 use super::failure::Failure;
+use super::model_flash::ModelFlash;
 use super::once::Once;
 use super::port::{Port, Wire};
 use super::usb::Beside;
 use super::{Board, cortex_m, facts, panic, usb};
+use inkling_store::{Keeper, Store};
 
 const RX_PIN: usize = 1;
 
@@ -71,7 +74,11 @@ pub struct Pico {
     is_watched: bool,
     was_reset_by_watchdog: bool,
     entropy: Option<u64>,
+    store: Store<ModelFlash<ChipFlash>>,
 }
+
+/// The flash, all of it.
+type ChipFlash = Flash<'static, FLASH, Blocking, { facts::FLASH_BYTES }>;
 
 impl Pico {
     /// Sets the clocks, opens the serial ports (the UART at 115,200 baud) and connects to USB.
@@ -79,8 +86,13 @@ impl Pico {
     pub fn start() -> Self {
         let p = embassy_rp::init(embassy_rp::config::Config::default());
         let watchdog = Watchdog::new(p.WATCHDOG);
+        #[cfg_attr(
+            feature = "pico2",
+            expect(unused_mut, reason = "its number is elsewhere")
+        )]
+        let mut flash = Flash::new_blocking(p.FLASH);
         #[cfg(feature = "pico")]
-        let (number, entropy) = (chip::number(p.FLASH), chip::entropy());
+        let (number, entropy) = (chip::number(&mut flash), chip::entropy());
         #[cfg(feature = "pico2")]
         let (number, entropy) = (chip::number(), chip::entropy(p.TRNG));
 
@@ -98,6 +110,7 @@ impl Pico {
             watchdog,
             is_watched: false,
             entropy,
+            store: Store::new(ModelFlash::new(flash)),
         }
     }
 
@@ -191,6 +204,10 @@ impl Board for Pico {
         panic::failure(self.was_reset_by_watchdog)
     }
 
+    fn store(&mut self) -> Option<&mut dyn Keeper> {
+        Some(&mut self.store)
+    }
+
     fn has_boot_loader(&self) -> bool {
         rom_version_number() != 0
     }
@@ -252,18 +269,15 @@ impl Wire for LastWords {
 /// What differs between the two chips.
 #[cfg(feature = "pico")]
 mod chip {
-    use embassy_rp::Peri;
     use embassy_rp::clocks::RoscRng;
-    use embassy_rp::flash::Flash;
-    use embassy_rp::peripherals::FLASH;
     use embassy_rp::rom_data::rom_version_number;
 
+    use super::ChipFlash;
+
     /// The flash's number, by routines in the ROM; 0 in emulators, which have none.
-    pub(super) fn number(flash: Peri<'static, FLASH>) -> u64 {
-        const FLASH_BYTES: usize = 2 * 1024 * 1024;
+    pub(super) fn number(flash: &mut ChipFlash) -> u64 {
         let mut number = [0; 8];
         if rom_version_number() != 0 {
-            let mut flash = Flash::<_, _, FLASH_BYTES>::new_blocking(flash);
             // Without an answer it stays 0.
             let _ = flash.blocking_unique_id(&mut number);
         }

@@ -4,6 +4,8 @@
 //! and knows no boards.
 
 pub mod load;
+pub mod model;
 pub mod uf2;
 
 pub use load::{Load, LoadError};
+pub use model::ModelPlace;

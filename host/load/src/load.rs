@@ -170,20 +170,6 @@ impl Load {
         self.parts.remove(&address);
     }
 
-    /// Puts bytes to the start of a region of so many bytes, in place of what begins there. Says whether the
-    /// region is free for them: it is not if something else reaches into it.
-    ///
-    /// # Errors
-    /// When they reach behind the region, into something else.
-    pub fn fill(&mut self, start: u32, room: u32, bytes: &[u8]) -> Result<bool, LoadError> {
-        self.remove(start);
-        if self.touches(start..start.saturating_add(room)) {
-            return Ok(false);
-        }
-        self.insert(start, bytes)?;
-        Ok(true)
-    }
-
     /// The parts in ascending order.
     pub fn parts(&self) -> impl Iterator<Item = (u32, &[u8])> {
         self.parts
@@ -320,17 +306,6 @@ mod tests {
             load.insert(*address, part).unwrap();
         }
         load
-    }
-
-    #[test]
-    fn a_region_is_filled_unless_something_else_reaches_into_it() {
-        let mut load = Load::default();
-        load.insert(0x1000, &[1; 0x800]).unwrap();
-        load.insert(0x2000, &[2; 0x100]).unwrap();
-        assert_eq!(load.fill(0x2000, 0x1000, &[3; 0x20]), Ok(true));
-        assert_eq!(load.fill(0x1400, 0x1000, &[3]), Ok(false));
-        let parts: Vec<_> = load.parts().collect();
-        assert_eq!(parts, [(0x1000, &[1; 0x800][..]), (0x2000, &[3; 0x20][..])]);
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub mod reading;
 mod run;
 mod runs;
 mod sample;
+mod send;
 mod terminal;
 pub mod train;
 
@@ -66,6 +67,8 @@ enum Command {
     Emulate(emulate::Args),
     /// Write a firmware, a model, or both to a board
     Flash(flash::Args),
+    /// Send a model to a running board over its serial port
+    Send(send::Args),
     /// Talk to a board over its serial port
     Monitor(monitor::Args),
     /// Try models in a browser, and talk to boards there
@@ -131,6 +134,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Boards(args) => boards::run(&args),
         Command::Emulate(args) => emulate::run(&args),
         Command::Flash(args) => flash::run(&args),
+        Command::Send(args) => send::run(&args),
         Command::Monitor(args) => monitor::run(&args),
         Command::Page(args) => page::run(&args),
         Command::Run(args) => run::run(args),

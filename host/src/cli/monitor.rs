@@ -18,7 +18,7 @@ use crate::output;
 #[command(after_help = "\
 On a terminal, text streams above a status line and an editor with history: type a line to start a
 passage with it, /help to list the commands, Tab to complete one, Ctrl-C to leave. A board that is
-unplugged is waited for.
+unplugged is waited for. /send MODEL sends a model, as `inkling send` does.
 
 In scripts, the lines of standard input are typed one after the other: each one when the board has
 dealt with the line before, and when the passage is complete that this has started. A line /seed N
@@ -88,7 +88,8 @@ pub fn join(board: &'static Board, port: Option<&str>) -> Result<()> {
     terminal::converse(&mut line, None, None)
 }
 
-fn connect(
+/// The line to the board, which is waited for.
+pub fn connect(
     port: Option<String>,
     board: Option<&'static Board>,
     patience: Duration,

@@ -37,7 +37,7 @@ const SHOWN_BYTES: usize = 120;
 
 /// How to boot.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub struct Options<'a> {
     /// Let virtual time pass by the instruction in QEMU: one instruction is one nanosecond. Slower,
     /// and the same in every run, as rp2040js is at all times.
     pub count_instructions: bool,
@@ -48,6 +48,8 @@ pub struct Options {
     /// Have trouble with the port, which rp2040js alone can: a UART that sends nothing in the first three
     /// seconds, or a USB host that opens and closes the port 300 times before it stays.
     pub trouble: bool,
+    /// Write down here what the firmware does to its flash, where the emulator has one.
+    pub operations: Option<&'a Path>,
 }
 
 /// A line of the board's own to wait for.
@@ -77,7 +79,7 @@ impl Emulator {
     ///
     /// # Errors
     /// When the program is missing, has no such board or does not start.
-    pub fn start(firmware: &Firmware, options: Options) -> Result<Emulator, DeviceError> {
+    pub fn start(firmware: &Firmware, options: Options<'_>) -> Result<Emulator, DeviceError> {
         let machine = machine_of(firmware.board)?;
         let files = TempDir::new()?;
         let elf = files.path().join("firmware.elf");
@@ -286,7 +288,7 @@ pub(super) fn machine_of(board: &'static Board) -> Result<Machine, DeviceError> 
 /// serial port to the local `port`.
 fn command(
     machine: Machine,
-    options: Options,
+    options: Options<'_>,
     elf: &Path,
     model: Option<(PathBuf, u64)>,
     port: u16,
@@ -295,7 +297,7 @@ fn command(
     if machine.program == rp2040js::NODE {
         run_in_rp2040js(&mut command, options, elf, port)?;
         if let Some((file, address)) = model {
-            command.arg(file).arg(address.to_string());
+            command.arg("--beside").arg(file).arg(address.to_string());
         }
     } else if options.usb {
         return Err(DeviceError::NoUsb {
@@ -318,7 +320,7 @@ fn command(
 
 fn run_in_rp2040js(
     node: &mut Command,
-    options: Options,
+    options: Options<'_>,
     elf: &Path,
     port: u16,
 ) -> Result<(), DeviceError> {
@@ -339,10 +341,13 @@ fn run_in_rp2040js(
         .arg(rp2040js::package_dir())
         .arg(elf)
         .args([&port.to_string(), line]);
+    if let Some(operations) = options.operations {
+        node.arg("--operations").arg(operations);
+    }
     Ok(())
 }
 
-fn run_in_qemu(qemu: &mut Command, machine: &str, options: Options, elf: &Path, port: u16) {
+fn run_in_qemu(qemu: &mut Command, machine: &str, options: Options<'_>, elf: &Path, port: u16) {
     qemu.args(["-machine", machine])
         // Machines that would start with a boot program of their own start with the firmware.
         .args(["-bios", "none"])

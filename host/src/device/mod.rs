@@ -3,13 +3,15 @@
 //! [`board`] lists what there is, [`build`] makes a firmware of a model, [`emulate`] boots it, and
 //! [`passage`] has it write; [`mod@bench`] counts what that costs, [`budget`] what it may cost, and [`fit`]
 //! whether the board has room for it. [`prospect`] and [`speed`] say before what to expect.
-//! [`flash`] writes it to a real board and [`mod@line`] talks to that.
+//! [`flash`] writes it to a real board, [`mod@line`] talks to that, and [`mod@send`] gives it another model;
+//! [`cuts`] lets power fail meanwhile.
 //! Nothing here needs libtorch.
 
 pub mod bench;
 pub mod board;
 pub mod budget;
 pub mod build;
+pub mod cuts;
 pub mod elf;
 pub mod emulate;
 pub mod error;
@@ -20,6 +22,7 @@ pub mod line;
 pub mod log;
 pub mod passage;
 pub mod prospect;
+pub mod send;
 pub mod speed;
 pub mod usb;
 

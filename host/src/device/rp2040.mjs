@@ -1,25 +1,29 @@
 // Boots an RP2040 firmware in rp2040js and joins one of its serial ports to a local socket.
 //
-//   node rp2040.mjs RP2040JS FIRMWARE.elf PORT uart|usb|stuck-uart|fickle-usb [FILE ADDRESS]
+//   node rp2040.mjs RP2040JS FIRMWARE.elf PORT uart|usb|stuck-uart|fickle-usb
+//     [--beside FILE ADDRESS] [--operations FILE]
 //
-// RP2040JS is the emulator's folder, PORT a TCP port of this machine that somebody listens at, FILE what
-// lies at ADDRESS in flash beside the firmware. A stuck UART sends nothing in the first seconds; at a
-// fickle USB port somebody comes and goes many times before staying. What the firmware logs over RTT goes to
-// standard output. Time is virtual: 8 ns a cycle, as fast as it goes.
+// RP2040JS is the emulator's folder, PORT a TCP port of this machine that somebody listens at. Beside the
+// firmware, FILE lies at ADDRESS in flash. What the firmware does to the flash is written to the other FILE, a
+// line each: the cycle, erase or program, the offset, and how many bytes or which ones in hexadecimal. A stuck
+// UART sends nothing in the first seconds; at a fickle USB port somebody comes and goes many times before
+// staying. What the firmware logs over RTT goes to standard output. Time is virtual: 8 ns a cycle, as fast as
+// it goes.
 //
-// The emulator has no ROM and no second-stage boot loader, so the processor starts at the firmware's own
-// vector table. It does not model a reset by the processor or the watchdog: a new chip takes over the
+// The emulator has no second-stage boot loader, so the processor starts at the firmware's own vector table.
+// Of the ROM there is what writes to the flash: stubs that stop the processor, served here, where erasing sets
+// all bits and programming clears some, as on the chip. The version that such a ROM tells is 0. It does not model a reset by the processor or the watchdog: a new chip takes over the
 // memory. It reports an empty transmit FIFO as an interrupt that never ends: here it comes once, after
 // bytes were sent, as on the chip. It does not know that register of the UART which says that DMA is off, and
 // does no more than tell of the instruction SEV, by which tasks wake the executor that waits for events. It
 // goes on where the chip faults, at addresses with nothing behind them: here it faults.
 
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const [library, firmware, port, line, extraFile, extraAddress] = process.argv.slice(2);
+const [library, firmware, port, line, ...options] = process.argv.slice(2);
 const isUsb = line.endsWith('usb');
 const { RP2040, USBCDC, createSetupPacket, DataDirection, SetupRecipient, SetupType } = await import(
   pathToFileURL(join(library, 'dist/esm/index.js')).href
@@ -40,6 +44,19 @@ const COMINGS_AND_GOINGS = 300;
 const LONGEST_VISIT_CYCLES = 250_000;
 
 const HARD_FAULT = 3;
+// What the data sheet of the Pico's flash calls typical, in nanoseconds: a sector erased, a page programmed.
+const SECTOR = 4096;
+const SECTOR_ERASE = 45_000_000;
+const PAGE = 256;
+const PAGE_PROGRAM = 400_000;
+
+const XIP_CTRL = 0x14000;
+const SSI = 0x18000;
+const ROM_TABLE = 0x14;
+const ROM_LOOKUP = 0x18;
+const ROM_STUBS = 0x200;
+const BREAKPOINT_AND_RETURN = 0x4770be00;
+
 const AIRCR = 0xd0c;
 const SYSRESETREQ = 1 << 2;
 const UARTDR = 0;
@@ -53,9 +70,11 @@ const EP0_OUT_BUFFER_CONTROL = 0x84;
 const BUFFER_AVAILABLE = 1 << 10;
 
 const elf = readElf(readFileSync(firmware));
-if (extraFile !== undefined) {
-  elf.segments.push({ address: Number(extraAddress), bytes: readFileSync(extraFile) });
+const beside = options.indexOf('--beside');
+if (beside >= 0) {
+  elf.segments.push({ address: Number(options[beside + 2]), bytes: readFileSync(options[beside + 1]) });
 }
+const operations = options.includes('--operations') ? options[options.indexOf('--operations') + 1] : null;
 const socket = connect(Number(port), '127.0.0.1');
 socket.setNoDelay(true);
 socket.on('error', () => process.exit(0));
@@ -136,7 +155,9 @@ function wire(rp2040) {
     if (!isFaulting && /^(Read from invalid memory|Write to undefined) address/.test(message)) throw BUS_FAULT;
   };
   rp2040.logger = { debug: silent, info: wakeByEvent, warn: faultAtNothing, error: complain };
+  const serve = installRom(rp2040);
   rp2040.onBreak = (code) => {
+    if (serve(code)) return;
     complain('rp2040js', `breakpoint ${code} at ${rp2040.core.PC.toString(16)}`);
     process.exit(1);
   };
@@ -157,6 +178,62 @@ function wire(rp2040) {
   rp2040.core.VTOR = VECTOR_TABLE;
   rp2040.core.reset();
   return { rp2040, feed };
+}
+
+/** Puts stubs where the ROM would be; answers with what serves the one of a number, if there is one. */
+function installRom(rp2040) {
+  const { registers } = rp2040.core;
+  const pass = (nanoseconds) => {
+    cyclesNow += nanoseconds / NANOSECONDS_PER_CYCLE;
+    rp2040.clock.tick(nanoseconds);
+  };
+  const log = (what) => {
+    if (operations !== null) appendFileSync(operations, `${Math.round(cyclesNow)} ${what}\n`);
+  };
+  const routines = {
+    IF: () => {},
+    EX: () => {},
+    FC: () => {},
+    CX: () => {},
+    C4: ([to, from, bytes]) => {
+      for (let at = 0; at < bytes; at += 4) rp2040.writeUint32(to + at, rp2040.readUint32(from + at));
+    },
+    RE: ([offset, bytes]) => {
+      log(`erase ${offset} ${bytes}`);
+      rp2040.flash.fill(0xff, offset, offset + bytes);
+      pass((bytes / SECTOR) * SECTOR_ERASE);
+    },
+    RP: ([offset, from, bytes]) => {
+      const data = Uint8Array.from({ length: bytes }, (_, at) => rp2040.readUint8(from + at));
+      log(`program ${offset} ${Buffer.from(data).toString('hex')}`);
+      data.forEach((byte, at) => (rp2040.flash[offset + at] &= byte));
+      pass((bytes / PAGE) * PAGE_PROGRAM);
+    },
+  };
+  const names = Object.keys(routines);
+  const stub = (number) => ROM_STUBS + 4 * number;
+  for (let number = 0; number <= names.length; number++) {
+    rp2040.bootrom[stub(number) / 4] = BREAKPOINT_AND_RETURN | number;
+  }
+  rp2040.bootrom[ROM_TABLE / 4] = ROM_STUBS;
+  rp2040.bootrom[ROM_LOOKUP / 4] = stub(names.length) | 1;
+  // Nothing streams from the flash.
+  rp2040.peripherals[XIP_CTRL] = Object.assign(Object.create(rp2040.peripherals[SSI]), {
+    readUint32: () => 0,
+    writeUint32: () => {},
+  });
+  return (number) => {
+    if (number === names.length) {
+      const name = String.fromCharCode(registers[1] & 0xff, (registers[1] >> 8) & 0xff);
+      if (!names.includes(name)) return false;
+      registers[0] = stub(names.indexOf(name)) | 1;
+    } else if (number < names.length) {
+      routines[names[number]](Array.from(registers.slice(0, 3), (value) => value >>> 0));
+    } else {
+      return false;
+    }
+    return true;
+  };
 }
 
 /** Prints what UART0 sends; answers with what gives it the next typed byte when its time has come. */

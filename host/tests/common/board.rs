@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use embedded_hal::digital::{self, OutputPin};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use firmware::board::Board;
+use firmware::choice::Choice;
 use firmware::session::{Memory, Session};
 use inkling_engine::AlignedImage;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -46,7 +47,7 @@ impl EmulatedBoard {
                 ends: Arc::clone(&ends),
             };
             let mut memory = Memory::new();
-            let mut session = Session::new(board, image.model().into(), &mut memory);
+            let mut session = Session::new(board, Choice::only(image.bytes()), &mut memory);
             while !ends.load(Ordering::Relaxed) {
                 for _ in 0..POLLS_PER_MILLISECOND {
                     session.poll();

@@ -4,7 +4,12 @@ use std::path::PathBuf;
 
 use host::device::find;
 use host::device::flash::{Order, prepare};
+use inkling_engine::AlignedImage;
 use inkling_engine::format::{OLDEST_VERSION, VERSION};
+use inkling_engine::image::checksum;
+use inkling_engine::writer::made_up;
+use inkling_store::record::RECORD_BYTES;
+use inkling_store::{Layout, Record, Slot, places};
 
 use super::*;
 
@@ -24,8 +29,92 @@ fn a_firmware_arrives_whole_and_clears_the_model_of_before() {
 
     let load = decoded(&desk.copied());
     let program = stored(PICO, "pico", &image(16));
-    let parts = [(PICO, &program[..]), (PICO_REGION, &[0xFF; 256])];
+    let blank = &[0xFF; 256];
+    let [first, second] = records();
+    let parts = [
+        (PICO, &program[..]),
+        (PICO_REGION, blank),
+        (first, blank),
+        (second, blank),
+    ];
     assert_eq!(load, sectors(&parts));
+}
+
+/// Where a program that takes models over the line writes down that they are there.
+fn records() -> [u32; 2] {
+    let region = find("pico").unwrap().model_region.unwrap();
+    let layout = Layout::new(region.bytes as usize);
+    [Slot::First, Slot::Second].map(|slot| PICO_REGION + layout.record(slot) as u32)
+}
+
+/// What the flash for models holds on a board on which this arrives, after two models were sent to it.
+fn region_with_two(arrives: &Load) -> Vec<u8> {
+    let region = find("pico").unwrap().model_region.unwrap();
+    let layout = Layout::new(region.bytes as usize);
+    let mut flash = vec![0xFF; region.bytes as usize];
+    for (slot, hidden, sequence) in [(Slot::First, 24, 7), (Slot::Second, 32, 8)] {
+        let image = image(hidden);
+        let start = layout.start(slot);
+        let record = Record {
+            sequence,
+            start: start as u32,
+            length: image.len() as u32,
+            checksum: checksum(&image),
+        };
+        flash[start..start + image.len()].copy_from_slice(&image);
+        let at = layout.record(slot);
+        flash[at..at + RECORD_BYTES].copy_from_slice(&record.to_bytes());
+    }
+    for (address, part) in arrives
+        .parts()
+        .filter(|(address, _)| *address >= PICO_REGION)
+    {
+        let at = (address - PICO_REGION) as usize;
+        flash[at..at + part.len()].copy_from_slice(part);
+    }
+    flash
+}
+
+fn used(flash: &[u8]) -> Option<Vec<u8>> {
+    let mut places = places(flash).into_iter().flatten();
+    let image = places.find(|place| {
+        AlignedImage::new(&flash[place.range.clone()])
+            .model()
+            .is_ok()
+    });
+    image.map(|place| flash[place.range].to_vec())
+}
+
+#[test]
+fn what_is_flashed_wins_over_models_that_were_sent_before() {
+    let desk = Desk::new();
+    let firmware = desk.file("firmware.elf", &elf(PICO, "pico", &image(16)));
+    let order = |firmware: Option<&str>, model: Option<&str>| {
+        let package = prepare(&Order {
+            board: find("pico").unwrap(),
+            firmware: firmware.map(PathBuf::from),
+            model: model.map(PathBuf::from),
+            weights_only: firmware.is_none(),
+            by_probe: false,
+            stand_in: "none".into(),
+        });
+        region_with_two(&package.unwrap().load)
+    };
+    let none = region_with_two(&Load::default());
+    assert_eq!(used(&none), Some(image(32)));
+    // A model, be it the very one that has a record already, or one that takes all of the room.
+    for hidden in [40, 24, 32] {
+        let model = desk.file("model.img", &image(hidden));
+        let alone = order(None, Some(&model));
+        assert_eq!(used(&alone), Some(image(hidden)));
+        let beside = order(Some(&firmware), Some(&model));
+        assert_eq!(used(&beside), Some(image(hidden)));
+    }
+    let large = made_up(30, 600, 1, 3).bytes().to_vec();
+    let model = desk.file("model.img", &large);
+    assert_eq!(used(&order(None, Some(&model))), Some(large));
+    // A program with a model of its own.
+    assert_eq!(used(&order(Some(&firmware), None)), None);
 }
 
 #[test]
@@ -55,7 +144,12 @@ fn an_independent_reader_finds_the_same_in_the_file() {
     let at = (PICO_REGION - PICO) as usize;
     assert!(bytes[program.len()..at].iter().all(|&byte| byte == 0));
     assert_eq!(bytes[at..at + image(40).len()], image(40));
-    assert_eq!(bytes.len(), at + image(40).len().next_multiple_of(4096));
+    let end = at + image(40).len().next_multiple_of(4096);
+    assert!(
+        bytes[end..(records()[0] - PICO) as usize]
+            .iter()
+            .all(|&byte| byte == 0)
+    );
 }
 
 #[test]
@@ -111,7 +205,9 @@ fn weights_alone_touch_nothing_but_their_region() {
     .assert()
     .success();
     let load = decoded(&desk.copied());
-    assert_eq!(load, sectors(&[(PICO_REGION, &image(40))]));
+    assert!(load.parts().all(|(address, _)| address >= PICO_REGION));
+    let first = load.parts().next();
+    assert_eq!(first, sectors(&[(PICO_REGION, &image(40))]).parts().next());
 }
 
 #[test]
@@ -154,11 +250,14 @@ fn a_prebuilt_file_may_be_uf2_or_hex_and_takes_a_new_model() {
     .assert()
     .success();
     let load = decoded(&desk.copied());
-    let (_, region) = load.parts().last().unwrap();
+    let region = load.parts().find(|(address, _)| *address == PICO_REGION);
+    let (_, region) = region.unwrap();
     assert_eq!(region.len(), image(8).len().next_multiple_of(4096));
     let program = stored(PICO, "pico", &image(16));
-    let parts = [(PICO, &program[..]), (PICO_REGION, &image(40))];
-    assert_eq!(decoded(&first), sectors(&parts));
+    let first = decoded(&first);
+    let program_and_model: Vec<_> = first.parts().take(2).collect();
+    let expected = sectors(&[(PICO, &program[..]), (PICO_REGION, &image(40))]);
+    assert_eq!(program_and_model, expected.parts().collect::<Vec<_>>());
     complains(
         &["--firmware", &by_hex],
         "does not tell which board it is for: name that with --board",

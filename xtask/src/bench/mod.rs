@@ -17,6 +17,7 @@ use crate::tables::results;
 mod corpora;
 mod engine;
 mod page;
+mod power_cuts;
 mod report;
 
 /// The hidden sizes that `--all` compares, on the default board.
@@ -36,6 +37,8 @@ pub enum Task {
     Page(page::Page),
     /// Train on texts of many kinds and measure what comes of it, beside compressors
     Corpora(corpora::Corpora),
+    /// Let power fail at every operation on the emulated Pico's flash while a model is sent to it
+    PowerCuts(power_cuts::PowerCuts),
     /// Measure how fast training is, beside PyTorch
     Train(bench_train::Train),
 }
@@ -87,6 +90,7 @@ pub fn run(task: &Task) -> anyhow::Result<()> {
         Task::Engine(args) => engine::run(args),
         Task::Page(args) => page::run(args),
         Task::Corpora(args) => corpora::run(args),
+        Task::PowerCuts(args) => power_cuts::run(args),
         Task::Train(args) => bench_train::run(args),
     }
 }

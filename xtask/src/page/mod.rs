@@ -186,7 +186,11 @@ fn firmware(folder: &Path, to_hand_on: bool) -> anyhow::Result<()> {
             "board": board.name,
             "description": board.description,
             "family": family,
-            "model": { "address": region.address, "bytes": region.bytes },
+            "model": {
+                "address": region.address,
+                "bytes": region.bytes,
+                "takesModels": board.takes_models,
+            },
         });
         for (file, bytes) in dist::files_of(board, endings, to_hand_on)? {
             fs::write(folder.join(&file), bytes)?;

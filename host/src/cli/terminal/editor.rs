@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use firmware::console::{HELP, LINE_BYTES};
+
+use super::SEND;
 use tui_input::{Input, InputRequest};
 
 use crate::paths;
@@ -187,12 +189,14 @@ impl Editor {
 
 /// The console's commands, and whether they take a value.
 fn commands() -> impl Iterator<Item = (&'static str, bool)> {
-    HELP.iter().filter_map(|line| {
+    let own = [(SEND.trim_end(), true)];
+    let boards = HELP.iter().filter_map(|line| {
         let (usage, _) = line.split_once("  ")?;
         let name = usage.split(' ').next()?;
         let is_command = name.starts_with('/') && !name.starts_with("//");
         is_command.then_some((name, usage.contains(' ')))
-    })
+    });
+    boards.chain(own)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The console on a terminal: text above, a status line and an editor below.
 
 use std::io::{Write, stdout};
+use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,21 +10,25 @@ use anyhow::{Context, Result, bail};
 use crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::{execute, terminal};
 use firmware::console::Command;
-use firmware::protocol::{Heard, Parser, Said};
+use firmware::protocol::{Heard, LOAD, Parser, Said};
 
 use super::editor::{Action, Editor};
 use super::screen::{Aside, Footer, Screen};
 use super::status::Status;
 use super::typist::{Known, Typist};
-use super::{TICK, Transcript};
-use crate::cli::interrupt;
+use super::{SEND, TICK, Transcript};
+use crate::cli::{interrupt, send};
 use crate::device::line::{Event, Line};
 use crate::device::log;
+use crate::device::send::News;
 use crate::note;
 use crate::output::{self, Decoder};
 
 /// When a board that has not said what it is gets asked.
 const INTRODUCTION: Duration = Duration::from_millis(1500);
+
+/// How many percent of a model are sent between two notices.
+const PROGRESS: usize = 25;
 
 /// How often the status line is renewed.
 const STATUS_INTERVAL: Duration = Duration::from_millis(500);
@@ -104,7 +109,10 @@ fn talk(
                 Action::Leave => return Ok(()),
                 Action::Send(text) => {
                     view.notice(&format!("> {text}"))?;
-                    view.send(line, &text)?;
+                    match text.strip_prefix(SEND) {
+                        Some(model) => view.send_model(line, model, keys)?,
+                        None => view.send(line, &text)?,
+                    }
                 }
             }
         }
@@ -114,14 +122,7 @@ fn talk(
             view.notice(&format!("log: {said}"))?;
         }
         match line.next(TICK)? {
-            Event::Bytes(bytes) => {
-                for piece in view.hear(&bytes)? {
-                    match piece {
-                        Piece::Text(text) => view.text(&text)?,
-                        Piece::Line(line, kind) => view.aside(&line, kind)?,
-                    }
-                }
-            }
+            Event::Bytes(bytes) => view.show(&bytes)?,
             Event::Lost => {
                 view.status.set_connected(false, Instant::now());
                 view.parser = Parser::new();
@@ -224,6 +225,66 @@ impl View {
             transcript.add(&self.transcribed.decode(&shown))?;
         }
         Ok(pieces)
+    }
+
+    /// Shows what the board prints.
+    fn show(&mut self, bytes: &[u8]) -> Result<()> {
+        for piece in self.hear(bytes)? {
+            match piece {
+                Piece::Text(text) => self.text(&text)?,
+                Piece::Line(line, kind) => self.aside(&line, kind)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a model, and says how far that is; Ctrl-C ends it.
+    fn send_model(
+        &mut self,
+        line: &mut dyn Line,
+        model: &str,
+        keys: &Receiver<event::Event>,
+    ) -> Result<()> {
+        let mut said = 0;
+        let mut drawn = Ok(());
+        let sent = send::from_console(line, model, |news| {
+            let is_left = keys.try_iter().any(|key| match key {
+                event::Event::Key(key) => self.editor.key(key) == Action::Leave,
+                _ => false,
+            });
+            drawn = match news {
+                News::Bytes(bytes) => self.quietly(bytes),
+                News::Lost => self.notice("unplugged: waiting for the board"),
+                News::Stage { stage, of } => match send::percent(stage, of) {
+                    Some(percent) if percent >= said + PROGRESS => {
+                        said = percent;
+                        self.notice(&format!("{} {percent} %", send::doing(stage)))
+                    }
+                    _ => Ok(()),
+                },
+            };
+            match is_left || drawn.is_err() || interrupt::happened() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        drawn?;
+        match sent {
+            Ok(said) => self.notice(&said),
+            Err(error) => self.notice(&format!("{error:#}")),
+        }
+    }
+
+    /// Shows what the board prints, but for what it says of the model that it takes.
+    fn quietly(&mut self, bytes: &[u8]) -> Result<()> {
+        for piece in self.hear(bytes)? {
+            match piece {
+                Piece::Text(text) => self.text(&text)?,
+                Piece::Line(line, _) if line.contains(LOAD) => {}
+                Piece::Line(line, kind) => self.aside(&line, kind)?,
+            }
+        }
+        Ok(())
     }
 
     /// Sends what the user has typed.

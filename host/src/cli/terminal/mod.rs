@@ -25,6 +25,9 @@ pub use typist::Known;
 /// How long the board is waited for before the user gets a turn, and the other way round.
 const TICK: Duration = Duration::from_millis(20);
 
+/// The line with which the user sends a model; its file or name follows. The board never sees it.
+const SEND: &str = "/send ";
+
 /// Whether this program is used at a terminal, rather than in a script.
 pub fn is_interactive() -> bool {
     stdin().is_terminal() && stdout().is_terminal()

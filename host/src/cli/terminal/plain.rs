@@ -1,6 +1,7 @@
 //! The console in scripts: lines of standard input go to the board, what it prints to standard output.
 
 use std::io::{BufRead, Read, Write, stdin};
+use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 use std::time::Instant;
@@ -10,8 +11,8 @@ use firmware::protocol::{Heard, Parser, Said};
 
 use super::script::Script;
 use super::typist::{Known, Typed, Typist};
-use super::{TICK, Transcript};
-use crate::cli::interrupt;
+use super::{SEND, TICK, Transcript};
+use crate::cli::{self, interrupt};
 use crate::device::line::{Event, Line};
 use crate::note;
 use crate::output::{self, Decoder};
@@ -57,11 +58,16 @@ pub fn run(
                 }
             }
         }
-        if let Some(typed) = script.next(Instant::now())?
-            && !send(line, &typist, &typed)?
-        {
-            script.not_sent();
-            is_complete = false;
+        if let Some(typed) = script.next(Instant::now())? {
+            if let Some(model) = typed.line.strip_prefix(SEND) {
+                is_complete &= send_model(line, model);
+                // The board has restarted.
+                script.change_board(Instant::now());
+                parser = Parser::new();
+            } else if !send(line, &typist, &typed)? {
+                script.not_sent();
+                is_complete = false;
+            }
         }
         let bytes = match line.next(TICK)? {
             Event::Bytes(bytes) => bytes,
@@ -133,6 +139,19 @@ fn send(line: &mut dyn Line, typist: &Typist, typed: &Typed) -> Result<bool> {
         note!("not sent, no board takes it: {}", typed.line);
     }
     Ok(is_taken)
+}
+
+/// Sends a model; whether the board has it. The user is told.
+fn send_model(line: &mut dyn Line, model: &str) -> bool {
+    let sent = cli::send::from_console(line, model, |_| match interrupt::happened() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    });
+    match &sent {
+        Ok(said) => note!("{said}"),
+        Err(error) => note!("{error:#}"),
+    }
+    sent.is_ok()
 }
 
 /// What is shown of the board's text and lines.

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 pub use error::FlashError;
 use inkling_engine::format::{OLDEST_VERSION, VERSION};
+use inkling_load::ModelPlace;
 pub use inkling_load::{Load, LoadError, load, uf2};
 
 use super::board::{BOARDS, Board, Flasher, Region};
@@ -27,9 +28,6 @@ use inkling_engine::AlignedImage;
 
 /// What the images that the boot loader of Espressif's chips takes begin with.
 const BOOT_IMAGE: u8 = 0xE9;
-
-/// What the start of a region without a model holds: erased flash.
-const NO_MODEL: [u8; uf2::PAGE_BYTES] = [0xFF; uf2::PAGE_BYTES];
 
 /// What is to be flashed.
 #[derive(Debug, Clone)]
@@ -358,6 +356,16 @@ fn check_versions(program: Option<&Package>, image: &[u8]) -> Result<(), FlashEr
     }
 }
 
+/// Where a board's models go.
+fn place(board: &Board, region: Region) -> ModelPlace {
+    // Regions lie in the 32 bits that these machines address.
+    ModelPlace {
+        address: region.address as u32,
+        bytes: region.bytes as u32,
+        takes_models: board.takes_models,
+    }
+}
+
 impl Package {
     fn of_elf(firmware: Firmware) -> Result<Package, FlashError> {
         Ok(Package {
@@ -377,27 +385,19 @@ impl Package {
     }
 
     fn with_model(mut self, region: Region, image: &[u8]) -> Result<Package, FlashError> {
-        self.fill(region, image)?.ok_or(FlashError::RegionTaken {
-            board: self.board.name,
-        })?;
-        Ok(self)
+        let board = self.board;
+        match place(board, region).fill(&mut self.load, Some(image))? {
+            true => Ok(self),
+            false => Err(FlashError::RegionTaken { board: board.name }),
+        }
     }
 
     /// Clears the region of a model that may stand there, unless the program itself does.
     fn without_model(mut self) -> Result<Package, FlashError> {
         if let Some(region) = self.board.model_region {
-            self.fill(region, &NO_MODEL)?;
+            place(self.board, region).fill(&mut self.load, None)?;
         }
         Ok(self)
-    }
-
-    /// Writes to the start of a region; `None` if the program reaches into it.
-    fn fill(&mut self, region: Region, bytes: &[u8]) -> Result<Option<()>, FlashError> {
-        // Regions lie in the 32 bits that these machines address.
-        let start = region.address as u32;
-        // What begins there is the model, or the lack of one, of a prebuilt firmware.
-        let is_free = self.load.fill(start, region.bytes as u32, bytes)?;
-        Ok(is_free.then_some(()))
     }
 
     fn checked(self) -> Result<Package, FlashError> {
@@ -462,7 +462,7 @@ impl Package {
                 let is_linked = self.elf.is_some();
                 let region = board.model_region.map(|region| region.address);
                 for (address, part) in self.load.parts() {
-                    if !is_linked || Some(address.into()) == region {
+                    if !is_linked || region.is_some_and(|region| region <= address.into()) {
                         let offset = address.saturating_sub(flash_address(board));
                         tool::espflash_part(chip, offset, part, target.port)?;
                     }
