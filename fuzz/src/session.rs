@@ -212,7 +212,8 @@ fn recover(board: &WiredBoard, session: &mut Session<'_, WiredBoard>) {
             Heard::Text(byte) => text.push(byte),
             Heard::Line(line) => match Said::read(line) {
                 Said::Start(_) => text.clear(),
-                Said::End(end) if end.seed == SEED && passage.is_none() => {
+                // One with the same seed may have been written before.
+                Said::End(end) if end.seed == SEED => {
                     passage =
                         Some(String::from_utf8(text.clone()).expect("the board writes UTF-8"));
                 }
