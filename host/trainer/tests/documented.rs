@@ -9,12 +9,12 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 mod common;
-use common::{host, text};
+use common::{host, text, train};
 
 /// Commands that do not run here, by how they begin, and why.
 const NOT_RUN: [(&str, &str); 4] = [
@@ -104,11 +104,20 @@ fn desk() -> tempfile::TempDir {
     desk
 }
 
-/// Runs a line as a shell does, with `inkling` on its path.
+/// Runs a line as a shell does. `inkling train` starts the trainer, as that is what it would build first.
 fn run(desk: &Path, line: &str) {
-    let program = PathBuf::from(host(desk, &[]).get_program());
-    let folder = program.parent().unwrap().canonicalize().unwrap();
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let bin = desk.join("bin");
+    if !bin.exists() {
+        let program = |command: Command| PathBuf::from(command.get_program()).display().to_string();
+        let (trainer, others) = (program(train(desk, &[])), program(host(desk, &[])));
+        let script = format!(
+            "#!/bin/sh\nif [ \"$1\" = train ]; then shift; exec '{trainer}' \"$@\"; fi\nexec '{others}' \"$@\"\n"
+        );
+        fs::create_dir(&bin).unwrap();
+        fs::write(bin.join("inkling"), script).unwrap();
+        fs::set_permissions(bin.join("inkling"), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let output = Command::new("sh")
         .args(["-c", line])
         .current_dir(desk)
