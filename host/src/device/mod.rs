@@ -29,7 +29,7 @@ pub mod usb;
 pub use board::{BOARDS, Board, DEFAULT_BOARD, find};
 pub use build::{Firmware, Program};
 pub use elf::Footprint;
-pub use emulate::{Emulator, Options};
+pub use emulate::{Emulator, Options, Wanted};
 pub use error::DeviceError;
 pub use fit::Fit;
 pub use passage::Request;

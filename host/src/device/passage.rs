@@ -151,7 +151,10 @@ impl Emulator {
     }
 
     /// Stops the text. A board may lose what is typed before it has started, so it is asked again.
-    fn pause(&mut self, parser: &mut Parser) -> Result<(), DeviceError> {
+    ///
+    /// # Errors
+    /// When it does not stop, or the emulator ends.
+    pub fn pause(&mut self, parser: &mut Parser) -> Result<(), DeviceError> {
         let paused = Wanted {
             name: PAUSED,
             is: |said| said == Said::Paused,

@@ -8,7 +8,7 @@ use pulldown_cmark::{Event, Tag};
 use crate::pages::{BOOK, Page, Pages, attribute_values};
 
 /// The repository on the web: pages of the book link to files by it, as they are read elsewhere.
-const REPOSITORY: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/");
+pub const REPOSITORY: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/");
 
 /// One sentence for each link that leads nowhere, and for each page that the book leaves out.
 pub fn faults(pages: &Pages) -> Vec<String> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+mod health;
 pub mod results;
 
 /// Where the book's pages are.

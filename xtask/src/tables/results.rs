@@ -29,6 +29,7 @@ pub fn table(name: &str) -> anyhow::Result<String> {
         "sizes" => sizes(&device()?),
         "written" => written(&device()?, &rows(file("engine"))?),
         "memory" => memory(&rows(file("boards"))?),
+        "health" => super::health::table(&rows(file("health"))?),
         "recipes" => recipes(&rows(file("recipes"))?),
         "training" => training(&read(file("train"))?),
         _ => bail!("there are no results of that name"),
