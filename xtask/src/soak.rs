@@ -130,7 +130,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// A board that writes.
 struct Soak<'m> {
     firmware: &'m Firmware,
-    options: Options,
+    options: Options<'m>,
     model: Model<'m>,
     emulator: Emulator,
     parser: Parser,
@@ -146,7 +146,7 @@ struct Soak<'m> {
 impl<'m> Soak<'m> {
     fn start(
         firmware: &'m Firmware,
-        options: Options,
+        options: Options<'m>,
         model: Model<'m>,
         random: Option<Rng>,
     ) -> anyhow::Result<Self> {
