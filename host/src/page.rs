@@ -41,14 +41,19 @@ pub struct Offered {
 }
 
 impl Folders {
-    /// Those of the project, or what lies beside this program.
+    /// A page in `folder`, if one is named; else that of the project, or what lies beside this program.
     #[must_use]
-    pub fn find() -> Option<Self> {
+    pub fn find(folder: Option<&Path>) -> Option<Self> {
         let built = paths::project_dir().join("dist/page");
         let beside = std::env::current_exe().ok();
         let beside = beside.and_then(|program| Some(program.parent()?.join("page")));
-        let mut folders = [Some(built), beside].into_iter().flatten();
-        let page = folders.find(|folder| folder.join("index.html").is_file())?;
+        let folders = match folder {
+            Some(folder) => vec![folder.to_path_buf()],
+            None => [Some(built), beside].into_iter().flatten().collect(),
+        };
+        let page = folders
+            .into_iter()
+            .find(|folder| folder.join("index.html").is_file())?;
         Some(Self {
             page,
             models: paths::weights_dir(),

@@ -5,14 +5,14 @@
 import { readFileSync } from 'node:fs';
 
 import { Engine } from '../page/engine';
-import { image } from './given';
+import { given, image } from './given';
 
 const [characters, rounds, ...models] = process.argv.slice(2);
 const settings = { temperature: '0.8', topK: '0', topP: '1', guard: 'text', seed: '1' };
 
 const speeds: Record<string, Record<string, number>> = {};
 for (const name of ['engine', 'engine-vectors']) {
-  const module = await WebAssembly.compile(new Uint8Array(readFileSync(`dist/page/${name}.wasm`)));
+  const module = await WebAssembly.compile(new Uint8Array(readFileSync(`${given('INKLING_PAGE')}/${name}.wasm`)));
   for (const model of models) {
     const engine = await Engine.open(module, image(model));
     let best = Infinity;

@@ -11,7 +11,7 @@ const MODULES = ['engine', 'engine-vectors', 'prompt'];
 const ROUNDS = 1500;
 
 async function compiled(name: string): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(readFileSync(`dist/page/${name}.wasm`));
+  return WebAssembly.compile(readFileSync(`${given('INKLING_PAGE')}/${name}.wasm`));
 }
 
 await run({

@@ -24,7 +24,7 @@ const FLAGS = [
 const DESK = { width: 1280, height: 900 };
 const PHONE = { width: 390, height: 844 };
 
-const server = spawn(given('INKLING_PROGRAM'), ['page', '--no-open', '--port', '0'], {
+const server = spawn(given('INKLING_PROGRAM'), ['page', '--no-open', '--port', '0', '--folder', given('INKLING_PAGE')], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 const address = await firstLine(server);
@@ -327,7 +327,7 @@ await run({
         const drive = join(folder, board);
         mkdirSync(drive);
         writeFileSync(join(drive, 'INFO_UF2.TXT'), `Board-ID: ${id}\r\n`);
-        const firmware = `dist/page/firmware/inkling-${board}.uf2`;
+        const firmware = join(given('INKLING_PAGE'), `firmware/inkling-${board}.uf2`);
         const line = ['flash', '--board', board, '--firmware', firmware, '--model', model, '--drive', drive, '--no-monitor'];
         const flash = spawn(given('INKLING_PROGRAM'), line, { stdio: 'ignore' });
         // It would wait for a board to take the file.

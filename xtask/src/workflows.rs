@@ -63,5 +63,5 @@ fn every_command_of_the_workflows_exists() {
             }
         }
     }
-    assert_eq!(commands, 5);
+    assert_eq!(commands, 6);
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use firmware::board::identity::{MARK, MARK_END};
 use ihex::Record;
-use inkling_engine::format::{ALIGNMENT, MAGIC};
+use inkling_engine::format::{ALIGNMENT, HEADER_BYTES, LENGTH_OFFSET, MAGIC};
 use object::Endianness;
 use object::read::elf::{ElfFile32, ProgramHeader};
 
@@ -46,6 +46,12 @@ pub enum LoadError {
         /// Where the later part starts.
         address: u32,
     },
+}
+
+/// How long an image says that it is.
+fn claimed(image: &[u8]) -> Option<usize> {
+    let length = image.get(LENGTH_OFFSET..)?.first_chunk()?;
+    Some(u32::from_le_bytes(*length) as usize)
 }
 
 /// Bytes by address: parts in ascending order that neither overlap nor touch.
@@ -210,17 +216,24 @@ impl Load {
         })
     }
 
-    /// What starts with the magic of a model image, sound or not, to the end of its part.
+    /// What starts with the magic of a model image, sound or not, to the end of its part. A program that reads
+    /// images has the magic in its code too: what has room for as many bytes as it claims goes first.
     #[must_use]
     pub fn image(&self) -> Option<&[u8]> {
-        self.parts().find_map(|(address, part)| {
+        let mut first = None;
+        for (address, part) in self.parts() {
             // Images are aligned in flash, not in the part.
-            let first = (address as usize).next_multiple_of(ALIGNMENT) - address as usize;
-            (first..part.len())
-                .step_by(ALIGNMENT)
-                .map(|at| &part[at..])
-                .find(|rest| rest.starts_with(&MAGIC))
-        })
+            let begin = (address as usize).next_multiple_of(ALIGNMENT) - address as usize;
+            let places = (begin..part.len()).step_by(ALIGNMENT);
+            let found = places.map(|at| &part[at..]);
+            for rest in found.filter(|rest| rest.starts_with(&MAGIC)) {
+                if claimed(rest).is_some_and(|bytes| (HEADER_BYTES..=rest.len()).contains(&bytes)) {
+                    return Some(rest);
+                }
+                first = first.or(Some(rest));
+            }
+        }
+        first
     }
 
     /// The board that the mark of an Inkling firmware names, if there is one.
@@ -343,6 +356,21 @@ mod tests {
         let found = load(&[(0x1008, &part)]);
         assert_eq!(found.image(), Some(&part[24..]));
         assert_eq!(load(&[(0x1000, &part)]).image(), None);
+    }
+
+    #[test]
+    fn the_magic_in_a_programs_code_is_not_taken_for_an_image() {
+        let mut part = vec![0; 400];
+        // As a compiler lays a constant among the others.
+        part[16..24].copy_from_slice(b"INKL\xfd\xff\0\0");
+        part[24..28].copy_from_slice(&[0x25, 0x99, 0x48, 0x61]);
+        part[160..164].copy_from_slice(&MAGIC);
+        part[168..172].copy_from_slice(&240_u32.to_le_bytes());
+        let found = load(&[(0x1000, &part)]);
+        assert_eq!(found.image(), Some(&part[160..]));
+        // One that is cut short is found all the same where there is no other.
+        let cut = load(&[(0x1000, &part[160..200])]);
+        assert_eq!(cut.image(), Some(&part[160..200]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `page`: the page in a browser of this machine.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
@@ -17,6 +18,9 @@ pub struct Args {
     /// The port to listen at; 0 takes one that is free
     #[arg(long, default_value_t = 8017)]
     port: u16,
+    /// Serve a page that was built to another folder [default: dist/page, or page beside this program]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
     /// Only print the address, and open no browser
     #[arg(long)]
     no_open: bool,
@@ -24,7 +28,13 @@ pub struct Args {
 
 /// Runs `page`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let Some(folders) = Folders::find() else {
+    let Some(folders) = Folders::find(args.folder.as_deref()) else {
+        if let Some(folder) = &args.folder {
+            bail!(
+                "there is no page in {}: it has no index.html",
+                folder.display()
+            );
+        }
         bail!("the page is not built yet: in a checkout of the project, run `cargo xtask page`");
     };
     let host = Host::start(folders, args.port).with_context(|| {

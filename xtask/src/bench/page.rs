@@ -42,12 +42,13 @@ pub fn run(args: &Page) -> anyhow::Result<()> {
         [] => shipped().collect(),
         models => models.to_vec(),
     };
-    page::build(false)?;
+    page::build_for_tests()?;
     let script = page::bundle_for_node("tests/bench.ts")?;
     let printed = Invocation::new("node")
         .args([script.display().to_string()])
         .args([args.characters.to_string(), ROUNDS.to_string()])
         .args(models.clone())
+        .env("INKLING_PAGE", page::FOR_TESTS)
         .read()?;
     let speeds: BTreeMap<String, Speeds> = serde_json::from_str(&printed)?;
     let mut rows = Vec::new();

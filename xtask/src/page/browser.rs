@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use host::toolchain::{browser, cargo};
 
-use super::{bundle_for_node, modules};
+use super::{FOR_TESTS, bundle_for_node, modules};
 use crate::command::Invocation;
 
 /// Where it leaves pictures of the page.
@@ -24,6 +24,7 @@ pub fn test() -> anyhow::Result<()> {
             .args([bundle_for_node(script)?.display().to_string()])
             .env("INKLING_PROGRAM", program.clone())
             .env("INKLING_BROWSER", browser.display().to_string())
+            .env("INKLING_PAGE", FOR_TESTS)
             .env("INKLING_CHECKS", checks.display().to_string())
             .env("INKLING_PICTURES", PICTURES)
             .run()

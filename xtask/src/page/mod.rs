@@ -22,7 +22,10 @@ mod browser;
 pub mod modules;
 
 /// Where the page goes.
-pub const FOLDER: &str = "dist/page";
+const FOLDER: &str = "dist/page";
+
+/// Where the tests have theirs, with the firmware as they build it, which is not to be handed on.
+pub const FOR_TESTS: &str = "target/page/page";
 
 /// Its sources.
 const SOURCES: &str = "web";
@@ -39,29 +42,39 @@ const SHIPPED: [&str; 2] = ["shakespeare-", "english-"];
 /// Options of `page`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Also try it in a browser without a window, and compare what it writes with `inkling sample`
+    /// Instead, build it to target/page, try it in a browser without a window, and compare what it writes
+    /// with `inkling sample`
     #[arg(long)]
     test: bool,
 }
 
 /// Runs `page`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    build(!args.test)?;
     match args.test {
-        true => browser::test(),
+        true => {
+            build_for_tests()?;
+            browser::test()
+        }
         false => {
+            build(Path::new(FOLDER), true)?;
             println!("built in {FOLDER}: cargo run -p host -- page opens it");
             Ok(())
         }
     }
 }
 
+/// Builds it to [`FOR_TESTS`].
+pub fn build_for_tests() -> anyhow::Result<()> {
+    build(Path::new(FOR_TESTS), false)
+}
+
 /// Builds it, whole or not at all. What is not `to_hand_on` has the firmware as the tests build it.
-pub fn build(to_hand_on: bool) -> anyhow::Result<()> {
+fn build(target: &Path, to_hand_on: bool) -> anyhow::Result<()> {
     packages()?;
-    let dist = Path::new("dist");
-    fs::create_dir_all(dist).context("cannot make the folder dist/")?;
-    let partial = TempDir::with_prefix_in(".page-", dist).context("cannot write to dist/")?;
+    let parent = target.parent().context("a folder in another one")?;
+    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let partial = TempDir::with_prefix_in(".page-", parent)
+        .with_context(|| format!("cannot write to {}", parent.display()))?;
     let folder = partial.path().join("page");
     fs::create_dir(&folder)?;
     modules::build(&folder)?;
@@ -79,11 +92,11 @@ pub fn build(to_hand_on: bool) -> anyhow::Result<()> {
     fs::write(folder.join("index.html"), html.replace("%POLICY%", POLICY))?;
     models(&folder)?;
     firmware(&folder, to_hand_on)?;
-    let target = Path::new(FOLDER);
+    let context = || format!("cannot replace {}", target.display());
     if target.exists() {
-        fs::remove_dir_all(target).with_context(|| format!("cannot replace {FOLDER}"))?;
+        fs::remove_dir_all(target).with_context(context)?;
     }
-    fs::rename(&folder, target).with_context(|| format!("cannot write {FOLDER}"))
+    fs::rename(&folder, target).with_context(context)
 }
 
 /// Has npm bring what the lock file names, unless it has.
