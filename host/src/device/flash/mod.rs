@@ -425,6 +425,11 @@ impl Package {
                 self.load.insert(address, &page)?;
             }
         }
+        if image.is_none() {
+            // Without a record it would still be better than none.
+            let second = region.address as u32 + layout.start(Slot::Second) as u32;
+            self.load.insert(second, &NO_MODEL)?;
+        }
         Ok(())
     }
 
@@ -436,7 +441,9 @@ impl Package {
         self.load.remove(start);
         if self.board.takes_models {
             for slot in RECORDS {
-                self.load.remove(start + layout(region).record(slot) as u32);
+                let layout = layout(region);
+                self.load.remove(start + layout.record(slot) as u32);
+                self.load.remove(start + layout.start(slot) as u32);
             }
         }
         if self.load.touches(start..start + region.bytes as u32) {
