@@ -25,33 +25,31 @@ impl<'a> Choice<'a> {
     #[must_use]
     pub fn new(region: &'a [u8], linked: &'a [u8]) -> Self {
         let mut refused = None;
+        let mut used = (linked, None);
         for place in places(region).into_iter().flatten() {
             let image = region.get(place.range.clone()).unwrap_or_default();
             match Model::parse(image) {
-                Ok(model) => {
-                    return Choice {
-                        start: Some(place.range.start),
-                        refused,
-                        ..Choice::of(Ok(model), image)
-                    };
+                Ok(_) => {
+                    used = (image, Some(place.range.start));
+                    break;
                 }
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
+        let (image, start) = used;
         Choice {
+            start,
             refused,
-            ..Choice::of(Model::parse(linked), linked)
+            ..Choice::only(image)
         }
     }
 
     /// The model in this image, which is all there is.
+    #[inline(never)]
     #[must_use]
     pub fn only(image: &'a [u8]) -> Self {
-        Choice::of(Model::parse(image), image)
-    }
-
-    fn of(model: Result<Model<'a>, ImageError>, image: &'a [u8]) -> Self {
-        let bytes = model.map_or(0, |model| model.image_bytes());
+        let model = Model::parse(image);
+        let bytes = model.as_ref().map_or(0, Model::image_bytes);
         Choice {
             model,
             image: image.get(..bytes).unwrap_or_default(),

@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use firmware::until::Until;
@@ -85,54 +86,73 @@ fn a_pico_writes_with_the_model_that_is_sent_to_it_over_uart_and_usb() {
     }
 }
 
+/// Runs `inkling` with a line to the emulator as its port; answers with what it printed, and what it said.
+#[track_caller]
+fn inkling(emulator: &mut Emulator, arguments: &[&str], typed: &str) -> (String, String) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"))
+        .args(arguments)
+        .args(["--port", &format!("tcp:127.0.0.1:{port}")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = command.stdin.take().unwrap();
+    stdin.write_all(typed.as_bytes()).unwrap();
+    drop(stdin);
+    let (mut line, _) = listener.accept().unwrap();
+    line.set_read_timeout(Some(Duration::from_millis(5)))
+        .unwrap();
+    let mut buffer = [0; 4096];
+    while command.try_wait().unwrap().is_none() {
+        match line.read(&mut buffer) {
+            Ok(count) => emulator.send(&buffer[..count]).unwrap(),
+            Err(error) => assert!(
+                matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::ConnectionReset
+                ),
+                "{error}"
+            ),
+        }
+        let said = emulator.read(Duration::from_millis(1)).unwrap();
+        // It may have ended with its last answer unread.
+        let _ = line.write_all(&said);
+    }
+    let output = command.wait_with_output().unwrap();
+    let [printed, said] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success(), "{said}");
+    (printed, said)
+}
+
 #[test]
-fn the_command_sends_a_model_and_says_so() {
-    let firmware = pico();
+fn a_model_is_sent_by_a_command_and_from_the_console_of_the_monitor() {
     let options = Options {
         usb: true,
         ..Options::default()
     };
-    let mut emulator = Emulator::start(&firmware, options).unwrap();
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let run = |emulator: &mut Emulator, arguments: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_inkling"))
-            .arg("send")
-            .args(arguments)
-            .args(["--port", &format!("tcp:127.0.0.1:{port}")])
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (mut line, _) = listener.accept().unwrap();
-        line.set_read_timeout(Some(Duration::from_millis(5)))
-            .unwrap();
-        let mut buffer = [0; 4096];
-        while command.try_wait().unwrap().is_none() {
-            match line.read(&mut buffer) {
-                Ok(count) => emulator.send(&buffer[..count]).unwrap(),
-                Err(error) => assert!(
-                    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-                    "{error}"
-                ),
-            }
-            let said = emulator.read(Duration::from_millis(1)).unwrap();
-            // It may have ended with its last answer unread.
-            let _ = line.write_all(&said);
-        }
-        let output = command.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{said}");
-        said
-    };
-    let said = run(&mut emulator, &[NAME]);
+    let mut emulator = Emulator::start(&pico(), options).unwrap();
+    let (_, said) = inkling(&mut emulator, &["send", NAME], "");
     let bytes = model(NAME).bytes().len();
     assert!(
         said.contains(&format!("{NAME}: {bytes} bytes sent in ")),
         "{said}"
     );
-    let said = run(&mut emulator, &[NAME]);
+    let (_, said) = inkling(&mut emulator, &["send", NAME], "");
     assert!(said.contains("the board writes with it already"), "{said}");
     assert_writes(&mut emulator, &model(NAME));
+
+    let other = "shakespeare-40k";
+    let typed = format!("/send {other}\n/len 100\n/rate max\n/seed 7\nabc\n");
+    let (printed, said) = inkling(&mut emulator, &["monitor"], &typed);
+    assert!(said.contains(&format!("{other}: ")), "{said}");
+    assert!(
+        printed.contains(&on_the_pc(&model(other), &request())),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -59,11 +59,10 @@ impl<B: Board> Player<'_, B> {
             }
             return true;
         }
-        if !is_on {
+        let Some(store) = self.port.board.store().filter(|_| is_on) else {
             return false;
-        }
-        let wanted = self.port.board.store().and_then(|store| store.wanted());
-        if let Some(Wanted::Room(_)) = wanted {
+        };
+        if let Some(Wanted::Room(_)) = store.wanted() {
             self.make_room();
         } else if now - last > PATIENCE * second {
             self.let_text_go_on();
@@ -74,6 +73,10 @@ impl<B: Board> Player<'_, B> {
     /// Takes a model of so many bytes with this checksum, or goes on with it.
     #[inline(never)]
     pub(super) fn load(&mut self, bytes: u32, checksum: u32) {
+        // Boards without a store have none of what follows.
+        let Some(store) = self.port.board.store() else {
+            return self.port.say(format_args!("{LOAD}refused: {NO_STORE}"));
+        };
         let is_it = |model: Model<'_>| {
             model.checksum() == checksum && model.image_bytes() == bytes as usize
         };
@@ -85,9 +88,6 @@ impl<B: Board> Player<'_, B> {
             self.port.say(format_args!("{}", Load::Complete(checksum)));
             return self.describe_model();
         }
-        let Some(store) = self.port.board.store() else {
-            return self.port.say(format_args!("{}", Load::Refused(NO_STORE)));
-        };
         match store.begin(bytes as usize, checksum) {
             Ok(()) => {
                 info!("taking a model of {} bytes", bytes);
@@ -104,8 +104,8 @@ impl<B: Board> Player<'_, B> {
     pub(super) fn give_up(&mut self) {
         if let Some(store) = self.port.board.store() {
             store.give_up();
+            self.let_text_go_on();
         }
-        self.let_text_go_on();
     }
 
     /// Takes a part of it, or what noise has made of one.

@@ -58,7 +58,7 @@ enum Operation {
 }
 
 /// When power fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
     /// Before an operation.
     Before,

@@ -32,7 +32,7 @@ pub fn run(args: &PowerCuts) -> anyhow::Result<()> {
     eprintln!("recording an upload");
     let cuts = Cuts::record(firmware)?;
     let all = cuts.all();
-    let mut counts: BTreeMap<(Purpose, &str), Count> = BTreeMap::new();
+    let mut counts: BTreeMap<(Purpose, Moment), Count> = BTreeMap::new();
     for (index, &cut) in all.iter().enumerate().step_by(args.every as usize) {
         eprint!("\rcut {} of {}", index + 1, all.len());
         let found = match args.spoil {
@@ -42,7 +42,7 @@ pub fn run(args: &PowerCuts) -> anyhow::Result<()> {
         let Cut {
             purpose, moment, ..
         } = cut;
-        let count = counts.entry((purpose, named(moment))).or_default();
+        let count = counts.entry((purpose, moment)).or_default();
         *match found {
             Found::Old => &mut count.old,
             Found::New => &mut count.new,
@@ -64,7 +64,8 @@ pub fn run(args: &PowerCuts) -> anyhow::Result<()> {
     {
         let cuts = old + new + gone;
         println!(
-            "| {moment} {} | {cuts} | {old} | {new} | {gone} |",
+            "| {} {} | {cuts} | {old} | {new} | {gone} |",
+            named(*moment),
             what(*purpose)
         );
         lost += gone;
