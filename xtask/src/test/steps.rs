@@ -134,6 +134,11 @@ pub fn all() -> Vec<Step> {
             "export, commands and the firmware on emulators keep their promises",
             [test("host")],
         ),
+        step(
+            "soak",
+            "noise and power cuts change nothing of what a board writes",
+            [cargo("xtask soak --passages 6 --minutes 2")],
+        ),
         step("trainer", "training keeps its promises", [test("trainer")]),
     ]
 }
