@@ -237,7 +237,7 @@ fn a_training_that_can_write_nothing_says_so_and_loses_nothing() {
         "{said}"
     );
     all_is_whole(folder);
-    assert_eq!(partial_files(folder), [PathBuf::new(); 0]);
+    assert!(partial_files(folder).is_empty());
     ends_as_undisturbed(folder);
 }
 
@@ -344,7 +344,7 @@ fn an_export_without_room_says_so_and_leaves_the_model_of_before() {
     let said = refuses(&output);
     assert!(said.contains("; nothing was changed there"), "{said}");
     assert_eq!(kept(folder), before);
-    assert_eq!(partial_files(folder), [PathBuf::new(); 0]);
+    assert!(partial_files(folder).is_empty());
 }
 
 #[test]

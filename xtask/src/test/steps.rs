@@ -169,6 +169,11 @@ pub fn all() -> Vec<Step> {
                 [cargo("xtask page --test")],
             )
         },
+        step(
+            "soak",
+            "noise and power cuts change nothing of what a board writes",
+            [cargo("xtask soak --passages 6 --minutes 2")],
+        ),
         step("trainer", "training keeps its promises", [test("trainer")]),
     ]
 }
