@@ -426,7 +426,7 @@ async function converse(page: Page, wanted: string): Promise<void> {
   const done = (text: string) =>
     page.waitForFunction((text) => document.getElementById('screen')?.textContent?.includes(text), text, { timeout: 120_000 });
   await done('# model: ');
-  for (const line of ['/pause', '/topk 0', '/topp 1', '/temp 0.7', '/len 150', '/seed 5', 'Come', '/resume']) {
+  for (const line of ['/pause', '/rate max', '/topk 0', '/topp 1', '/temp 0.7', '/len 150', '/seed 5', 'Come', '/resume']) {
     await page.fill('#line', line);
     await page.keyboard.press('Enter');
     await done(`> ${line}`);
