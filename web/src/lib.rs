@@ -63,7 +63,7 @@ pub extern "C" fn output_bytes() -> usize {
     with(|instance| instance.output.len())
 }
 
-/// Where the words lie that [`write`] gives about its characters, [`writer::CHOICE_WORDS`] for each.
+/// Where the words lie that [`write()`] gives about its characters, [`writer::CHOICE_WORDS`] for each.
 #[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
 pub extern "C" fn choices() -> *const u32 {
     with(|instance| instance.choices.as_ptr())
@@ -111,7 +111,7 @@ pub extern "C" fn read_prompt() -> bool {
 }
 
 /// Begins a text, see [`writer::Order`] for the input. The result is the number of its writer, for
-/// [`write`], and the output the prompt as the model reads it; or it is -1, and the output says why.
+/// [`write()`], and the output the prompt as the model reads it; or it is -1, and the output says why.
 #[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
 pub extern "C" fn begin() -> i32 {
     with(|instance| {

@@ -9,7 +9,7 @@ use core::task::Poll;
 use ::cortex_m::singleton;
 use cortex_m_rt::interrupt;
 use embassy_futures::poll_once;
-use embassy_rp::flash::{Blocking, Flash};
+use embassy_rp::flash::{self, Flash};
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::interrupt::{self, InterruptExt, Priority};
 use embassy_rp::peripherals::{FLASH, PIN_0, PIN_1, UART0, USB};
@@ -78,7 +78,7 @@ pub struct Pico {
 }
 
 /// The flash, all of it.
-type ChipFlash = Flash<'static, FLASH, Blocking, { facts::FLASH_BYTES }>;
+type ChipFlash = Flash<'static, FLASH, flash::Blocking, { facts::FLASH_BYTES }>;
 
 impl Pico {
     /// Sets the clocks, opens the serial ports (the UART at 115,200 baud) and connects to USB.
