@@ -60,9 +60,12 @@ pub fn from_bytes(bytes: &[u8]) -> Result<ModelParts, String> {
     let units: Vec<Unit> = numbers(&tensors, "lstm.0.units")?;
     let hidden = units.len();
     let gate_shift = number(&metadata, "gate_shift")?;
-    if ![planes.recurrent, planes.input, planes.output]
-        .iter()
-        .all(|planes| trits::PLANES.contains(planes))
+    let is_known = |planes: u8| trits::PLANES.contains(&planes);
+    // Folded inputs have none.
+    let has_inputs = tensors.tensor("embedding").is_ok();
+    if !is_known(planes.recurrent)
+        || !is_known(planes.output)
+        || (has_inputs && !is_known(planes.input))
         || !(MIN_GATE_SHIFT..=MAX_GATE_SHIFT).contains(&gate_shift)
     {
         return Err("its planes or its gate shift are none that there are".to_owned());

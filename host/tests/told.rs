@@ -260,14 +260,6 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
         "cannot keep the text as",
         "the folder of a run that has just been made must refuse one file",
     ),
-    (
-        "cannot set aside what comes from",
-        "the temporary folder must be full",
-    ),
-    (
-        "free some space or set INKLING_CACHE",
-        "takes a download that is sound and a cache that is full",
-    ),
     ("so it may never end", "takes a pipe of 4 GiB"),
     (
         "the alphabet {0}, so it belongs",
@@ -280,10 +272,6 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     (
         "{what} has SHA-256 {found}",
         "a test of the wheel matches the variant",
-    ),
-    (
-        "cannot talk to the emulator",
-        "the emulator must break its pipe",
     ),
     (
         "cannot use the budgets",
@@ -302,6 +290,10 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
         "takes the build of a firmware; the emulators are tested by name",
     ),
     ("the emulator ended unexpectedly", "QEMU must crash"),
+    (
+        "the record of what was done to the flash cannot be read",
+        "the emulator's bridge writes it",
+    ),
     (
         "cannot prepare what is to be flashed",
         "the temporary folder must be full",

@@ -21,11 +21,11 @@ use crate::paths;
 /// Write a firmware, a model, or both to a board.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without --firmware, the firmware is built around the model; a program that was unpacked from a release
-takes the firmware beside it, which needs no compiler. With --weights-only just the model is
-written to the flash that the board sets aside for one; that needs no compiler. What is written is
-put together and checked before the board is touched. A Pico that runs Inkling needs no button: it is
-asked over USB to restart into its boot loader.")]
+Without --firmware, the firmware is built around the model; a program that was unpacked from a
+release takes the firmware beside it, which needs no compiler. With --weights-only just the model
+is written to the flash that the board sets aside for one; that needs no compiler either. What is
+written is put together and checked before the board is touched. A Pico that runs Inkling needs no
+button: it is asked over USB to restart into its boot loader.")]
 pub struct Args {
     /// The board; `inkling boards` lists them [default: the one that the firmware is for]
     #[arg(long, required_unless_present_any = ["firmware", "udev"])]
