@@ -137,7 +137,8 @@ impl Shown {
             if let Some(count) = value(TOP_K) {
                 settings.top_k = count.parse().ok()?;
             } else if let Some(probability) = value(TOP_P) {
-                settings.top_p = probability.parse().ok()?;
+                // More than all is all, as no board says it.
+                settings.top_p = Thousandths::ONE.min(probability.parse().ok()?);
             } else if let Some(guard) = value(GUARD) {
                 settings.guard = guard.parse().ok()?;
             }
@@ -628,6 +629,16 @@ mod tests {
             Just(Piece::Break),
             Just(Piece::Done),
         ]
+    }
+
+    #[test]
+    fn a_probability_above_one_is_read_as_all() {
+        let Said::Start(start) = Said::read("start: seed 3, temperature 0.8, top-k 9, top-p 1.01")
+        else {
+            panic!("it is a start");
+        };
+        assert_eq!(start.settings.top_p, Thousandths::ONE);
+        assert_eq!(Said::read(&start.to_string()), Said::Start(start));
     }
 
     proptest! {
