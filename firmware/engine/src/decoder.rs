@@ -79,12 +79,6 @@ impl Decoder {
         self.last
     }
 
-    /// The first symbol of the last character.
-    #[must_use]
-    pub fn first(&self) -> Symbol {
-        self.first
-    }
-
     /// Takes a symbol of a prompt as the one to be read next.
     pub fn prompt(&mut self, symbol: Symbol) {
         self.last = symbol;
