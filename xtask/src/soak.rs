@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: lets emulated boards write for a long time, and compares every byte with what the PC
-//! predicts. Meanwhile somebody types noise, and the power goes now and then. A restart that nobody asked
-//! for, a lost character or a passage out of turn ends it.
+//! predicts. Meanwhile somebody types noise, sends another model to a board that takes one, and the power goes
+//! now and then. A restart that nobody asked for, a lost character or a passage out of turn ends it.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -9,12 +9,13 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, bail};
 use firmware::console::{Command, LINE_BYTES};
 use firmware::protocol::{End, Parser, Said, Start};
+use host::device::send::{self, Outcome};
 use host::device::{self, BOARDS, Board, Emulator, Firmware, Options, Program, Wanted};
 use host::engine::generator;
 use host::image;
 use host::paths;
 use inkling_engine::sampler::Rng;
-use inkling_engine::{Model, Settings};
+use inkling_engine::{AlignedImage, Model, Settings};
 
 /// The characters of a passage.
 const LENGTH: u32 = 1000;
@@ -30,6 +31,12 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// So many passages are written between two cuts of the power, in the mean.
 const PASSAGES_A_BOOT: u32 = 8;
+
+/// So many between two uploads.
+const PASSAGES_AN_UPLOAD: u32 = 12;
+
+/// The model that is sent to a board that takes one, in turn with that of the program.
+const SENT: &str = "shakespeare-32k";
 
 /// Options of `soak`.
 #[derive(Debug, clap::Args)]
@@ -78,9 +85,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let path = args.model.clone().unwrap_or_else(paths::default_model);
     let image = image::open(&path)?;
-    let model = image
-        .model()
-        .with_context(|| format!("cannot use {}", path.display()))?;
+    let sent = image::open(&paths::weights_dir().join(format!("{SENT}.img")))?;
     let by_time = || {
         SystemTime::UNIX_EPOCH
             .elapsed()
@@ -96,12 +101,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             usb: args.usb,
             ..Options::default()
         };
-        let mut soak = Soak::start(
-            &firmware,
-            options,
-            model,
-            (!args.calm).then(|| Rng::new(seed)),
-        )?;
+        let models = match board.takes_models {
+            true => vec![&image, &sent],
+            false => vec![&image],
+        };
+        let random = (!args.calm).then(|| Rng::new(seed));
+        let mut soak = Soak::start(&firmware, options, models, random)?;
         let start = Instant::now();
         let mut report = REPORT_INTERVAL;
         let time = Duration::from_secs(60 * args.minutes);
@@ -131,7 +136,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 struct Soak<'m> {
     firmware: &'m Firmware,
     options: Options<'m>,
-    model: Model<'m>,
+    /// That of the program, and one that may be sent to it.
+    models: Vec<&'m AlignedImage>,
+    /// Which of them it writes with.
+    in_use: usize,
     emulator: Emulator,
     parser: Parser,
     /// None where nothing disturbs it.
@@ -141,19 +149,21 @@ struct Soak<'m> {
     passages: u64,
     boots: u64,
     lines: u64,
+    uploads: u64,
 }
 
 impl<'m> Soak<'m> {
     fn start(
         firmware: &'m Firmware,
         options: Options<'m>,
-        model: Model<'m>,
+        models: Vec<&'m AlignedImage>,
         random: Option<Rng>,
     ) -> anyhow::Result<Self> {
         let mut soak = Self {
             firmware,
             options,
-            model,
+            models,
+            in_use: 0,
             emulator: Emulator::start(firmware, options)?,
             parser: Parser::new(),
             random,
@@ -161,6 +171,7 @@ impl<'m> Soak<'m> {
             passages: 0,
             boots: 0,
             lines: 0,
+            uploads: 0,
         };
         soak.set_up()?;
         Ok(soak)
@@ -169,7 +180,11 @@ impl<'m> Soak<'m> {
     fn sums(&self) -> String {
         let characters = self.passages * u64::from(LENGTH);
         let Self { boots, lines, .. } = self;
-        format!("{characters} characters, {boots} boots, {lines} lines of noise")
+        let uploads = match self.uploads {
+            0 => String::new(),
+            uploads => format!(", {uploads} models sent"),
+        };
+        format!("{characters} characters, {boots} boots, {lines} lines of noise{uploads}")
     }
 
     /// A number below another; 1 where nothing disturbs the board.
@@ -179,9 +194,23 @@ impl<'m> Soak<'m> {
             .map_or(1, |random| random.next_u32() % end)
     }
 
-    /// Takes the power away and gives it back.
+    /// Takes the power away and gives it back. The emulated flash begins anew, so that what was sent is gone.
     fn cut_power(&mut self) -> anyhow::Result<()> {
         self.emulator = Emulator::start(self.firmware, self.options)?;
+        self.in_use = 0;
+        self.set_up()
+    }
+
+    /// Sends the next model, with which the board restarts.
+    fn send_a_model(&mut self) -> anyhow::Result<()> {
+        let next = (self.in_use + 1) % self.models.len();
+        let image = self.models[next].bytes();
+        let outcome = send::send(&mut self.emulator, image, |_| ControlFlow::Continue(()))?;
+        if outcome != Outcome::Sent {
+            bail!("a model that the board did not write with was not sent: {outcome:?}");
+        }
+        self.in_use = next;
+        self.uploads += 1;
         self.set_up()
     }
 
@@ -223,6 +252,9 @@ impl<'m> Soak<'m> {
         if self.below(PASSAGES_A_BOOT) == 0 {
             self.cut_power()?;
         }
+        if self.models.len() > 1 && self.below(PASSAGES_AN_UPLOAD) == 0 {
+            self.send_a_model()?;
+        }
         // What a board says by itself: anything else is an answer.
         let of_itself = Wanted {
             name: "start",
@@ -256,7 +288,7 @@ impl<'m> Soak<'m> {
         if (seed, characters) != (self.seed, LENGTH) {
             bail!("the passage ends with {line:?}");
         }
-        compare(&String::from_utf8_lossy(&text), &self.predicted())?;
+        compare(&String::from_utf8_lossy(&text), &self.predicted()?)?;
         self.passages += 1;
         self.seed += 1;
         if self.random.is_some() && self.power_goes_in_a_passage() {
@@ -322,9 +354,10 @@ impl<'m> Soak<'m> {
     }
 
     /// What the board is to print of the passage.
-    fn predicted(&self) -> String {
-        let mut generator = generator(self.model, Settings::default(), self.seed);
-        (0..LENGTH).map(|_| generator.next_char()).collect()
+    fn predicted(&self) -> anyhow::Result<String> {
+        let model: Model<'_> = self.models[self.in_use].model()?;
+        let mut generator = generator(model, Settings::default(), self.seed);
+        Ok((0..LENGTH).map(|_| generator.next_char()).collect())
     }
 }
 
