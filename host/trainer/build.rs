@@ -14,4 +14,8 @@ fn main() {
     if std::env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "unix") {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
     }
+    // Nothing names a symbol of CUDA's part: the linker would leave it out, and libtorch then knows no GPU.
+    if std::path::Path::new(&lib).join("libtorch_cuda.so").exists() {
+        println!("cargo::rustc-link-arg=-Wl,--no-as-needed,-ltorch_cuda,--as-needed");
+    }
 }

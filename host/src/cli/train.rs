@@ -150,7 +150,7 @@ pub enum DeviceChoice {
     /// The CPU
     #[default]
     Cpu,
-    /// The first GPU, by the backend libtorch; its code is tested on the CPU, nobody has tried a GPU yet
+    /// The first GPU, by the backend libtorch, if libtorch is one for CUDA
     Cuda,
 }
 

@@ -201,7 +201,7 @@ mod tests {
                     hidden: random(1.0),
                     cell: random(2.0),
                 },
-                dropped: Dropped::draw(&shape, streams, &settings),
+                dropped: Dropped::draw(&shape, streams, &settings, Device::Cpu),
                 share: 0.7,
             };
             let mut native = new(BackendKind::Native, &shape, &flat);

@@ -19,14 +19,23 @@ pub struct Dropped {
     /// DropConnect: factors of the recurrent weights, `[4 × hidden, hidden]` per layer; empty where no
     /// weight is dropped. All streams share them.
     pub recurrent: Arc<[Vec<f32>]>,
+    /// The probability with which the backend drops recurrent weights by itself, where it computes: on a GPU a
+    /// million numbers are drawn sooner than they are brought there. 0 where [`recurrent`](Self::recurrent) says
+    /// what is dropped.
+    pub undrawn: f64,
 }
 
 impl Dropped {
     /// Draws for so many streams from libtorch's generator, which is to be seeded first.
     ///
-    /// Always that of the CPU, so that both backends drop the same on every device.
+    /// That of the CPU, so that both backends drop the same there; recurrent weights are left to the backend
+    /// on another device.
     #[must_use]
-    pub fn draw(shape: &Shape, streams: usize, settings: &Regularization) -> Self {
+    pub fn draw(shape: &Shape, streams: usize, settings: &Regularization, device: Device) -> Self {
+        let (drawn, undrawn) = match device {
+            Device::Cpu => (settings.drop_connect, 0.0),
+            _ => (0.0, settings.drop_connect),
+        };
         let factors = |probability: f64, count: usize| {
             (probability > 0.0).then(|| {
                 let keep = 1.0 - probability;
@@ -41,8 +50,9 @@ impl Dropped {
             input: factors(settings.input_dropout, streams * shape.embedding),
             output: factors(settings.output_dropout, streams * shape.hidden),
             recurrent: (0..shape.layers)
-                .filter_map(|_| factors(settings.drop_connect, 4 * shape.hidden * shape.hidden))
+                .filter_map(|_| factors(drawn, 4 * shape.hidden * shape.hidden))
                 .collect(),
+            undrawn,
         }
     }
 
@@ -57,6 +67,7 @@ impl Dropped {
             input: part(&self.input, shape.embedding),
             output: part(&self.output, shape.hidden),
             recurrent: Arc::clone(&self.recurrent),
+            undrawn: self.undrawn,
         }
     }
 }

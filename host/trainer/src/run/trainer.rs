@@ -387,7 +387,7 @@ impl Trainer {
             &self.tensors.state
         };
         seed_torch(self.job.recipe.seed, Purpose::Dropout, step);
-        let dropped = Dropped::draw(shape, batch, &self.job.recipe.regularization);
+        let dropped = Dropped::draw(shape, batch, &self.job.recipe.regularization, self.device);
         let count = self.workers.count();
         (0..count)
             .map(|part| {

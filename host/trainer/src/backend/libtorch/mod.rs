@@ -51,14 +51,29 @@ impl Libtorch {
             let factors = factors.as_ref()?;
             Some(self.numbers(factors, &[1, task.streams, size]))
         };
-        let recurrent = task.dropped.recurrent.iter();
+        let size = [4 * hidden, hidden];
+        let recurrent = match task.dropped.undrawn {
+            0.0 => {
+                let drawn = task.dropped.recurrent.iter();
+                drawn.map(|factors| self.numbers(factors, &size)).collect()
+            }
+            dropped => {
+                let draw = |_| self.draw(1.0 - dropped, &size);
+                (0..self.shape.layers).map(draw).collect()
+            }
+        };
         Factors {
             input: of_streams(&task.dropped.input, embedding),
             output: of_streams(&task.dropped.output, hidden),
-            recurrent: recurrent
-                .map(|factors| self.numbers(factors, &[4 * hidden, hidden]))
-                .collect(),
+            recurrent,
         }
+    }
+
+    /// Factors that keep a number with this probability, drawn where this computes.
+    fn draw(&self, keep: f64, size: &[usize]) -> Tensor {
+        let size: Vec<i64> = size.iter().map(|&n| n as i64).collect();
+        let mut factors = Tensor::empty(&size[..], (Kind::Float, self.device));
+        factors.bernoulli_float_(keep).divide_scalar_(keep)
     }
 }
 
