@@ -24,6 +24,7 @@ use tempfile::TempDir;
 
 use crate::command::Invocation;
 use crate::esp;
+use crate::homes;
 
 /// Where the files go.
 const FOLDER: &str = "dist";
@@ -232,14 +233,11 @@ fn check_paths(file: &File) -> anyhow::Result<()> {
 
 /// Folders of this machine and what stands for them in the files.
 fn mapped(target: &Path) -> anyhow::Result<Vec<(PathBuf, &'static str)>> {
-    let home = std::env::home_dir().context("cannot find your home folder")?;
-    let folder = |name: &str, default: &str| {
-        std::env::var_os(name).map_or_else(|| home.join(default), PathBuf::from)
-    };
+    let found = |home: Option<PathBuf>| home.context("cannot find your home folder");
     // The last one that matches counts.
     Ok(vec![
-        (folder("CARGO_HOME", ".cargo"), "cargo"),
-        (folder("RUSTUP_HOME", ".rustup"), "rustup"),
+        (found(homes::cargo())?, "cargo"),
+        (found(homes::rustup())?, "rustup"),
         (paths::project_dir().canonicalize()?, "inkling"),
         (target.to_path_buf(), "target"),
     ])

