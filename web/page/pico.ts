@@ -13,7 +13,11 @@ export type ToPico =
   | { kind: 'typed'; bytes: Uint8Array };
 
 /** From the worker. */
-export type FromPico = { kind: 'printed'; bytes: Uint8Array } | { kind: 'stopped'; why: string };
+export type FromPico =
+  | { kind: 'printed'; bytes: Uint8Array }
+  /** So many bytes of all that were typed have gone in. */
+  | { kind: 'taken'; bytes: number }
+  | { kind: 'stopped'; why: string };
 
 /** Cycles between two looks at the clock. */
 const CYCLES_PER_CHECK = 1_000;
@@ -21,6 +25,9 @@ const CYCLES_PER_CHECK = 1_000;
 const TURN_MS = 8;
 
 const typed: number[] = [];
+/** Bytes that came to be typed, and how many of them have gone in. */
+let received = 0;
+let taken = 0;
 let printed: number[] = [];
 let chip: Chip;
 let begin = 0;
@@ -40,6 +47,10 @@ function turn(): void {
     tell({ kind: 'printed', bytes: Uint8Array.from(printed) });
     printed = [];
   }
+  if (taken < received - typed.length) {
+    taken = received - typed.length;
+    tell({ kind: 'taken', bytes: taken });
+  }
   setTimeout(turn, chip.cycles < most ? 0 : TURN_MS / 2);
 }
 
@@ -50,6 +61,7 @@ function tell(message: FromPico): void {
 addEventListener('message', ({ data }: MessageEvent<ToPico>) => {
   if (data.kind === 'typed') {
     typed.push(...data.bytes);
+    received += data.bytes.length;
     return;
   }
   const parts = [{ address: FLASH, bytes: new Uint8Array(data.firmware) }];
