@@ -5,7 +5,7 @@ import { element, save } from './document';
 import { Refusal } from './engine';
 import { file, firmware } from './firmware';
 import type { Models } from './models';
-import { Cable, Emulated, type Port, hasSerial } from './port';
+import { Cable, Emulated, GONE, type Port, hasSerial } from './port';
 import { type Progress, Sending } from './sending';
 
 /** What the speed is measured over. */
@@ -51,6 +51,8 @@ export class Board {
   private wanted: string | null = null;
   /** The model that is on its way to it. */
   private sending: Sending | null = null;
+  /** It is gone, and waited for. */
+  private isAway = false;
 
   constructor(
     private readonly models: Models,
@@ -117,8 +119,10 @@ export class Board {
     const { port, sending } = this;
     if (sending === null || port?.reopen === undefined) return this.end(why);
     this.notice('The board is gone: it is waited for.');
+    this.isAway = true;
     await port.reopen();
     if (this.port !== port) return;
+    this.isAway = false;
     this.parser?.reset();
     this.notice('The board is there again.');
     sending.reconnect();
@@ -126,7 +130,7 @@ export class Board {
 
   private async end(why: string): Promise<void> {
     const { port } = this;
-    [this.port, this.waiting, this.wanted] = [null, [], null];
+    [this.port, this.waiting, this.wanted, this.isAway] = [null, [], null, false];
     this.sending?.stop();
     await port?.close();
     if (port !== null && why !== '') this.notice(why);
@@ -177,6 +181,7 @@ export class Board {
       this.refuse(error);
     } finally {
       this.sending = null;
+      if (this.isAway) await this.end(GONE);
       this.tell();
       if (this.port !== null) this.line.focus();
     }

@@ -16,6 +16,9 @@ export interface Port {
 /** What all boards speak at. */
 const BAUD_RATE = 115_200;
 
+/** What is said of a board that is gone. */
+export const GONE = 'The board is gone: plug it in, and connect again.';
+
 /** How often a board that is gone is looked for. */
 const LOOK_MS = 300;
 
@@ -114,7 +117,7 @@ export class Cable implements Port {
 
   /** Reads until the port is gone; noise and lost bytes end a stream, and the next one goes on. */
   private async listen(heard: (bytes: Uint8Array) => void): Promise<string> {
-    let why = 'The board is gone: plug it in, and connect again.';
+    let why = GONE;
     while (this.port.readable && !this.isClosing) {
       this.reader = this.port.readable.getReader();
       try {

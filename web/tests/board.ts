@@ -110,6 +110,28 @@ await run({
     });
   },
 
+  async a_model_that_is_given_up_while_the_board_is_gone_ends_the_connection() {
+    const { file } = await small();
+    await visit(hash({ length: '20' }), async (page) => {
+      await texts(page);
+      await layCable(page);
+      await page.click('#connect');
+      await shown(page, '# model: shakespeare-64k');
+      await open(page, file);
+      await page.click('#send-model');
+      await page.waitForSelector('#sending:not([hidden])');
+      await pull(page);
+      await shown(page, 'The board is gone: it is waited for.');
+      await page.click('#stop');
+      await says(page, 'status', /^not connected$/);
+      assert.ok(await page.isHidden('#sending'));
+      // Another connection begins anew.
+      await plug(page);
+      await page.click('#connect');
+      await converse(page, passageOf('shakespeare-64k'));
+    });
+  },
+
   async noise_on_the_cable_costs_time_and_changes_nothing() {
     const { file, bytes } = await small(48);
     await visit(hash({ length: '20' }), async (page) => {

@@ -26,13 +26,13 @@ export async function layCable(page: Page, fate: Fate = { noise: 0 }): Promise<v
         return noise > 0 && count % noise === 0 ? byte ^ 4 : byte;
       });
     let inward: ReadableStreamDefaultController<Uint8Array> | null = null;
-    let takenBytes = 0;
-    let taken = () => {};
-    const take = (bytes: number) => {
-      takenBytes = bytes;
-      taken();
-    };
     const lead = async () => {
+      let takenBytes = 0;
+      let taken = () => {};
+      const take = (bytes: number) => {
+        takenBytes = bytes;
+        taken();
+      };
       const worker = new Worker('pico.js', { type: 'module' });
       const list = (await (await fetch('firmware/boards.json')).json()) as { bin: string }[];
       const firmware = await (await fetch(`firmware/${list[0]?.bin}`)).arrayBuffer();
