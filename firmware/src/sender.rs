@@ -85,6 +85,47 @@ pub enum Stage {
     Restarting,
 }
 
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Erasing(_) => "making room",
+            Stage::Sending(_) => "sending",
+            Stage::Restarting => "restarting",
+        })
+    }
+}
+
+/// What is said when a board has taken a model, behind the model's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Bytes of the model.
+    pub bytes: usize,
+    /// How long it took.
+    pub milliseconds: u64,
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = (self.milliseconds + 50) / 100;
+        let (seconds, tenths) = (tenths / 10, tenths % 10);
+        let bytes = self.bytes;
+        write!(
+            f,
+            "{bytes} bytes sent in {seconds}.{tenths} s, the board writes with it"
+        )
+    }
+}
+
+/// What is said when the board had the model before.
+pub const WAS_THERE: &str = "the board writes with it already";
+
+/// What is said when whoever sends does not go on.
+pub const INTERRUPTED: &str =
+    "interrupted: the board keeps its model, and sending it again goes on where this ended";
+
+/// What is typed then.
+pub const GIVE_UP: &str = "\n/load off\n";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     /// Nothing has been asked, or no answer has come.

@@ -133,7 +133,7 @@ fn kind(path: &Path) -> Option<&'static str> {
         "json" => "application/json",
         "svg" => "image/svg+xml",
         "wasm" => "application/wasm",
-        "img" | "uf2" | "bin" => "application/octet-stream",
+        "img" | "uf2" | "bin" | "elf" => "application/octet-stream",
         "hex" | "txt" => "text/plain; charset=utf-8",
         _ => return None,
     })

@@ -5,13 +5,17 @@ import { element, save } from './document';
 import { Refusal } from './engine';
 import { file, firmware } from './firmware';
 import type { Models } from './models';
-import { Cable, Emulated, type Port, hasSerial } from './port';
+import { Cable, Emulated, GONE, type Port, hasSerial } from './port';
+import { type Progress, Sending } from './sending';
 
 /** What the speed is measured over. */
 const WINDOW_MS = 3000;
 
 /** Characters of the console that stay on the screen; the log keeps all. */
 const MOST_SHOWN = 60_000;
+
+/** What sends the board the model of the page, as in the console of the command line. */
+const SEND = /^\/send(?: +(.*))?$/;
 
 /** A text that stands on the page, and the lines that have a board write it. */
 export interface Told {
@@ -30,6 +34,7 @@ export class Board {
   private readonly leave = element<HTMLButtonElement>('leave');
   private readonly same = element<HTMLButtonElement>('same');
   private readonly save = element<HTMLButtonElement>('save');
+  private readonly sendModel = element<HTMLButtonElement>('send-model');
   private parser: Parser | null = null;
   private port: Port | null = null;
   private log = '';
@@ -44,6 +49,10 @@ export class Board {
   private passage = '';
   /** What it should be, if it was told. */
   private wanted: string | null = null;
+  /** The model that is on its way to it. */
+  private sending: Sending | null = null;
+  /** It is gone, and waited for. */
+  private isAway = false;
 
   constructor(
     private readonly models: Models,
@@ -54,6 +63,8 @@ export class Board {
     this.emulate.addEventListener('click', () => void this.begin(() => this.pico(), 'the Pico in this page'));
     this.leave.addEventListener('click', () => void this.end('Disconnected.'));
     this.save.addEventListener('click', () => this.download());
+    this.sendModel.addEventListener('click', () => void this.replaceModel(''));
+    element('stop').addEventListener('click', () => this.sending?.stop());
     this.send.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.type();
@@ -70,7 +81,7 @@ export class Board {
   /** A Pico with the model that was chosen. */
   private async pico(): Promise<Port> {
     const pico = (await firmware()).find(({ bin }) => bin !== undefined);
-    if (pico?.bin === undefined) throw new Refusal('The page was built without firmware.');
+    if (pico?.bin === undefined || pico.model === null) throw new Refusal('The page was built without firmware.');
     const image = await this.models.image();
     if (image.byteLength > pico.model.bytes) {
       throw new Refusal(`The model has ${image.byteLength} bytes, and a Pico has room for ${pico.model.bytes}.`);
@@ -90,7 +101,7 @@ export class Board {
       this.arrivals = [];
       await port.open(
         (bytes) => this.hear(bytes),
-        (why) => void this.end(why),
+        (why) => void this.lose(why),
       );
       this.port = port;
       this.notice(`Connected to ${name}. A line starts a passage with it; /help lists the commands.`);
@@ -103,9 +114,24 @@ export class Board {
     this.tell();
   }
 
+  /** The board is gone. One that has begun to take a model is waited for: it restarts when it has all of it. */
+  private async lose(why: string): Promise<void> {
+    const { port, sending } = this;
+    if (sending === null || port?.reopen === undefined) return this.end(why);
+    this.notice('The board is gone: it is waited for.');
+    this.isAway = true;
+    await port.reopen();
+    if (this.port !== port) return;
+    this.isAway = false;
+    this.parser?.reset();
+    this.notice('The board is there again.');
+    sending.reconnect();
+  }
+
   private async end(why: string): Promise<void> {
     const { port } = this;
-    [this.port, this.waiting, this.wanted] = [null, [], null];
+    [this.port, this.waiting, this.wanted, this.isAway] = [null, [], null, false];
+    this.sending?.stop();
     await port?.close();
     if (port !== null && why !== '') this.notice(why);
     this.tell();
@@ -114,6 +140,7 @@ export class Board {
   private hear(bytes: Uint8Array): void {
     const { parser } = this;
     if (parser === null) return;
+    this.sending?.hear(bytes);
     let characters = 0;
     for (const piece of parser.hear(bytes)) {
       if (piece.kind === 'text') {
@@ -123,13 +150,49 @@ export class Board {
       } else if (piece.kind === 'done') {
         void this.next();
       } else {
-        this.aside(`# ${piece.line}`, 'said');
+        // A bar tells of a model that comes in.
+        const isQuiet = piece.is === 'load' && this.sending !== null;
+        this.aside(`# ${piece.line}`, isQuiet ? 'logged' : 'said');
         if (piece.is === 'start') this.passage = '';
         if (piece.is === 'end') this.compare();
       }
     }
     const now = performance.now();
     if (characters > 0) this.arrivals.push([now, characters]);
+  }
+
+  /** Sends the board a model: one that the page brings, by its name, or the one that is chosen. */
+  private async replaceModel(name: string): Promise<void> {
+    const { port } = this;
+    if (port === null || this.sending !== null) return;
+    this.trouble.textContent = '';
+    [this.waiting, this.wanted] = [[], null];
+    try {
+      const model = await this.models.named(name);
+      const sending = await Sending.begin(model.name, new Uint8Array(model.image));
+      this.sending = sending;
+      this.tell();
+      const said = await sending.run(
+        (bytes) => port.write(bytes),
+        (progress) => this.show(progress),
+      );
+      this.notice(said);
+    } catch (error) {
+      this.refuse(error);
+    } finally {
+      this.sending = null;
+      if (this.isAway) await this.end(GONE);
+      this.tell();
+      if (this.port !== null) this.line.focus();
+    }
+  }
+
+  /** Says how far the model is. */
+  private show({ doing, bytes, of }: Progress): void {
+    element('doing').textContent = doing;
+    const bar = element<HTMLProgressElement>('progress');
+    [bar.value, bar.max] = [bytes, of];
+    bar.textContent = `${bytes} of ${of} bytes`;
   }
 
   /** Has the board write the text that stands on the page. */
@@ -179,10 +242,12 @@ export class Board {
     try {
       const bytes = parser.typed(line);
       this.aside(`> ${line}`, 'typed');
-      await port.write(bytes);
       this.typed.push(line);
       this.recalled = this.typed.length;
       this.line.value = '';
+      const model = SEND.exec(line);
+      if (model !== null) await this.replaceModel(model[1]?.trim() ?? '');
+      else await port.write(bytes);
     } catch (error) {
       this.refuse(error);
     }
@@ -208,9 +273,10 @@ export class Board {
   }
 
   /** Adds a line of its own. */
-  private aside(line: string, kind: 'said' | 'typed' | 'notice'): void {
+  private aside(line: string, kind: 'said' | 'typed' | 'notice' | 'logged'): void {
     const isMidLine = this.log !== '' && !this.log.endsWith('\n');
     this.log += `${isMidLine ? '\n' : ''}${line}\n`;
+    if (kind === 'logged') return;
     const row = document.createElement('span');
     row.className = kind;
     row.textContent = line;
@@ -243,9 +309,12 @@ export class Board {
 
   private tell(): void {
     const isConnected = this.port !== null;
+    const isTyping = isConnected && this.sending === null;
     this.leave.disabled = !isConnected;
-    this.line.disabled = !isConnected;
-    this.same.disabled = !isConnected;
+    this.line.disabled = !isTyping;
+    this.same.disabled = !isTyping;
+    this.sendModel.disabled = !isTyping;
+    element('sending').hidden = this.sending === null;
     this.save.disabled = this.log === '';
     const { parser } = this;
     if (!isConnected || parser === null) {
@@ -256,7 +325,7 @@ export class Board {
     this.arrivals = this.arrivals.filter(([time]) => now - time < WINDOW_MS);
     const characters = this.arrivals.reduce((sum, [, count]) => sum + count, 0);
     const { board, model, seed, settings, isPaused } = parser.known();
-    const pace = isPaused ? 'paused' : `${Math.round((1000 * characters) / WINDOW_MS)} characters/s`;
+    const pace = isPaused || this.sending !== null ? 'paused' : `${Math.round((1000 * characters) / WINDOW_MS)} characters/s`;
     const parts = [board, pace, settings, seed && `seed ${seed}`, model];
     this.status.textContent = parts.filter((part) => part !== '').join(' · ');
   }

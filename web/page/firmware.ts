@@ -1,20 +1,20 @@
 // The firmware that the page brings: for the Pico that runs in it, and, with the model that was chosen, as a
 // file for the drive of a board.
 
-import { combine } from './console';
+import { type Way, combine } from './console';
 import { element, save } from './document';
 import { Refusal } from './engine';
 import type { Models } from './models';
 
 /** A board's firmware, and where its models go. */
-export interface Firmware {
+export type Firmware = Way & {
   board: string;
   description: string;
-  family: number;
+  /** The file that a model is put into. */
+  file: string;
+  /** The firmware as the Pico in the page starts with it. */
   bin?: string;
-  uf2: string;
-  model: { address: number; bytes: number; takesModels: boolean };
-}
+};
 
 /** All there is. */
 export async function firmware(): Promise<Firmware[]> {
@@ -46,7 +46,7 @@ export async function offerFiles(models: Models): Promise<void> {
 }
 
 async function make(board: Firmware, models: Models): Promise<void> {
-  const [program, image] = await Promise.all([file(board.uf2), models.image()]);
-  const bytes = await combine(new Uint8Array(program), new Uint8Array(image), board.family, board.model);
-  save(`${models.name || 'inkling'}-${board.board}.uf2`, bytes);
+  const [program, image] = await Promise.all([file(board.file), models.image()]);
+  const bytes = await combine(new Uint8Array(program), new Uint8Array(image), board);
+  save(`${models.name || 'inkling'}-${board.board}.${board.made}`, bytes);
 }

@@ -1,7 +1,7 @@
 // Which model writes: one that the page brings, or an image of the reader's own.
 
 import { element } from './document';
-import type { Model } from './engine';
+import { type Model, Refusal } from './engine';
 import type { Request } from './messages';
 
 /** A model of the page's list. */
@@ -61,6 +61,15 @@ export class Models {
   /** The image of the model that writes. */
   async image(): Promise<ArrayBuffer> {
     return (await this.bytes(this.open?.value ?? '')).slice(0);
+  }
+
+  /** A model by its name, or, without one, that which writes. Throws a `Refusal` where there is none. */
+  async named(name: string): Promise<{ name: string; image: ArrayBuffer }> {
+    if (name === '' || name === this.name) return { name: this.name || 'the model', image: await this.image() };
+    if (!this.offered.some((model) => model.name === name)) {
+      throw new Refusal(`This page brings no model ${name}: open its image, and send it from there.`);
+    }
+    return { name, image: await this.bytes(name) };
   }
 
   /** Reads the list. */

@@ -17,6 +17,9 @@ pub const START: u8 = b'S';
 /// Begins there the one that comes behind it.
 pub const END: u8 = b'E';
 
+/// Begins there what the board says of a model that comes in.
+pub const LOAD: u8 = b'M';
+
 /// Stands there for the end of an answer.
 pub const DONE: u8 = b'D';
 
@@ -32,8 +35,8 @@ pub struct Console {
 }
 
 impl Console {
-    /// Takes note of what a board prints. Pieces are added to `pieces`: [`TEXT`], [`LINE`], [`START`], [`END`] or
-    /// [`DONE`], how many bytes follow as four bytes, the lowest first, and these bytes. A character of a text may be
+    /// Takes note of what a board prints. Pieces are added to `pieces`: [`TEXT`], [`LINE`], [`START`], [`END`],
+    /// [`LOAD`] or [`DONE`], how many bytes follow as four bytes, the lowest first, and these bytes. A character of a text may be
     /// spread over several pieces.
     pub fn hear(&mut self, bytes: &[u8], pieces: &mut Vec<u8>) {
         let mut text = Vec::new();
@@ -52,6 +55,7 @@ impl Console {
                     let kind = match Said::read(line) {
                         Said::Start(_) => START,
                         Said::End(_) => END,
+                        Said::Load(_) => LOAD,
                         _ => LINE,
                     };
                     (kind, line.as_bytes())
@@ -185,6 +189,8 @@ mod tests {
         );
         let end = format!("{OWN}end: seed 9, 5 characters, 40 characters/s\n");
         assert_eq!(heard(&mut console, end.as_bytes())[0].0, 'E');
+        let load = format!("{OWN}load: next 4096 of 9000\n");
+        assert_eq!(heard(&mut console, load.as_bytes())[0].0, 'M');
         assert_eq!(Console::default().status(), "\t\t\t\t");
     }
 

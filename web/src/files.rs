@@ -2,43 +2,86 @@
 //! the code that `inkling flash` has for it.
 
 use inkling_engine::AlignedImage;
-use inkling_load::{ModelPlace, uf2};
+use inkling_load::{Footprint, Load, ModelPlace, elf, uf2};
 
 /// A UF2 file for chips of a family: what another one holds for it, with a model at its place.
 ///
 /// # Errors
 /// A sentence about what does not fit together.
-pub fn combine(
+pub fn uf2(
     firmware: &[u8],
     image: &[u8],
     family: u32,
     place: ModelPlace,
 ) -> Result<Vec<u8>, String> {
-    AlignedImage::new(image)
-        .model()
-        .map_err(|error| error.to_string())?;
-    if image.len() > place.bytes as usize {
-        return Err(format!(
-            "the model has {} bytes, and the board has room for {}",
-            image.len(),
-            place.bytes
-        ));
-    }
-    let mut families = uf2::decode(firmware).map_err(|error| format!("the firmware: {error}"))?;
-    let mut load = families
+    let mut families = uf2::decode(firmware).map_err(|error| unusable(&error))?;
+    let load = families
         .remove(&Some(family))
         .ok_or("the firmware is for another board")?;
+    Ok(uf2::encode(&with_model(load, image, place)?, family))
+}
+
+/// An Intel hex file: what another one holds, with a model at its place.
+///
+/// # Errors
+/// A sentence about what does not fit together.
+pub fn hex(firmware: &[u8], image: &[u8], place: ModelPlace) -> Result<Vec<u8>, String> {
+    let firmware = String::from_utf8_lossy(firmware);
+    let load = Load::from_hex(&firmware).map_err(|error| unusable(&error))?;
+    in_hex(&with_model(load, image, place)?)
+}
+
+/// An Intel hex file of a linked firmware that has the model in its midst: the model that it has is replaced by
+/// this one.
+///
+/// # Errors
+/// A sentence about what does not fit together.
+pub fn hex_of_elf(firmware: &[u8], image: &[u8]) -> Result<Vec<u8>, String> {
+    check(image)?;
+    let room = Footprint::read(firmware).map_err(|error| unusable(&error))?;
+    check_room(image, room.model_bytes)?;
+    let mut firmware = firmware.to_vec();
+    elf::replace_model(&mut firmware, image).map_err(|error| unusable(&error))?;
+    in_hex(&Load::from_elf(&firmware).map_err(|error| unusable(&error))?)
+}
+
+fn with_model(mut load: Load, image: &[u8], place: ModelPlace) -> Result<Load, String> {
+    check(image)?;
+    check_room(image, place.bytes.into())?;
     match place.fill(&mut load, Some(image)) {
-        Ok(true) => Ok(uf2::encode(&load, family)),
+        Ok(true) => Ok(load),
         Ok(false) => Err("the firmware reaches into the place of models".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
 
+fn check(image: &[u8]) -> Result<(), String> {
+    let image = AlignedImage::new(image);
+    image.model().map(drop).map_err(|error| error.to_string())
+}
+
+fn check_room(image: &[u8], room: u64) -> Result<(), String> {
+    let bytes = image.len();
+    match bytes as u64 > room {
+        true => Err(format!(
+            "the model has {bytes} bytes, and the board has room for {room}"
+        )),
+        false => Ok(()),
+    }
+}
+
+fn in_hex(load: &Load) -> Result<Vec<u8>, String> {
+    let hex = load.to_hex().map_err(|error| error.to_string())?;
+    Ok(hex.into_bytes())
+}
+
+fn unusable(error: &dyn std::fmt::Display) -> String {
+    format!("the firmware: {error}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use inkling_load::Load;
 
     const FAMILY: u32 = 0xE48B_FF56;
 
@@ -56,7 +99,7 @@ mod tests {
             takes_models: false,
         };
         let usual = place(0x1010_0000, 1 << 20);
-        let file = combine(&firmware, image.bytes(), FAMILY, usual).unwrap();
+        let file = uf2(&firmware, image.bytes(), FAMILY, usual).unwrap();
         // Files have whole sectors, filled up with zeros.
         let read = uf2::decode(&file).unwrap().remove(&Some(FAMILY)).unwrap();
         let parts: Vec<_> = read.parts().collect();
@@ -73,9 +116,38 @@ mod tests {
             (image.bytes(), 7, usual, "another board"),
             (image.bytes(), FAMILY, within, "reaches into"),
         ] {
-            let error = combine(&firmware, image, family, place).unwrap_err();
+            let error = uf2(&firmware, image, family, place).unwrap_err();
             assert!(error.contains(sentence), "{error}");
         }
-        assert!(combine(b"no", image.bytes(), FAMILY, usual).is_err());
+        assert!(uf2(b"no", image.bytes(), FAMILY, usual).is_err());
+    }
+
+    #[test]
+    fn a_hex_file_holds_firmware_and_model_at_their_places() {
+        let mut load = Load::default();
+        load.insert(0, &[1; 9000]).unwrap();
+        load.insert(0x4_0000, &[0xFF; 256]).unwrap();
+        let firmware = load.to_hex().unwrap().into_bytes();
+        let image = inkling_engine::writer::made_up(9, 10, 1, 1);
+        let place = |bytes| ModelPlace {
+            address: 0x4_0000,
+            bytes,
+            takes_models: false,
+        };
+        let file = hex(&firmware, image.bytes(), place(1 << 18)).unwrap();
+        let read = Load::from_hex(str::from_utf8(&file).unwrap()).unwrap();
+        let parts: Vec<_> = read.parts().collect();
+        assert_eq!(parts, [(0, &[1; 9000][..]), (0x4_0000, image.bytes())]);
+        let error = hex(&firmware, image.bytes(), place(100)).unwrap_err();
+        assert!(error.contains("has room for 100"), "{error}");
+        let error = hex(b"no", image.bytes(), place(1 << 18)).unwrap_err();
+        assert!(error.starts_with("the firmware: "), "{error}");
+        let error = hex_of_elf(b"no", image.bytes()).unwrap_err();
+        assert!(error.starts_with("the firmware: "), "{error}");
+        assert!(
+            hex_of_elf(b"no", b"no")
+                .unwrap_err()
+                .contains("not a model")
+        );
     }
 }

@@ -16,6 +16,8 @@ mod checks;
 pub mod console;
 #[cfg(feature = "board")]
 pub mod files;
+#[cfg(feature = "board")]
+pub mod sending;
 pub mod writer;
 
 use inkling_engine::image::crc32;
@@ -31,6 +33,8 @@ struct Instance {
     writers: Vec<Writer>,
     #[cfg(feature = "board")]
     console: console::Console,
+    #[cfg(feature = "board")]
+    sending: Option<sending::Sending>,
 }
 
 thread_local! {

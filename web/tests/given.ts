@@ -3,6 +3,13 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
+import type { Memory } from '../page/engine';
+
+interface Checks extends Memory {
+  kernels_differ(rounds: number, seed: bigint): number;
+  make_up(symbols: number, hidden: number): void;
+}
+
 /** A variable of the environment that must be there. */
 export function given(name: string): string {
   const value = process.env[name];
@@ -27,6 +34,19 @@ export function sample(model: string, options: string[]): Sampled[] {
 
 export function image(name: string): Uint8Array {
   return new Uint8Array(readFileSync(`weights/${name}.img`));
+}
+
+/** The functions that only tests need. */
+export async function checks(): Promise<Checks> {
+  const module = await WebAssembly.compile(readFileSync(given('INKLING_CHECKS')));
+  return (await WebAssembly.instantiate(module)).exports as unknown as Checks;
+}
+
+/** The image of a model that was made up. */
+export async function made(symbols: number, hidden: number): Promise<Uint8Array> {
+  const exports = await checks();
+  exports.make_up(symbols, hidden);
+  return new Uint8Array(exports.memory.buffer, exports.output(), exports.output_bytes()).slice();
 }
 
 /** Runs tests one after the other; the program fails if one does. */

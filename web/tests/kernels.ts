@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
 import { Engine } from '../page/engine';
-import { given, image, run, sample } from './given';
+import { checks, given, image, run, sample } from './given';
 
 const MODULES = ['engine', 'engine-vectors', 'prompt'];
 
@@ -16,10 +16,8 @@ async function compiled(name: string): Promise<WebAssembly.Module> {
 
 await run({
   async the_kernel_with_vectors_equals_plain_arithmetic() {
-    const module = await WebAssembly.compile(readFileSync(given('INKLING_CHECKS')));
-    const { exports } = await WebAssembly.instantiate(module);
-    const differ = exports.kernels_differ as (rounds: number, seed: bigint) => number;
-    for (const seed of [1n, 2n, 3n]) assert.equal(differ(ROUNDS, seed), 0);
+    const { kernels_differ } = await checks();
+    for (const seed of [1n, 2n, 3n]) assert.equal(kernels_differ(ROUNDS, seed), 0);
   },
 
   async every_module_writes_what_the_command_line_writes() {

@@ -1,88 +1,16 @@
-// The page in a browser without a window, served by `inkling page`: what it writes, what it refuses, what it
-// asks for. Pictures of it are left for people to look at.
+// The page in a browser without a window: what it writes, what it refuses, what it asks for. Pictures of it are
+// left for people to look at.
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type Browser, type BrowserContextOptions, type Page, chromium } from 'playwright-core';
+import type { Page } from 'playwright-core';
 
+import { DESK, PHONE, close, drop, escaped, folder, hash, texts, visit } from './browser';
 import { given, run, sample } from './given';
 
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-const DESK = { width: 1280, height: 900 };
-const PHONE = { width: 390, height: 844 };
-
-const server = spawn(given('INKLING_PROGRAM'), ['page', '--no-open', '--port', '0', '--folder', given('INKLING_PAGE')], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
-const address = await firstLine(server);
-const browser: Browser = await chromium.launch({ executablePath: given('INKLING_BROWSER'), args: FLAGS });
-const folder = mkdtempSync(join(tmpdir(), 'inkling-page-'));
-
-/** The first line that a program prints. */
-function firstLine(program: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    program.stdout?.on('data', (bytes: Buffer) => {
-      text += bytes.toString();
-      if (text.includes('\n')) resolve(text.split('\n')[0] ?? '');
-    });
-    program.on('exit', (code) => reject(new Error(`inkling page ended (${code})`)));
-  });
-}
-
-/** Opens the page in a browser that knows nothing yet; whatever goes wrong in it fails the test. */
-async function visit(
-  link: string,
-  test: (page: Page) => Promise<void>,
-  options: BrowserContextOptions = { viewport: DESK },
-): Promise<void> {
-  const context = await browser.newContext(options);
-  const faults: string[] = [];
-  const asked: string[] = [];
-  try {
-    const page = await context.newPage();
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) faults.push(message.text());
-    });
-    page.on('pageerror', (error) => faults.push(error.message));
-    context.on('request', (request) => asked.push(request.url()));
-    await page.goto(address + link);
-    await test(page);
-  } finally {
-    await context.close();
-  }
-  assert.deepEqual(faults, []);
-  assert.deepEqual(asked.filter((url) => !url.startsWith(address) && !url.startsWith('blob:')), []);
-}
-
-/** Waits until all texts are complete, and answers with them. */
-async function texts(page: Page, count = 1): Promise<string[]> {
-  await page.waitForFunction(
-    (count) =>
-      document.getElementById('texts')?.getAttribute('aria-busy') === 'false' &&
-      document.querySelectorAll('.sheet footer').length === count,
-    count,
-    { timeout: 30_000 },
-  );
-  return page.locator('.text').evaluateAll((all) => all.map((one) => one.textContent ?? ''));
-}
-
 const checksums = (page: Page) => page.locator('.checksum').allTextContents();
-
-const hash = (options: Record<string, string>) => `#${new URLSearchParams(options)}`;
 
 await run({
   async the_page_writes_what_the_command_line_writes() {
@@ -241,141 +169,6 @@ await run({
     });
   },
 
-  async a_pico_in_the_page_prints_what_the_command_line_prints() {
-    const model = 'shakespeare-32k';
-    const [wanted] = sample(model, ['--seed', '5', '--temperature', '0.7', '--length', '150', '--prompt', 'Come']);
-    const same = { temperature: '0.9', 'top-k': '30', 'top-p': '0.95', seed: '11', prompt: 'What say', length: '60' };
-    await visit(hash({ model, ...same }), async (page) => {
-      await texts(page);
-      await page.click('#emulate');
-      await page.waitForFunction(() => document.getElementById('screen')?.textContent?.includes('# model: '));
-      await page.click('#same');
-      await page.waitForFunction(
-        () => document.getElementById('screen')?.textContent?.includes('The same 68 characters as on the page.'),
-        null,
-        { timeout: 120_000 },
-      );
-      await converse(page, wanted?.text ?? '');
-      assert.match((await page.textContent('#status')) ?? '', new RegExp(`^pico · .* · temperature 0.7 · seed 5 · ${model}$`));
-      await page.screenshot({ path: join(given('INKLING_PICTURES'), 'board.png'), fullPage: true });
-      // The log has all of it.
-      const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
-      assert.ok(readFileSync(await download.path(), 'utf8').includes(wanted?.text ?? '-'));
-      await page.click('#leave');
-      await page.waitForFunction(() => document.getElementById('status')?.textContent === 'not connected');
-    });
-  },
-
-  async a_board_behind_a_serial_port_is_talked_to_alike() {
-    const [wanted] = sample('shakespeare-64k', ['--seed', '5', '--temperature', '0.7', '--length', '150', '--prompt', 'Come']);
-    await visit(hash({ length: '20' }), async (page) => {
-      await texts(page);
-      // A cable that leads to a Pico, which is emulated; it keeps the model that it was flashed with.
-      await page.evaluate(() => {
-        const lead = async () => {
-          const worker = new Worker('pico.js', { type: 'module' });
-          const list = (await (await fetch('firmware/boards.json')).json()) as { bin: string }[];
-          const firmware = await (await fetch(`firmware/${list[0]?.bin}`)).arrayBuffer();
-          let pull: ReadableStreamDefaultController<Uint8Array>;
-          const readable = new ReadableStream<Uint8Array>({ start: (controller) => void (pull = controller) });
-          worker.addEventListener('message', ({ data }) => {
-            if (data.kind === 'printed') pull.enqueue(data.bytes);
-          });
-          const writable = new WritableStream<Uint8Array>({
-            write: (bytes) => worker.postMessage({ kind: 'typed', bytes }),
-          });
-          worker.postMessage({ kind: 'boot', firmware, model: null, at: 0 });
-          (window as unknown as { pullThePlug: () => void }).pullThePlug = () => {
-            port.readable = null;
-            pull.error(new Error('The device has been lost.'));
-          };
-          const port = {
-            readable: readable as ReadableStream<Uint8Array> | null,
-            writable,
-            open: async ({ baudRate }: { baudRate: number }) => {
-              if (baudRate !== 115200) throw new Error(`not at ${baudRate}`);
-            },
-            setSignals: async () => {},
-            close: async () => worker.terminate(),
-          };
-          return port;
-        };
-        Object.defineProperty(navigator, 'serial', { value: { requestPort: lead }, configurable: true });
-      });
-      await page.click('#connect');
-      await converse(page, wanted?.text ?? '');
-      await page.evaluate(() => (window as unknown as { pullThePlug: () => void }).pullThePlug());
-      await page.waitForFunction(() => document.getElementById('screen')?.textContent?.includes('The board is gone'));
-      assert.equal(await page.textContent('#status'), 'not connected');
-    });
-  },
-
-  async a_file_for_a_drive_is_what_flash_copies_there() {
-    const model = 'english-256k';
-    await visit(hash({ model, length: '20' }), async (page) => {
-      await texts(page);
-      for (const [board, id, title] of [
-        ['pico', 'RPI-RP2', 'Raspberry Pi Pico (RP2040)'],
-        ['pico2', 'RP2350', 'Raspberry Pi Pico 2 (RP2350)'],
-      ] as const) {
-        const [download] = await Promise.all([
-          page.waitForEvent('download'),
-          page.click(`#files button:text-is("${title}")`),
-        ]);
-        assert.equal(download.suggestedFilename(), `${model}-${board}.uf2`);
-        const made = readFileSync(await download.path());
-        const drive = join(folder, board);
-        mkdirSync(drive);
-        writeFileSync(join(drive, 'INFO_UF2.TXT'), `Board-ID: ${id}\r\n`);
-        const firmware = join(given('INKLING_PAGE'), `firmware/inkling-${board}.uf2`);
-        const line = ['flash', '--board', board, '--firmware', firmware, '--model', model, '--drive', drive, '--no-monitor'];
-        const flash = spawn(given('INKLING_PROGRAM'), line, { stdio: 'ignore' });
-        // It would wait for a board to take the file.
-        const copied = join(drive, 'INKLING.UF2');
-        const size = () => (existsSync(copied) ? statSync(copied).size : 0);
-        for (let wait = 0; size() < made.length && wait < 600; wait += 1) await page.waitForTimeout(50);
-        flash.kill();
-        assert.ok(readFileSync(copied).equals(made), `${board}: the files differ`);
-      }
-    });
-  },
-
-  async a_browser_without_serial_ports_is_told_what_to_do() {
-    await visit(
-      hash({ length: '20' }),
-      async (page) => {
-        await page.addInitScript(() => {
-          delete (Navigator.prototype as unknown as { serial?: unknown }).serial;
-        });
-        await page.reload();
-        await texts(page);
-        assert.ok(await page.isDisabled('#connect'));
-        assert.match((await page.textContent('#no-serial')) ?? '', /This browser has no serial ports.*Chrome.*inkling monitor/s);
-        assert.ok(await page.isVisible('#no-serial'));
-      },
-      { viewport: PHONE },
-    );
-  },
-
-  async a_port_that_is_not_given_gets_a_sentence() {
-    await visit(hash({ length: '20' }), async (page) => {
-      await texts(page);
-      for (const [name, sentence] of [
-        ['NotFoundError', /^No port was chosen\.$/],
-        ['SecurityError', /^The browser gives no port: /],
-      ] as const) {
-        await page.evaluate((name) => {
-          const requestPort = () => Promise.reject(new DOMException('it was refused', name));
-          Object.defineProperty(navigator, 'serial', { value: { requestPort }, configurable: true });
-        }, name);
-        await page.click('#connect');
-        await page.waitForFunction(() => document.getElementById('trouble')?.textContent !== '');
-        assert.match((await page.textContent('#trouble')) ?? '', sentence);
-        await page.evaluate(() => document.getElementById('trouble')?.replaceChildren());
-      }
-    });
-  },
-
   async the_page_fits_a_phone_and_a_desk() {
     for (const [name, viewport, colorScheme] of [
       ['desk', DESK, 'light'],
@@ -421,44 +214,4 @@ await run({
   },
 });
 
-/** Has the board write a passage that must be this text. */
-async function converse(page: Page, wanted: string): Promise<void> {
-  const done = (text: string) =>
-    page.waitForFunction((text) => document.getElementById('screen')?.textContent?.includes(text), text, { timeout: 120_000 });
-  await done('# model: ');
-  for (const line of ['/pause', '/rate max', '/topk 0', '/topp 1', '/temp 0.7', '/len 150', '/seed 5', 'Come', '/resume']) {
-    await page.fill('#line', line);
-    await page.keyboard.press('Enter');
-    await done(`> ${line}`);
-  }
-  await done('# end: seed 5, 150 characters');
-  const passage = await page.evaluate(() => {
-    const nodes = [...(document.getElementById('screen')?.childNodes ?? [])];
-    const text = nodes.map((node) => (node instanceof Text ? node.data : `\n\u0000${node.textContent}\n`)).join('');
-    // From the start of the passage to its end, without the board's own lines.
-    const from = text.lastIndexOf('\u0000# start: seed 5');
-    const to = text.lastIndexOf('\n\u0000# end: seed 5');
-    return text.slice(text.indexOf('\n', from) + 1, to).replaceAll(/\n\u0000.*\n/g, '');
-  });
-  assert.equal(passage, wanted);
-}
-
-function escaped(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
-
-/** Drops a file on the page. */
-async function drop(page: Page, name: string, bytes: Uint8Array): Promise<void> {
-  await page.evaluate(
-    ({ name, bytes }) => {
-      const transfer = new DataTransfer();
-      transfer.items.add(new File([new Uint8Array(bytes)], name));
-      dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
-    },
-    { name, bytes: [...bytes] },
-  );
-}
-
-await browser.close();
-server.kill();
-rmSync(folder, { recursive: true });
+await close();

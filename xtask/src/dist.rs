@@ -56,6 +56,9 @@ pub struct Build {
     board: String,
     model: PathBuf,
     output: PathBuf,
+    /// With room for other models in its place.
+    #[arg(long)]
+    with_room: bool,
 }
 
 /// A file to hand on.
@@ -91,25 +94,35 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Builds one board's firmware; its output is the linked file.
 pub fn build(args: &Build) -> anyhow::Result<()> {
-    let firmware = Firmware::build(find(&args.board)?, &args.model, Program::Console)?;
+    let board = find(&args.board)?;
+    let firmware = match args.with_room {
+        true => with_room(board, &args.model)?,
+        false => Firmware::build(board, &args.model, Program::Console)?,
+    };
     fs::write(&args.output, firmware.elf)
         .with_context(|| format!("cannot write {}", args.output.display()))
 }
 
+fn with_room(board: &'static Board, model: &Path) -> anyhow::Result<Firmware> {
+    let mut firmware = Firmware::with_room(board, Program::Console)?;
+    firmware.replace_model(image::open(model)?.bytes())?;
+    Ok(firmware)
+}
+
 /// The files for a board that end so, with the model that ships: names and contents. Those `to_hand_on` tell
 /// nothing of this machine; others are built as the tests build theirs, which takes no time behind them.
+/// Where a board has no place for models but in the midst of its program, there is room for others.
 pub fn files_of(
     board: &'static Board,
     endings: &[&str],
     to_hand_on: bool,
 ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let files = match to_hand_on {
-        true => Release::build(board, &paths::project_dir().join("target/dist"))?.files,
-        false => {
-            let mut firmware = Firmware::with_room(board, Program::Console)?;
-            firmware.replace_model(image::open(&model_for(board)?)?.bytes())?;
-            unchecked_files(firmware)?
+        true => {
+            let target = paths::project_dir().join("target/dist");
+            Release::build(board, &target, board.model_region.is_none())?.files
         }
+        false => unchecked_files(with_room(board, &model_for(board)?)?)?,
     };
     let files = files.into_iter();
     let files = files.filter(|file| endings.iter().any(|ending| file.name.ends_with(ending)));
@@ -134,12 +147,12 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Board>> {
 fn release(boards: &[&'static Board], target: &Path) -> anyhow::Result<Vec<Release>> {
     boards
         .iter()
-        .map(|board| Release::build(board, target))
+        .map(|board| Release::build(board, target, false))
         .collect()
 }
 
 impl Release {
-    fn build(board: &'static Board, target: &Path) -> anyhow::Result<Release> {
+    fn build(board: &'static Board, target: &Path, has_room: bool) -> anyhow::Result<Release> {
         let model = model_for(board)?;
         let folder = TempDir::new().context("cannot make a folder for the linked file")?;
         let linked = folder.path().join("firmware.elf");
@@ -149,6 +162,7 @@ impl Release {
         Invocation::new(program)
             .args(["dist-build"])
             .args(arguments)
+            .args(has_room.then_some("--with-room"))
             .env(format!("CARGO_TARGET_{triple}_RUSTFLAGS"), flags(target)?)
             .env("CARGO_TARGET_DIR", shown(target))
             .run()?;

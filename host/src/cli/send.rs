@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use firmware::sender::Stage;
+use firmware::sender::{INTERRUPTED, Sent, Stage, WAS_THERE};
 use indicatif::{ProgressBar, ProgressStyle};
 use inkling_engine::AlignedImage;
 
@@ -95,15 +95,15 @@ fn to_board(
         )
     })?;
     Ok(match outcome {
-        Outcome::Sent => format!(
-            "{name}: {} bytes sent in {:.1} s, the board writes with it",
-            image.bytes().len(),
-            start.elapsed().as_secs_f64()
-        ),
-        Outcome::WasThere => format!("{name}: the board writes with it already"),
-        Outcome::Interrupted => bail!(
-            "interrupted: the board keeps its model, and the same command goes on where this ended"
-        ),
+        Outcome::Sent => {
+            let sent = Sent {
+                bytes: image.bytes().len(),
+                milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+            };
+            format!("{name}: {sent}")
+        }
+        Outcome::WasThere => format!("{name}: {WAS_THERE}"),
+        Outcome::Interrupted => bail!(INTERRUPTED),
     })
 }
 
@@ -121,7 +121,7 @@ fn show(progress: &ProgressBar, news: News<'_>) {
         return;
     };
     progress.set_length(of as u64);
-    progress.set_message(doing(stage));
+    progress.set_message(stage.to_string());
     if let Stage::Erasing(bytes) | Stage::Sending(bytes) = stage {
         progress.set_position(bytes.into());
     }
@@ -132,14 +132,5 @@ pub fn percent(stage: Stage, of: usize) -> Option<usize> {
     match stage {
         Stage::Sending(bytes) => (bytes as usize * 100).checked_div(of),
         Stage::Erasing(_) | Stage::Restarting => None,
-    }
-}
-
-/// What is being done.
-pub fn doing(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Erasing(_) => "making room",
-        Stage::Sending(_) => "sending",
-        Stage::Restarting => "restarting",
     }
 }

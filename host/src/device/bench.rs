@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use super::board::{Board, Unit};
 use super::build::{Firmware, MODEL_ROOM, Program};
-use super::elf::Footprint;
 use super::emulate::{Emulator, Options, machine_of};
 use super::error::DeviceError;
 use super::passage::Request;
 use crate::image;
 use crate::quantize::InputForm;
 use crate::words;
+use inkling_load::Footprint;
 
 /// The hidden size of the tutorial's model, which is what other libraries are measured with.
 pub const TUTORIAL_HIDDEN: usize = 100;

@@ -6,8 +6,9 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use inkling_load::elf::{self, Footprint};
+
 use super::board::Board;
-use super::elf::{self, Footprint};
 use super::error::DeviceError;
 use super::files::{self, LINKED_BYTES};
 use crate::toolchain::cargo;

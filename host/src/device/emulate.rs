@@ -30,7 +30,10 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(100);
 
 /// What joins rp2040js to a socket.
-const RP2040_BRIDGE: &str = include_str!("rp2040.mjs");
+const RP2040_BRIDGE: [(&str, &str); 2] = [
+    ("rp2040.mjs", include_str!("rp2040.mjs")),
+    ("rp2040-chip.mjs", include_str!("rp2040-chip.mjs")),
+];
 
 /// How much of the last output an error shows.
 const SHOWN_BYTES: usize = 120;
@@ -329,15 +332,17 @@ fn run_in_rp2040js(
             program: "rp2040js",
         });
     }
-    let bridge = elf.with_file_name("rp2040.mjs");
-    fs::write(&bridge, RP2040_BRIDGE)?;
+    for (name, script) in RP2040_BRIDGE {
+        fs::write(elf.with_file_name(name), script)?;
+    }
+    let [(bridge, _), _] = RP2040_BRIDGE;
     let line = match (options.usb, options.trouble) {
         (false, false) => "uart",
         (false, true) => "stuck-uart",
         (true, false) => "usb",
         (true, true) => "fickle-usb",
     };
-    node.arg(bridge)
+    node.arg(elf.with_file_name(bridge))
         .arg(rp2040js::package_dir())
         .arg(elf)
         .args([&port.to_string(), line]);

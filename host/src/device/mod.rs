@@ -12,7 +12,6 @@ pub mod board;
 pub mod budget;
 pub mod build;
 pub mod cuts;
-pub mod elf;
 pub mod emulate;
 pub mod error;
 mod files;
@@ -28,9 +27,9 @@ pub mod usb;
 
 pub use board::{BOARDS, Board, DEFAULT_BOARD, find};
 pub use build::{Firmware, Program};
-pub use elf::Footprint;
 pub use emulate::{Emulator, Options, Wanted};
 pub use error::DeviceError;
 pub use fit::Fit;
+pub use inkling_load::{Footprint, elf};
 pub use passage::Request;
 pub use prospect::Prospect;

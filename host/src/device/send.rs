@@ -4,15 +4,12 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use firmware::protocol::{Heard, Parser, Said};
-use firmware::sender::{SendError, Sender, Stage, Step};
+use firmware::sender::{GIVE_UP, SendError, Sender, Stage, Step};
 
 use super::line::{Event, Line, LineError};
 
 /// How long the board is waited for before whoever watches gets a turn.
 const TICK: Duration = Duration::from_millis(20);
-
-/// What ends the taking of a model on a board.
-const GIVE_UP: &[u8] = b"\n/load off\n";
 
 /// Why a model was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +95,7 @@ pub fn send(
         }
         if goes_on.is_break() {
             // A board that is gone has given up by itself.
-            line.send(GIVE_UP)?;
+            line.send(GIVE_UP.as_bytes())?;
             return Ok(Outcome::Interrupted);
         }
         loop {

@@ -19,7 +19,7 @@ pub fn test() -> anyhow::Result<()> {
     let program = program()?;
     let checks = modules::CHECKS.build()?;
     std::fs::create_dir_all(PICTURES)?;
-    for script in ["tests/kernels.ts", "tests/page.ts"] {
+    for script in ["tests/kernels.ts", "tests/page.ts", "tests/board.ts"] {
         Invocation::new("node")
             .args([bundle_for_node(script)?.display().to_string()])
             .env("INKLING_PROGRAM", program.clone())

@@ -5,6 +5,7 @@
 //! file in `web/`, and none of its scripts run.
 
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -33,8 +34,14 @@ const SOURCES: &str = "web";
 /// Files that go into it as they are.
 const STATIC: [&str; 2] = ["style.css", "icon.svg"];
 
-/// Boards whose firmware the page brings, with the endings of the files: what runs in the page is a `.bin`.
-const FIRMWARE: [(&str, &[&str]); 2] = [("pico", &[".bin", ".uf2"]), ("pico2", &[".uf2"])];
+/// Boards whose firmware the page brings, each with the ending of the file that a model is put into, and of what
+/// runs in the page. A micro:bit without a place for models has its own in the midst of the linked program.
+const FIRMWARE: [(&str, &str, Option<&str>); 4] = [
+    ("pico", "uf2", Some("bin")),
+    ("pico2", "uf2", None),
+    ("microbit-v2", "hex", None),
+    ("microbit", "elf", None),
+];
 
 /// The models that ship begin with one of these.
 const SHIPPED: [&str; 2] = ["shakespeare-", "english-"];
@@ -189,26 +196,34 @@ fn firmware(folder: &Path, to_hand_on: bool) -> anyhow::Result<()> {
     let folder = folder.join("firmware");
     fs::create_dir(&folder)?;
     let mut list = Vec::new();
-    for (name, endings) in FIRMWARE {
+    for (name, ending, running) in FIRMWARE {
         let board = find(name)?;
-        let (Some(region), Some(Flasher::Uf2 { family, .. })) = (board.model_region, board.flasher)
-        else {
-            bail!("{name} has no place for models, or takes no UF2 files");
-        };
-        let mut entry = json!({
-            "board": board.name,
-            "description": board.description,
-            "family": family,
-            "model": {
+        let place = board.model_region.map(|region| {
+            json!({
                 "address": region.address,
                 "bytes": region.bytes,
                 "takesModels": board.takes_models,
-            },
+            })
         });
-        for (file, bytes) in dist::files_of(board, endings, to_hand_on)? {
+        ensure!(
+            place.is_some() != (ending == "elf"),
+            "{name}: models go into linked programs only where they have no place of their own"
+        );
+        let mut entry = json!({
+            "board": board.name,
+            "description": board.description,
+            "made": "hex",
+            "model": place,
+        });
+        if let Some(Flasher::Uf2 { family, .. }) = board.flasher {
+            entry["made"] = "uf2".into();
+            entry["family"] = family.into();
+        }
+        let endings: Vec<_> = iter::once(ending).chain(running).collect();
+        for (file, bytes) in dist::files_of(board, &endings, to_hand_on)? {
             fs::write(folder.join(&file), bytes)?;
-            let ending = file.rsplit('.').next().unwrap_or_default();
-            entry[ending] = file.clone().into();
+            let is_running = running.is_some_and(|running| file.ends_with(running));
+            entry[if is_running { "bin" } else { "file" }] = file.into();
         }
         list.push(entry);
     }

@@ -258,7 +258,7 @@ impl View {
                 News::Stage { stage, of } => match send::percent(stage, of) {
                     Some(percent) if percent >= said + PROGRESS => {
                         said = percent;
-                        self.notice(&format!("{} {percent} %", send::doing(stage)))
+                        self.notice(&format!("{stage} {percent} %"))
                     }
                     _ => Ok(()),
                 },
