@@ -205,6 +205,9 @@ pub struct Machine {
     pub ticks_per_second: u64,
     /// What virtual time passes by.
     pub unit: Unit,
+    /// And how many of these are a second.
+    #[serde(skip)]
+    pub units_per_second: f64,
 }
 
 /// What an emulator counts, and so what the benchmark measures in.
@@ -213,8 +216,8 @@ pub struct Machine {
 pub enum Unit {
     /// Instructions of QEMU, each of which takes a nanosecond.
     Instructions,
-    /// Cycles of rp2040js at 125 MHz. Loads take two and taken branches as many as on the chip; flash
-    /// is never waited for, as if everything were in its cache.
+    /// Cycles of the processor at its usual clock, in the emulators of the Picos. Loads take two and taken
+    /// branches as many as on the chip; flash is never waited for, as if everything were in its cache.
     Cycles,
 }
 
@@ -225,15 +228,6 @@ impl Unit {
         match self {
             Unit::Instructions => "instructions",
             Unit::Cycles => "cycles",
-        }
-    }
-
-    /// How many pass in a second of virtual time.
-    #[must_use]
-    pub fn per_second(self) -> f64 {
-        match self {
-            Unit::Instructions => 1e9,
-            Unit::Cycles => 125e6,
         }
     }
 

@@ -45,7 +45,7 @@ pub fn note_on(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toolchain::{EMULATORS, TARGETS, rp2040js};
+    use crate::toolchain::{EMULATORS, TARGETS, rp2040js, rp2350};
 
     #[test]
     fn every_board_has_its_feature_its_target_and_its_emulator() {
@@ -59,7 +59,7 @@ mod tests {
             let mut programs = EMULATORS.iter().map(|(program, _)| *program);
             assert!(
                 board.emulator.is_none_or(|machine| {
-                    machine.program == rp2040js::NODE
+                    [rp2040js::NODE, rp2350::PROGRAM].contains(&machine.program)
                         || programs.any(|program| program == machine.program)
                 }),
                 "{name}"
