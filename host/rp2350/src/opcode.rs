@@ -1,8 +1,10 @@
 //! Instructions that the emulated processor lacks, as others that it has.
 //!
 //! It runs one instruction after the other, so what acquires and releases is an ordinary access there. Its
-//! CPS takes the interrupt mask for the fault mask. Of PKHBT and PKHTB there is no equivalent: it gets an
-//! instruction that does nothing, and the board does the rest.
+//! CPS takes the interrupt mask for the fault mask, and it looks for two fields of VSEL and VMAXNM elsewhere
+//! than they are. It has no registers of two words for floats, which these cores only load and store, as
+//! two registers of one word each. Of PKHBT and PKHTB there is no equivalent: it gets an instruction that
+//! does nothing, and the board does the rest.
 
 /// NOP of 32 bits.
 const NOP: (u16, u16) = (0xF3AF, 0x8000);
@@ -22,7 +24,43 @@ pub fn served(first: u16, second: u16) -> (u16, u16) {
     if Pack::read(first, second).is_some() {
         return NOP;
     }
-    ordered(first, second).unwrap_or((first, second))
+    ordered(first, second)
+        .or_else(|| doubles(first, second))
+        .or_else(|| chosen(first, second))
+        .unwrap_or((first, second))
+}
+
+/// The coprocessor of an instruction.
+const fn coprocessor(second: u16) -> u16 {
+    second >> 8 & 0xF
+}
+
+/// VLDM, VSTM, VPUSH and VPOP of registers of two words, as twice as many of one.
+fn doubles(first: u16, second: u16) -> Option<(u16, u16)> {
+    const BEFORE: u16 = 1 << 8;
+    const WRITE_BACK: u16 = 1 << 5;
+    const UP: u16 = 1 << 7;
+    /// The upper half of these registers is not there.
+    const UPPER: u16 = 1 << 6;
+    let is_transfer = first & 0xFE00 == 0xEC00 && coprocessor(second) == 11;
+    let is_multiple = match (first & BEFORE != 0, first & UP != 0) {
+        (true, false) => first & WRITE_BACK != 0,
+        (false, true) => true,
+        _ => false,
+    };
+    // An odd number of words is that of an older form, which transfers one less.
+    let single = second & !0x0F01 | 0x0A00;
+    (is_transfer && is_multiple && first & UPPER == 0).then_some((first, single))
+}
+
+/// VSEL, VMAXNM and VMINNM, with the condition and the lowest bit of the register where they are looked for.
+fn chosen(first: u16, second: u16) -> Option<(u16, u16)> {
+    let is_one = first & 0xFF00 == 0xFE00 && coprocessor(second) == 10 && second & 0x10 == 0;
+    let (lowest, condition) = (first >> 6 & 1, first >> 4 & 0b11);
+    let is_choice = first & 0x80 == 0;
+    let is_extreme = !is_choice && condition == 0;
+    (is_one && (is_choice || is_extreme))
+        .then_some((first & 0xFF8F | condition << 5 | lowest << 4, second))
 }
 
 /// CPS with its two masks exchanged.
@@ -107,7 +145,7 @@ mod tests {
     use super::*;
 
     /// What a cross-assembler makes of both: the instruction, and the one that is to be run for it.
-    const PAIRS: [(&str, (u16, u16), (u16, u16)); 14] = [
+    const PAIRS: [(&str, (u16, u16), (u16, u16)); 21] = [
         ("lda r1, [r2]", (0xE8D2, 0x1FAF), (0xF8D2, 0x1000)),
         ("ldab r1, [r2]", (0xE8D2, 0x1F8F), (0xF892, 0x1000)),
         ("ldah r11, [r9]", (0xE8D9, 0xBF9F), (0xF8B9, 0xB000)),
@@ -122,6 +160,22 @@ mod tests {
         ("stlexh r7, r5, [r6]", (0xE8C6, 0x5FD7), (0xE8C6, 0x5F57)),
         ("pkhbt r1, r2, r3, lsl #16", (0xEAC2, 0x4103), NOP),
         ("pkhtb r1, r2, r3, asr #16", (0xEAC2, 0x4123), NOP),
+        // As vpush {s16-s19} and so on.
+        ("vpush {d8, d9}", (0xED2D, 0x8B04), (0xED2D, 0x8A04)),
+        ("vpop {d8, d9}", (0xECBD, 0x8B04), (0xECBD, 0x8A04)),
+        ("vldmia r0, {d0}", (0xEC90, 0x0B02), (0xEC90, 0x0A02)),
+        (
+            "vselgt.f32 s10, s11, s18",
+            (0xFE35, 0x5A89),
+            (0xFE65, 0x5A89),
+        ),
+        (
+            "vseleq.f32 s11, s11, s18",
+            (0xFE45, 0x5A89),
+            (0xFE15, 0x5A89),
+        ),
+        ("vmaxnm.f32 s0, s0, s4", (0xFE80, 0x0A02), (0xFE80, 0x0A02)),
+        ("vmaxnm.f32 s1, s0, s4", (0xFEC0, 0x0A02), (0xFE90, 0x0A02)),
     ];
 
     #[test]
@@ -133,8 +187,10 @@ mod tests {
 
     #[test]
     fn what_it_has_stays_as_it_is() {
-        // ldrexb, strexh, ldrd, tbb, orr, movs, push, and a narrow one whose successor looks like LDA.
+        // vpush of words, vldr, ldrexb, strexh, ldrd, tbb, orr, and narrow ones whose successors look like LDA.
         for (first, second) in [
+            (0xED2D, 0x8A04),
+            (0xED9F, 0x0B6F),
             (0xE8D6, 0x5F4F),
             (0xE8C6, 0x5F57),
             (0xE9D2, 0x1002),

@@ -284,6 +284,11 @@ pub(super) fn machine_of(board: &'static Board) -> Result<Machine, DeviceError> 
         .ok_or(DeviceError::NoEmulator { board: board.name })
 }
 
+/// Whether a machine has a USB port beside its UART.
+pub(super) fn has_usb(machine: Machine) -> bool {
+    machine.program == rp2040js::NODE
+}
+
 /// The command that boots `elf`, with a model in a place of its own if there is one, and connects the
 /// serial port to the local `port`.
 fn command(
@@ -294,7 +299,7 @@ fn command(
     port: u16,
 ) -> Result<Command, DeviceError> {
     let is_rp2040js = machine.program == rp2040js::NODE;
-    if options.usb && !is_rp2040js {
+    if options.usb && !has_usb(machine) {
         return Err(DeviceError::NoUsb {
             machine: machine.machine,
         });
