@@ -100,7 +100,7 @@ impl Bus {
             _ => return self.nothing(address),
         };
         let word = word.to_le_bytes();
-        std::array::from_fn(|at| word[(address as usize & 3) + at & 3])
+        std::array::from_fn(|at| word[((address as usize & 3) + at) & 3])
     }
 
     #[cold]

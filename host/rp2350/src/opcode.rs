@@ -144,8 +144,10 @@ impl Pack {
 mod tests {
     use super::*;
 
+    type Halfwords = (u16, u16);
+
     /// What a cross-assembler makes of both: the instruction, and the one that is to be run for it.
-    const PAIRS: [(&str, (u16, u16), (u16, u16)); 21] = [
+    const PAIRS: [(&str, Halfwords, Halfwords); 21] = [
         ("lda r1, [r2]", (0xE8D2, 0x1FAF), (0xF8D2, 0x1000)),
         ("ldab r1, [r2]", (0xE8D2, 0x1F8F), (0xF892, 0x1000)),
         ("ldah r11, [r9]", (0xE8D9, 0xBF9F), (0xF8B9, 0xB000)),

@@ -50,7 +50,7 @@ pub fn serve(core: &mut CortexM33, bus: &mut Bus, operations: &mut Option<File>)
             let Some(found) = ROUTINES.iter().position(|routine| **routine == name) else {
                 bail!("the ROM has no routine '{}' here", name.escape_ascii());
             };
-            core.set_reg(0, u32::from(STUBS) + 4 * (found as u32 + 1) | 1);
+            core.set_reg(0, (u32::from(STUBS) + 4 * (found as u32 + 1)) | 1);
         }
         Some(number @ 1..=6) => match ROUTINES[number as usize - 1] {
             b"RE" => {

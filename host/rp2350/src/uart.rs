@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 const DR: u32 = 0x00;
 const FR: u32 = 0x18;
-const IMSC: u32 = 0x38;
-const RIS: u32 = 0x3C;
-const MIS: u32 = 0x40;
+const MASK: u32 = 0x38;
+const RAISED: u32 = 0x3C;
+const MASKED: u32 = 0x40;
 const ICR: u32 = 0x44;
 
 const RECEIVE_EMPTY: u32 = 1 << 4;
@@ -84,9 +84,9 @@ impl Uart {
                 };
                 empty | full
             }
-            IMSC => self.mask,
-            RIS => self.raised(),
-            MIS => self.raised() & self.mask,
+            MASK => self.mask,
+            RAISED => self.raised(),
+            MASKED => self.raised() & self.mask,
             _ => return None,
         })
     }
@@ -101,7 +101,7 @@ impl Uart {
                     self.transmit = true;
                 }
             }
-            IMSC => self.mask = value,
+            MASK => self.mask = value,
             ICR => self.transmit &= value & TRANSMIT == 0,
             _ => return false,
         }
