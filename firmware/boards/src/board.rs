@@ -10,7 +10,10 @@ const PROGRAM_BYTES: u64 = 64 * KIB;
 /// What is kept besides where there is plenty: chips with USB or a large abstraction layer have it.
 const MORE_PROGRAM_BYTES: u64 = 32 * KIB;
 
-/// From how much flash on that is so.
+/// What is kept besides where there is none, for what writes models to the flash.
+const STORE_BYTES: u64 = 16 * KIB;
+
+/// From how much flash on there is plenty.
 const PLENTY_OF_FLASH: u64 = 1024 * KIB;
 
 /// One supported board.
@@ -67,9 +70,10 @@ impl Board {
     /// Flash that is kept for the program when a model is checked before building.
     #[must_use]
     pub fn program_bytes(&self) -> u64 {
-        match self.flash_bytes < PLENTY_OF_FLASH {
-            true => PROGRAM_BYTES,
-            false => PROGRAM_BYTES + MORE_PROGRAM_BYTES,
+        match (self.flash_bytes < PLENTY_OF_FLASH, self.takes_models) {
+            (true, false) => PROGRAM_BYTES,
+            (true, true) => PROGRAM_BYTES + STORE_BYTES,
+            (false, _) => PROGRAM_BYTES + MORE_PROGRAM_BYTES,
         }
     }
 
