@@ -426,6 +426,24 @@ fn a_model_that_is_flashed_by_itself_is_used_unless_it_is_broken() {
 }
 
 #[test]
+fn a_board_that_takes_no_models_says_so_and_goes_on() {
+    let board = find("microbit").unwrap();
+    assert!(!board.takes_models);
+    let image = image(InputForm::Embedded);
+    let mut emulator = boot(board.name, image.bytes());
+    emulator.read_until("# start: ", PATIENCE).unwrap();
+    for typed in ["/load 100 12345678", "/load nonsense"] {
+        emulator.send_line(typed).unwrap();
+        let refusal =
+            "load: refused: this board's program cannot write to its flash: use `inkling flash`\n";
+        emulator.read_until(refusal, PATIENCE).unwrap();
+    }
+    emulator.send_line("/data 0 0 AAAA").unwrap();
+    let request = request(7, "abc", 100, Settings::default());
+    assert_same_text(&mut emulator, &image, &request);
+}
+
+#[test]
 fn a_broken_image_is_reported_and_the_console_stays() {
     let mut bytes = image(InputForm::Folded).bytes().to_vec();
     let middle = bytes.len() / 2;

@@ -68,6 +68,26 @@ mod tests {
         assert!(find(DEFAULT_BOARD).unwrap().emulator.is_some());
     }
 
+    /// Whether a feature brings another one along.
+    fn brings(features: &toml::Value, name: &str, wanted: &str) -> bool {
+        let brought = features.get(name).and_then(toml::Value::as_array);
+        name == wanted
+            || brought.is_some_and(|brought| {
+                let names = brought.iter().filter_map(toml::Value::as_str);
+                names.into_iter().any(|name| brings(features, name, wanted))
+            })
+    }
+
+    #[test]
+    fn boards_take_models_where_their_program_writes_to_the_flash() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware/Cargo.toml");
+        let manifest: toml::Table = std::fs::read_to_string(manifest).unwrap().parse().unwrap();
+        for board in BOARDS.iter() {
+            let stores = brings(&manifest["features"], board.name, "store");
+            assert_eq!(board.takes_models, stores, "{}", board.name);
+        }
+    }
+
     #[test]
     fn a_board_is_found_by_any_of_its_names() {
         let found = |name| find(name).unwrap().name;
