@@ -83,6 +83,7 @@ fn write_facts(board: &Board, out: &Path) -> Result<(), Box<dyn Error>> {
         ..
     } = board;
     let flash = board.link.flash.address;
+    let has_region = board.model_region.is_some();
     let facts = format!(
         "/// The board's name.\n\
          pub const NAME: &str = {name:?};\n\
@@ -95,7 +96,9 @@ fn write_facts(board: &Board, out: &Path) -> Result<(), Box<dyn Error>> {
          /// Where the processor reads the beginning of the flash.\n\
          pub const FLASH_ADDRESS: u32 = {flash:#x};\n\
          /// Bytes of the flash.\n\
-         pub const FLASH_BYTES: usize = {flash_bytes:#x};\n"
+         pub const FLASH_BYTES: usize = {flash_bytes:#x};\n\
+         /// Whether a part of it is set aside for models.\n\
+         pub const HAS_MODEL_REGION: bool = {has_region};\n"
     );
     fs::write(out.join("facts.rs"), facts)?;
     Ok(())

@@ -294,6 +294,11 @@ impl<'a> Command<'a> {
             "/model" => bare("/model", value, Command::Model),
             "/bootloader" => bare("/bootloader", value, Command::BootLoader),
             "/load" if value == "off" => Ok(Command::GiveUp),
+            // It is refused, whatever is to be loaded.
+            "/load" if !TAKES_MODELS => Ok(Command::Load {
+                bytes: 0,
+                checksum: 0,
+            }),
             "/load" => load(value),
             "/data" => Ok(Command::Data(value)),
             _ => Err(CommandError::Unknown(name)),
@@ -367,6 +372,10 @@ fn probability<'a>(command: &'static str, value: &'a str) -> Result<Thousandths,
     }
     Ok(probability)
 }
+
+/// Whether a model may come over the line: on a PC, which speaks for all boards, and on boards that write to
+/// their flash. The others have no code for what follows.
+const TAKES_MODELS: bool = cfg!(any(feature = "store", not(feature = "board")));
 
 fn load(value: &str) -> Result<Command<'_>, CommandError<'_>> {
     let read = || {

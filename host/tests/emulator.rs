@@ -7,8 +7,11 @@
 use std::path::PathBuf;
 
 use firmware::protocol::OWN;
+use host::device::board::Unit;
 use host::device::build::MODEL_ROOM;
-use host::device::{BOARDS, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find};
+use host::device::{
+    BOARDS, Board, DEFAULT_BOARD, Emulator, Firmware, Options, Program, Request, find,
+};
 use host::image;
 use host::quantize::{InputForm, quantize};
 use host::synthetic::{float_model, spelling_model};
@@ -39,6 +42,13 @@ fn link(board: &str, program: Program, image: &[u8]) -> Firmware {
         .replace_model(image)
         .unwrap_or_else(|error| panic!("{error}"));
     firmware
+}
+
+/// The emulators of the Picos are slower than QEMU.
+fn is_slow(board: &Board) -> bool {
+    board
+        .emulator
+        .is_some_and(|machine| machine.unit == Unit::Cycles)
 }
 
 fn start(firmware: &Firmware, options: Options) -> Emulator {
@@ -146,7 +156,7 @@ fn every_emulated_core_spells_the_same_characters() {
     .unwrap();
     let image = parts.to_image().unwrap();
     for board in BOARDS.iter().filter(|board| board.emulator.is_some()) {
-        let length = if board.name == "pico" { 100 } else { 500 };
+        let length = if is_slow(board) { 100 } else { 500 };
         let mut emulator = boot(board.name, image.bytes());
         for (seed, settings) in [
             (1, settings(0, 0, 1_000)),
@@ -183,7 +193,7 @@ fn every_emulated_core_guards_against_the_same_deserts() {
         streaks.map(<[char]>::len).max().unwrap()
     };
     for board in BOARDS.iter().filter(|board| board.emulator.is_some()) {
-        let length = if board.name == "pico" { 400 } else { 3_000 };
+        let length = if is_slow(board) { 400 } else { 3_000 };
         let mut emulator = boot(board.name, image.bytes());
         for (guard, most) in [
             (Guard::Text, 30),
@@ -208,8 +218,8 @@ fn every_emulated_core_prints_the_same() {
     let forms = [InputForm::Embedded, InputForm::Folded];
     let emulated = BOARDS.iter().filter(|board| board.emulator.is_some());
     for (index, board) in emulated.enumerate() {
-        // One long text for each core, a short one in the other form. Node is slower than QEMU.
-        let long = if board.name == "pico" { 500 } else { 10_000 };
+        // One long text for each core, a short one in the other form.
+        let long = if is_slow(board) { 500 } else { 10_000 };
         for (form, length) in [(forms[index % 2], long), (forms[(index + 1) % 2], 500)] {
             let image = image(form);
             let mut emulator = boot(board.name, image.bytes());
@@ -266,6 +276,7 @@ fn the_console_answers_and_survives_noise() {
         ("riscv-virt", usb(false)),
         ("pico", usb(false)),
         ("pico", usb(true)),
+        ("pico2", usb(false)),
     ] {
         converse(board, options);
     }
@@ -366,7 +377,7 @@ fn the_usb_port_of_a_pico_prints_what_the_pc_predicts() {
 
 #[test]
 fn an_emulated_board_says_that_it_has_no_boot_loader_and_goes_on() {
-    for board in ["pico", "microbit"] {
+    for board in ["pico", "pico2", "microbit"] {
         let image = image(InputForm::Embedded);
         let mut emulator = start(
             &link(board, Program::Console, image.bytes()),
@@ -390,25 +401,46 @@ fn a_model_that_is_flashed_by_itself_is_used_unless_it_is_broken() {
         InputForm::Folded,
     )
     .unwrap();
-    let mut firmware = link("pico", Program::Console, linked.to_image().unwrap().bytes());
-    firmware.flashed_model = Some(flashed.bytes().to_vec());
-    let mut emulator = start(&firmware, Options::default());
-    assert_same_text(
-        &mut emulator,
-        &flashed,
-        &request(7, "", 100, Settings::default()),
-    );
+    for board in ["pico", "pico2"] {
+        let linked = linked.to_image().unwrap();
+        let mut firmware = link(board, Program::Console, linked.bytes());
+        firmware.flashed_model = Some(flashed.bytes().to_vec());
+        let mut emulator = start(&firmware, Options::default());
+        assert_same_text(
+            &mut emulator,
+            &flashed,
+            &request(7, "", 100, Settings::default()),
+        );
 
-    let mut broken = flashed.bytes().to_vec();
-    broken[1_000] ^= 1;
-    firmware.flashed_model = Some(broken);
-    let mut emulator = start(&firmware, Options::default());
-    let said = emulator.read_until("# start: ", PATIENCE).unwrap();
-    let refusal = format!(
-        "{OWN}the flashed model is not used: the model image is damaged: its checksum does not match; \
-         the program's own follows\n{OWN}model: synthetic-16, "
-    );
-    assert!(said.contains(&refusal), "{said}");
+        let mut broken = flashed.bytes().to_vec();
+        broken[1_000] ^= 1;
+        firmware.flashed_model = Some(broken);
+        let mut emulator = start(&firmware, Options::default());
+        let said = emulator.read_until("# start: ", PATIENCE).unwrap();
+        let refusal = format!(
+            "{OWN}the flashed model is not used: the model image is damaged: its checksum does not match; \
+             the program's own follows\n{OWN}model: synthetic-16, "
+        );
+        assert!(said.contains(&refusal), "{said}");
+    }
+}
+
+#[test]
+fn a_board_that_takes_no_models_says_so_and_goes_on() {
+    let board = find("microbit").unwrap();
+    assert!(!board.takes_models);
+    let image = image(InputForm::Embedded);
+    let mut emulator = boot(board.name, image.bytes());
+    emulator.read_until("# start: ", PATIENCE).unwrap();
+    for typed in ["/load 100 12345678", "/load nonsense"] {
+        emulator.send_line(typed).unwrap();
+        let refusal =
+            "load: refused: this board's program cannot write to its flash: use `inkling flash`\n";
+        emulator.read_until(refusal, PATIENCE).unwrap();
+    }
+    emulator.send_line("/data 0 0 AAAA").unwrap();
+    let request = request(7, "abc", 100, Settings::default());
+    assert_same_text(&mut emulator, &image, &request);
 }
 
 #[test]

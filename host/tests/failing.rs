@@ -15,8 +15,9 @@ mod common;
 use common::wait::PATIENCE;
 
 /// One board for each way to notice a fault, and each way to restart.
-const BOARDS: [&str; 7] = [
+const BOARDS: [&str; 8] = [
     "pico",
+    "pico2",
     "mps2-an385",
     "mps2-an386",
     "mps2-an505",
@@ -24,6 +25,9 @@ const BOARDS: [&str; 7] = [
     "netduinoplus2",
     "riscv-virt",
 ];
+
+/// Those whose emulators have a watchdog.
+const PICOS: [&str; 2] = ["pico", "pico2"];
 
 fn image() -> AlignedImage {
     let model = float_model(65, 64, 1, 7);
@@ -120,7 +124,7 @@ fn guard(board: &str) -> Option<u32> {
         // The memory protection unit's: a data access, or what the processor puts on the stack itself.
         "mps2-an385" | "mps2-an386" | "netduinoplus2" => Some(1 << 1 | 1 << 4),
         // The stack limit's.
-        "mps2-an505" => Some(1 << 20),
+        "mps2-an505" | "pico2" => Some(1 << 20),
         // The physical memory protection's: a store.
         "riscv-virt" => Some(7),
         _ => None,
@@ -135,7 +139,7 @@ fn is_code(firmware: &Firmware, address: u32) -> bool {
 
 #[test]
 fn a_board_that_keeps_failing_stays_at_the_console_without_writing() {
-    for board in ["mps2-an386", "pico"] {
+    for board in ["mps2-an386", "pico", "pico2"] {
         let firmware = link(board, Program::Fail);
         let paused = format!("{OWN}paused, for it keeps failing; ");
         let (mut emulator, said) = fail(&firmware, "a", &paused);
@@ -154,24 +158,26 @@ fn a_board_that_keeps_failing_stays_at_the_console_without_writing() {
 
 #[test]
 fn the_watchdog_restarts_a_board_that_hangs_which_says_so() {
-    let firmware = link("pico", Program::Fail);
-    let (mut emulator, said) = fail(&firmware, "h", "# start: ");
-    assert!(
-        said.contains(&format!(
-            " on pico\n{OWN}restarted by the watchdog: the program hung\n"
-        )),
-        "{said}"
-    );
-    // Nor does it restart one that is only slow: four characters take longer than its patience.
-    emulator.send_line("/rate 1").unwrap();
-    emulator
-        .read_until(&format!("rate 1\n{DONE}"), PATIENCE)
-        .unwrap();
-    let mut text = Vec::new();
-    while text.len() < 4 {
-        text.extend(emulator.read(PATIENCE).unwrap());
+    for board in PICOS {
+        let firmware = link(board, Program::Fail);
+        let (mut emulator, said) = fail(&firmware, "h", "# start: ");
+        assert!(
+            said.contains(&format!(
+                " on {board}\n{OWN}restarted by the watchdog: the program hung\n"
+            )),
+            "{said}"
+        );
+        // Nor does it restart one that is only slow: four characters take longer than its patience.
+        emulator.send_line("/rate 1").unwrap();
+        emulator
+            .read_until(&format!("rate 1\n{DONE}"), PATIENCE)
+            .unwrap();
+        let mut text = Vec::new();
+        while text.len() < 4 {
+            text.extend(emulator.read(PATIENCE).unwrap());
+        }
+        assert!(!text.contains(&b'#'), "{}", text.escape_ascii());
     }
-    assert!(!text.contains(&b'#'), "{}", text.escape_ascii());
 }
 
 /// Reads until text comes without a greeting for much longer than the host ever stays away; answers with how
@@ -191,13 +197,13 @@ fn wait_until_the_host_stays(emulator: &mut Emulator, said: &mut String) -> usiz
 
 /// Boots the console with trouble at its port; it comes through that without a restart, and writes what the
 /// PC predicts.
-fn comes_through_trouble(usb: bool) {
+fn comes_through_trouble(board: &str, usb: bool) {
     let options = Options {
         usb,
         trouble: true,
         ..Options::default()
     };
-    let mut emulator = Emulator::start(&link("pico", Program::Console), options).unwrap();
+    let mut emulator = Emulator::start(&link(board, Program::Console), options).unwrap();
     let mut said = emulator
         .read_until(&format!("{OWN}start: "), PATIENCE)
         .unwrap();
@@ -223,10 +229,12 @@ fn comes_through_trouble(usb: bool) {
 
 #[test]
 fn a_uart_that_is_stuck_stops_nothing() {
-    comes_through_trouble(false);
+    for board in PICOS {
+        comes_through_trouble(board, false);
+    }
 }
 
 #[test]
 fn a_usb_host_that_comes_and_goes_stops_nothing() {
-    comes_through_trouble(true);
+    comes_through_trouble("pico", true);
 }

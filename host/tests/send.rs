@@ -1,5 +1,5 @@
-//! A model goes to the emulated Pico over its UART and over USB, and what it writes then is what the PC predicts;
-//! power fails at any operation on its flash, and it writes all the same.
+//! A model goes to the emulated Picos over the UART and over USB, and what they write then is what the PC predicts;
+//! power fails at any operation on the flash, and they write all the same.
 //!
 //! These tests need rp2040js and the bare-metal target: `cargo xtask setup` installs both.
 
@@ -29,7 +29,11 @@ fn model(name: &str) -> AlignedImage {
 }
 
 fn pico() -> Firmware {
-    let firmware = Firmware::with_room(find("pico").unwrap(), Program::Console);
+    firmware("pico")
+}
+
+fn firmware(board: &str) -> Firmware {
+    let firmware = Firmware::with_room(find(board).unwrap(), Program::Console);
     let mut firmware = firmware.unwrap_or_else(|error| panic!("{error}"));
     firmware.replace_model(&common::image(16)).unwrap();
     firmware
@@ -65,18 +69,18 @@ fn assert_writes(emulator: &mut Emulator, image: &AlignedImage) {
 
 #[test]
 fn a_pico_writes_with_the_model_that_is_sent_to_it_over_uart_and_usb() {
-    let firmware = pico();
     // The UART takes as long as a real one. The second model goes beside the first.
     let small = [40, 48].map(|hidden| AlignedImage::new(&common::image(hidden)));
-    for (usb, models) in [
-        (true, vec![model(NAME), small[0].clone()]),
-        (false, small.to_vec()),
+    for (board, usb, models) in [
+        ("pico", true, vec![model(NAME), small[0].clone()]),
+        ("pico", false, small.to_vec()),
+        ("pico2", false, small.to_vec()),
     ] {
         let options = Options {
             usb,
             ..Options::default()
         };
-        let mut emulator = Emulator::start(&firmware, options).unwrap();
+        let mut emulator = Emulator::start(&firmware(board), options).unwrap();
         for image in models {
             let outcome = send(&mut emulator, image.bytes(), |_| ControlFlow::Continue(()));
             let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
@@ -157,15 +161,21 @@ fn a_model_is_sent_by_a_command_and_from_the_console_of_the_monitor() {
 
 #[test]
 fn a_pico_writes_with_the_old_or_the_new_model_wherever_power_fails() {
-    let firmware = Firmware::with_room(find("pico").unwrap(), Program::Console);
+    // All of the cuts are for `cargo xtask bench power-cuts`.
+    writes_wherever_power_fails("pico", 6);
+    writes_wherever_power_fails("pico2", 2);
+}
+
+#[track_caller]
+fn writes_wherever_power_fails(board: &str, tried: usize) {
+    let firmware = Firmware::with_room(find(board).unwrap(), Program::Console);
     let firmware = firmware.unwrap_or_else(|error| panic!("{error}"));
     let cuts = Cuts::record(firmware).unwrap_or_else(|error| panic!("{error}"));
     let all = cuts.all();
     assert!(all.len() > 100, "{}", all.len());
-    // All of them are for `cargo xtask bench power-cuts`.
     let some = all.iter().enumerate().filter(|(index, cut)| {
         let is_rare = matches!(cut.purpose, Purpose::RecordErased | Purpose::RecordWritten);
-        is_rare || index.is_multiple_of(all.len() / 6)
+        is_rare || index.is_multiple_of(all.len() / tried)
     });
     let mut last = None;
     for (_, &cut) in some {

@@ -49,6 +49,92 @@ fn check(command: &str) {
     }
 }
 
+/// What stands for a tag's version in the comparison below.
+const TAG: &str = "v1.2.3";
+
+/// A template of `cargo binstall`, filled in for a target.
+fn filled(template: &str, target: &str, suffix: &str) -> String {
+    template
+        .replace("{ version }", TAG.trim_start_matches('v'))
+        .replace("{ target }", target)
+        .replace("{ archive-suffix }", suffix)
+        .replace("{ bin }", "inkling")
+        .replace(
+            "{ binary-ext }",
+            if target.contains("windows") {
+                ".exe"
+            } else {
+                ""
+            },
+        )
+}
+
+#[test]
+fn what_cargo_binstall_looks_for_is_what_a_release_makes() {
+    crate::enter_project().expect("the project");
+    let manifest = fs::read_to_string("host/Cargo.toml").expect("a manifest");
+    let manifest: toml::Table = manifest.parse().expect("TOML");
+    let metadata = &manifest["package"]["metadata"]["binstall"];
+    let said = |key: &str| metadata[key].as_str().expect("text");
+    let (address, place) = (said("pkg-url"), said("bin-dir"));
+    let (folder, file) = place.split_once('/').expect("a file in a folder");
+    assert!(address.starts_with(&format!("{{ repo }}/releases/download/{}", "v{ version }/")));
+
+    let text = fs::read_to_string(".github/workflows/release.yml").expect("a workflow");
+    let workflow = &YamlLoader::load_from_str(&text).expect("YAML")[0];
+    let job = &workflow["jobs"]["command-line"];
+    let steps = job["steps"].as_vec().expect("steps");
+    let scripts: Vec<&str> = steps
+        .iter()
+        .filter_map(|step| step["run"].as_str())
+        .collect();
+    let packing = scripts
+        .iter()
+        .find(|script| script.contains("folder="))
+        .expect("a step that packs");
+    let line = |start: &str| {
+        let mut lines = packing.lines().map(str::trim);
+        let found = lines.find(|line| line.starts_with(start));
+        found.unwrap_or_else(|| panic!("no line {start}: {packing}"))
+    };
+    let named = line("folder=")
+        .trim_start_matches("folder=")
+        .trim_matches('"');
+    let (windows, others) = (line("Windows) 7z"), line("*) tar"));
+    let targets = job["strategy"]["matrix"]["include"]
+        .as_vec()
+        .expect("targets");
+    for target in targets {
+        let target = target["target"].as_str().expect("a target");
+        let own = metadata.get("overrides").and_then(|all| all.get(target));
+        let form = own.unwrap_or(metadata)["pkg-fmt"].as_str().expect("a form");
+        let suffix = match form {
+            "tgz" => ".tar.gz",
+            "zip" => ".zip",
+            other => panic!("{target}: no form {other:?} is expected here"),
+        };
+        let made = named
+            .replace("${GITHUB_REF_NAME//\\//-}", TAG)
+            .replace("${{ matrix.target }}", target);
+        assert_eq!(filled(folder, target, suffix), made);
+        let archive = filled(address, target, suffix);
+        assert!(archive.ends_with(&format!("/{made}{suffix}")), "{archive}");
+        let packs = if target.contains("windows") {
+            windows
+        } else {
+            others
+        };
+        assert!(
+            packs.contains(&format!("\"$folder{suffix}\" \"$folder\"")),
+            "{packs}"
+        );
+        // The program lies in that folder, not deeper.
+        assert!(!filled(file, target, suffix).contains('/'));
+        assert!(line("cp \"target/").ends_with("inkling$suffix\" \"$folder/\""));
+    }
+    assert_eq!(targets.len(), 4);
+}
+
 #[test]
 fn every_command_of_the_workflows_exists() {
     crate::enter_project().expect("the project");

@@ -10,7 +10,10 @@ const PROGRAM_BYTES: u64 = 64 * KIB;
 /// What is kept besides where there is plenty: chips with USB or a large abstraction layer have it.
 const MORE_PROGRAM_BYTES: u64 = 32 * KIB;
 
-/// From how much flash on that is so.
+/// What is kept besides where there is none, for what writes models to the flash.
+const STORE_BYTES: u64 = 16 * KIB;
+
+/// From how much flash on there is plenty.
 const PLENTY_OF_FLASH: u64 = 1024 * KIB;
 
 /// One supported board.
@@ -67,9 +70,10 @@ impl Board {
     /// Flash that is kept for the program when a model is checked before building.
     #[must_use]
     pub fn program_bytes(&self) -> u64 {
-        match self.flash_bytes < PLENTY_OF_FLASH {
-            true => PROGRAM_BYTES,
-            false => PROGRAM_BYTES + MORE_PROGRAM_BYTES,
+        match (self.flash_bytes < PLENTY_OF_FLASH, self.takes_models) {
+            (true, false) => PROGRAM_BYTES,
+            (true, true) => PROGRAM_BYTES + STORE_BYTES,
+            (false, _) => PROGRAM_BYTES + MORE_PROGRAM_BYTES,
         }
     }
 
@@ -205,6 +209,9 @@ pub struct Machine {
     pub ticks_per_second: u64,
     /// What virtual time passes by.
     pub unit: Unit,
+    /// And how many of these are a second.
+    #[serde(skip)]
+    pub units_per_second: f64,
 }
 
 /// What an emulator counts, and so what the benchmark measures in.
@@ -213,8 +220,8 @@ pub struct Machine {
 pub enum Unit {
     /// Instructions of QEMU, each of which takes a nanosecond.
     Instructions,
-    /// Cycles of rp2040js at 125 MHz. Loads take two and taken branches as many as on the chip; flash
-    /// is never waited for, as if everything were in its cache.
+    /// Cycles of the processor at its usual clock, in the emulators of the Picos. Loads take two and taken
+    /// branches as many as on the chip; flash is never waited for, as if everything were in its cache.
     Cycles,
 }
 
@@ -225,15 +232,6 @@ impl Unit {
         match self {
             Unit::Instructions => "instructions",
             Unit::Cycles => "cycles",
-        }
-    }
-
-    /// How many pass in a second of virtual time.
-    #[must_use]
-    pub fn per_second(self) -> f64 {
-        match self {
-            Unit::Instructions => 1e9,
-            Unit::Cycles => 125e6,
         }
     }
 

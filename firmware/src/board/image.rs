@@ -6,7 +6,7 @@
 //! board's memory map, where it is flashed by itself.
 
 use super::identity::{MARK, MARK_END};
-use super::{Board, Selected};
+use super::{Board, Selected, facts};
 use crate::choice::Choice;
 
 /// The file, at the alignment that the engine's widest load needs.
@@ -66,7 +66,11 @@ pub(super) fn model_region() -> &'static [u8] {
 /// The model that the board uses: see [`Choice`]. It is read from RAM where the board wants it so.
 #[must_use]
 pub fn models() -> Choice<'static> {
-    let choice = Choice::new(model_region(), linked_image());
+    // Without a region there is nothing to choose from, and no code for it.
+    let choice = match facts::HAS_MODEL_REGION {
+        true => Choice::new(model_region(), linked_image()),
+        false => Choice::only(linked_image()),
+    };
     match choice
         .model
         .is_ok()

@@ -12,15 +12,18 @@ use embassy_futures::poll_once;
 use embassy_nrf::buffered_uarte::{self, BufferedUarte};
 use embassy_nrf::config::{Config, HfclkSource};
 use embassy_nrf::gpio::{Level, Output, OutputDrive};
+use embassy_nrf::nvmc::Nvmc;
 use embassy_nrf::peripherals::{UARTE0, WDT};
 use embassy_nrf::rng::Rng;
 use embassy_nrf::timer::{Frequency, Timer};
 use embassy_nrf::wdt::{self, HaltConfig, Watchdog, WatchdogHandle};
 use embassy_nrf::{Peri, bind_interrupts, pac, uarte};
 use embedded_hal::digital::{self, OutputPin};
+use inkling_store::{Keeper, Store};
 
 use super::failure::Failure;
 use super::guard::Guard;
+use super::model_flash::ModelFlash;
 use super::port::{Port, Wire, wait_until};
 use super::{Board, arch, facts, panic};
 
@@ -57,6 +60,8 @@ pub struct Nrf52 {
     watchdog: Guard<Peri<'static, WDT>, WatchdogHandle>,
     has_hung: bool,
     entropy: u64,
+    /// The processor stands while the flash is written, and the UART receives meanwhile.
+    store: Store<ModelFlash<Nvmc<'static>>>,
 }
 
 impl Nrf52 {
@@ -111,6 +116,7 @@ impl Nrf52 {
             watchdog: Guard::Idle(p.WDT),
             has_hung: take_reset_reason(),
             entropy: Rng::new_blocking(p.RNG).blocking_next_u64(),
+            store: Store::new(ModelFlash::new(Nvmc::new(p.NVMC))),
         }
     }
 
@@ -182,6 +188,10 @@ impl Board for Nrf52 {
 
     fn failure(&self) -> Option<Failure> {
         panic::failure(self.has_hung)
+    }
+
+    fn store(&mut self) -> Option<&mut dyn Keeper> {
+        Some(&mut self.store)
     }
 
     #[cfg(feature = "usb")]

@@ -17,14 +17,21 @@ use stm32f4xx_hal::watchdog::IndependentWatchdog;
 
 use super::failure::Failure;
 use super::inbox::Inbox;
+#[cfg(feature = "store")]
+use super::model_flash::ModelFlash;
 use super::port::{Port, Wire};
 use super::{Board, arch, facts, panic};
+#[cfg(feature = "store")]
+use chip::Sectors;
 use chip::USART;
+#[cfg(feature = "store")]
+use inkling_store::{Keeper, Store};
 
 const BAUD: u32 = 115_200;
 
-/// Much longer than the longest work between two feedings.
-const WATCHDOG_SECONDS: u32 = 5;
+/// Much longer than the longest work between two feedings, which is to erase a sector: up to 4 s, and its
+/// oscillator may be half as fast again as it should.
+const WATCHDOG_SECONDS: u32 = if cfg!(feature = "store") { 10 } else { 5 };
 
 static INBOX: Inbox<Rx<USART>, Interrupt> = Inbox::new(chip::INTERRUPT);
 
@@ -36,6 +43,8 @@ pub struct Stm32f4 {
     is_watched: bool,
     has_hung: bool,
     entropy: Option<u64>,
+    #[cfg(feature = "store")]
+    store: Store<ModelFlash<Sectors>>,
 }
 
 impl Stm32f4 {
@@ -71,6 +80,8 @@ impl Stm32f4 {
             is_watched: false,
             has_hung,
             entropy,
+            #[cfg(feature = "store")]
+            store: Store::new(ModelFlash::new(Sectors::new(chip.FLASH))),
         }
     }
 
@@ -165,6 +176,11 @@ impl Board for Stm32f4 {
     fn failure(&self) -> Option<Failure> {
         panic::failure(self.has_hung)
     }
+
+    #[cfg(feature = "store")]
+    fn store(&mut self) -> Option<&mut dyn Keeper> {
+        Some(&mut self.store)
+    }
 }
 
 /// The USART: receives by interrupt, for its hardware holds one byte only.
@@ -227,11 +243,13 @@ impl Wire for LastWords {
 /// What differs between the two chips.
 #[cfg(feature = "blackpill")]
 mod chip {
+    use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
     use stm32f4xx_hal::adc::Temperature;
     use stm32f4xx_hal::adc::config::{AdcConfig, SampleTime};
-    use stm32f4xx_hal::pac::ADC1;
+    use stm32f4xx_hal::flash::{self, FlashExt, LockedFlash};
     pub(super) use stm32f4xx_hal::pac::USART2 as USART;
     pub(super) use stm32f4xx_hal::pac::usart1::RegisterBlock as Registers;
+    use stm32f4xx_hal::pac::{ADC1, FLASH};
 
     use stm32f4xx_hal::prelude::*;
 
@@ -259,6 +277,57 @@ mod chip {
             seed = (seed ^ u64::from(sample)).wrapping_mul(0x0000_0100_0000_01B3);
         }
         is_alive.then_some(seed ^ seed >> 32)
+    }
+
+    /// The flash, whose large sectors are those that models lie in: a slot is one of them.
+    pub struct Sectors(LockedFlash);
+
+    impl Sectors {
+        /// That of the chip.
+        pub(super) fn new(flash: FLASH) -> Self {
+            Sectors(LockedFlash::new(flash))
+        }
+    }
+
+    impl ErrorType for Sectors {
+        type Error = flash::Error;
+    }
+
+    impl ReadNorFlash for Sectors {
+        const READ_SIZE: usize = 1;
+
+        fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), flash::Error> {
+            ReadNorFlash::read(&mut self.0, offset, bytes)
+        }
+
+        fn capacity(&self) -> usize {
+            self.0.len()
+        }
+    }
+
+    impl NorFlash for Sectors {
+        const WRITE_SIZE: usize = 1;
+        const ERASE_SIZE: usize = 128 * 1024;
+
+        fn erase(&mut self, from: u32, to: u32) -> Result<(), flash::Error> {
+            let erased = NorFlash::erase(&mut self.0.unlocked(), from, to);
+            forget_what_was_read();
+            erased
+        }
+
+        fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), flash::Error> {
+            NorFlash::write(&mut self.0.unlocked(), offset, bytes)
+        }
+    }
+
+    /// Empties the cache of data, which holds what was in a sector after that has been erased.
+    fn forget_what_was_read() {
+        // SAFETY: the register says how the flash is read, and nothing else is changed.
+        let control = unsafe { &*FLASH::ptr() }.acr();
+        control.modify(|_, w| w.dcen().clear_bit());
+        control.modify(|_, w| w.dcrst().set_bit());
+        control.modify(|_, w| w.dcrst().clear_bit());
+        control.modify(|_, w| w.dcen().set_bit());
     }
 }
 

@@ -346,8 +346,9 @@ impl<F: Flash> Keeper for Store<F> {
             let start = layout.start(upload.slot);
             match upload.state {
                 State::RemovingRecord => {
-                    store.erase_around(layout.record(upload.slot))?;
-                    upload.state = State::Erasing(start + upload.length);
+                    let blank = store.erase_around(layout.record(upload.slot))?;
+                    // Where units are large, a part of the model's place or all of it went with the record.
+                    upload.state = State::Erasing(blank.min(start + upload.length));
                 }
                 State::Erasing(end) if end > start + upload.taken => {
                     let erased = store.erase_around(end - 1)?;

@@ -24,14 +24,14 @@ enum Operation {
 /// Flash that can be erased in units and in which writing clears bits; remembers what was done to it and how
 /// it was before.
 #[derive(Clone, Debug)]
-struct Mock {
+struct Mock<const UNIT: usize = ERASE> {
     bytes: Vec<u8>,
     log: Vec<(Vec<u8>, Operation)>,
     is_logged: bool,
 }
 
-impl Mock {
-    fn new(bytes: Vec<u8>) -> Mock {
+impl<const UNIT: usize> Mock<UNIT> {
+    fn new(bytes: Vec<u8>) -> Self {
         Mock {
             bytes,
             log: Vec::new(),
@@ -48,11 +48,11 @@ impl Mock {
     }
 }
 
-impl ErrorType for Mock {
+impl<const UNIT: usize> ErrorType for Mock<UNIT> {
     type Error = NorFlashErrorKind;
 }
 
-impl ReadNorFlash for Mock {
+impl<const UNIT: usize> ReadNorFlash for Mock<UNIT> {
     const READ_SIZE: usize = 1;
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
@@ -65,12 +65,12 @@ impl ReadNorFlash for Mock {
     }
 }
 
-impl NorFlash for Mock {
+impl<const UNIT: usize> NorFlash for Mock<UNIT> {
     const WRITE_SIZE: usize = 4;
-    const ERASE_SIZE: usize = ERASE;
+    const ERASE_SIZE: usize = UNIT;
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
-        assert!(from.is_multiple_of(ERASE as u32) && to.is_multiple_of(ERASE as u32));
+        assert!(from.is_multiple_of(UNIT as u32) && to.is_multiple_of(UNIT as u32));
         self.push(Operation::Erase(from as usize, to as usize));
         Ok(())
     }
@@ -82,7 +82,7 @@ impl NorFlash for Mock {
     }
 }
 
-impl Flash for Mock {
+impl<const UNIT: usize> Flash for Mock<UNIT> {
     fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -159,7 +159,7 @@ fn blank() -> Vec<u8> {
     vec![0xFF; REGION]
 }
 
-fn announce(store: &mut Store<Mock>, image: &[u8]) -> Result<(), StoreError> {
+fn announce<F: Flash>(store: &mut Store<F>, image: &[u8]) -> Result<(), StoreError> {
     store.begin(
         image.len(),
         u32::from_le_bytes(*image[12..].first_chunk().unwrap()),
@@ -183,8 +183,18 @@ fn store(region: Vec<u8>, in_use: core::ops::Range<usize>) -> Store<Mock> {
 
 /// A whole upload after a start from this flash.
 fn upload(region: Vec<u8>, image: &[u8], spoils: bool) -> Result<Mock, StoreError> {
+    upload_in::<ERASE>(region, image, spoils)
+}
+
+/// The same, into flash that is erased in units of so many bytes.
+fn upload_in<const UNIT: usize>(
+    region: Vec<u8>,
+    image: &[u8],
+    spoils: bool,
+) -> Result<Mock<UNIT>, StoreError> {
     let in_use = used(&region).map(|place| place.range).unwrap_or_default();
-    let mut store = store(region, in_use);
+    let mut store = Store::new(Mock::new(region));
+    store.set_in_use(in_use);
     store.spoils_the_good_slot = spoils;
     announce(&mut store, image)?;
     while let Some(Wanted::Bytes(next)) = store.wanted()
@@ -228,6 +238,37 @@ fn no_power_cut_loses_the_model_in_use() {
         region = after(region, &new);
         old = new;
     }
+}
+
+#[test]
+fn nothing_is_lost_where_a_slot_is_erased_at_once() {
+    // As the sectors of 128 KiB of an STM32F411, two of which are set aside.
+    const SECTOR: usize = REGION / 2;
+    let [a, b, c] = [1, 2, 3].map(image);
+    let mut region = upload_in::<SECTOR>(blank(), &a, false).unwrap().bytes;
+    let mut old = a;
+    for new in [b, c] {
+        let flash = upload_in::<SECTOR>(region.clone(), &new, false).unwrap();
+        let erased =
+            |(_, operation): &&(Vec<u8>, Operation)| matches!(operation, Operation::Erase(..));
+        assert_eq!(flash.log.iter().filter(erased).count(), 1);
+        for cut in cuts(&flash.log) {
+            let used = used_image(&cut);
+            assert!(used == Some(&old) || used == Some(&new));
+            // And what was cut off goes on.
+            let again = upload_in::<SECTOR>(cut, &new, false).unwrap();
+            assert_eq!(used_image(&again.bytes), Some(&new[..]));
+        }
+        region = flash.bytes;
+        assert_eq!(used_image(&region), Some(&new[..]));
+        old = new;
+    }
+    // One that takes both.
+    let large = made_up(30, 60, 1, 9).bytes().to_vec();
+    let layout = Layout::new(REGION);
+    assert!((layout.room(Slot::First) + 1..=layout.room(Slot::Whole)).contains(&large.len()));
+    let flash = upload_in::<SECTOR>(region, &large, false).unwrap();
+    assert_eq!(used_image(&flash.bytes), Some(&large[..]));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::device::board::{Alias, Flasher};
 use crate::device::{BOARDS, Board};
 use crate::output::{self, Output, table};
-use crate::toolchain::rp2040js;
+use crate::toolchain::{rp2040js, rp2350};
 
 /// List the supported boards.
 #[derive(Debug, clap::Args)]
@@ -94,6 +94,7 @@ fn describe(out: &mut Output, board: &Board) -> io::Result<()> {
         let name = machine.machine;
         let program = match machine.program {
             rp2040js::NODE => format!("{name}, which node runs"),
+            rp2350::PROGRAM => format!("{name}, in the checkout's own {}", rp2350::PROGRAM),
             program => format!("{program} -M {name}"),
         };
         line("emulated by", program)?;

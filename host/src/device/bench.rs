@@ -1,8 +1,8 @@
 //! Counts the instructions that a board needs for a character, and the memory it takes.
 //!
-//! QEMU lets one instruction take one nanosecond of virtual time, rp2040js counts cycles. The firmware's
+//! QEMU lets one instruction take one nanosecond of virtual time, the emulators of the Picos count cycles. The firmware's
 //! program `bench` reads a hardware timer around each part, and a loop of known length checks the scale.
-//! What is called instructions below is cycles on the Pico: [`BenchReport::unit`] says so.
+//! What is called instructions below is cycles on the Picos: [`BenchReport::unit`] says so.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -261,7 +261,7 @@ fn measure(firmware: &Firmware, last: &str) -> Result<Figures, DeviceError> {
     }
     let figures = Figures {
         by_name,
-        instructions_per_tick: machine.unit.per_second() / machine.ticks_per_second as f64,
+        instructions_per_tick: machine.units_per_second / machine.ticks_per_second as f64,
     };
     let calibration = figures.get("calibration")?;
     let length = calibration.count as f64 * machine.unit.per_loop_instruction();

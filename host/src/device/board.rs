@@ -45,7 +45,7 @@ pub fn note_on(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toolchain::{EMULATORS, TARGETS, rp2040js};
+    use crate::toolchain::{EMULATORS, TARGETS, rp2040js, rp2350};
 
     #[test]
     fn every_board_has_its_feature_its_target_and_its_emulator() {
@@ -59,13 +59,33 @@ mod tests {
             let mut programs = EMULATORS.iter().map(|(program, _)| *program);
             assert!(
                 board.emulator.is_none_or(|machine| {
-                    machine.program == rp2040js::NODE
+                    [rp2040js::NODE, rp2350::PROGRAM].contains(&machine.program)
                         || programs.any(|program| program == machine.program)
                 }),
                 "{name}"
             );
         }
         assert!(find(DEFAULT_BOARD).unwrap().emulator.is_some());
+    }
+
+    /// Whether a feature brings another one along.
+    fn brings(features: &toml::Value, name: &str, wanted: &str) -> bool {
+        let brought = features.get(name).and_then(toml::Value::as_array);
+        name == wanted
+            || brought.is_some_and(|brought| {
+                let names = brought.iter().filter_map(toml::Value::as_str);
+                names.into_iter().any(|name| brings(features, name, wanted))
+            })
+    }
+
+    #[test]
+    fn boards_take_models_where_their_program_writes_to_the_flash() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware/Cargo.toml");
+        let manifest: toml::Table = std::fs::read_to_string(manifest).unwrap().parse().unwrap();
+        for board in BOARDS.iter() {
+            let stores = brings(&manifest["features"], board.name, "store");
+            assert_eq!(board.takes_models, stores, "{}", board.name);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Power cuts on the emulated Pico while it takes a model: what its flash may hold then, and what it writes with
+//! Power cuts on an emulated Pico while it takes a model: what its flash may hold then, and what it writes with
 //! after the next start.
 //!
 //! An upload is recorded once, operation by operation. The flash before, in and after each of them is made from
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::board::Region;
 use super::build::Firmware;
-use super::emulate::{Emulator, Options};
+use super::emulate::{Emulator, Options, has_usb, machine_of};
 use super::error::DeviceError;
 use super::passage::Request;
 use super::send::{SendingError, send};
@@ -130,7 +130,8 @@ impl Cuts {
         let folder = TempDir::new().map_err(DeviceError::from)?;
         let file = folder.path().join("operations");
         let options = Options {
-            usb: true,
+            // Where there is one it is quicker.
+            usb: has_usb(machine_of(firmware.board)?),
             operations: Some(&file),
             ..Options::default()
         };

@@ -1,4 +1,4 @@
-//! Boots a firmware in an emulator, QEMU or rp2040js, and talks to its serial port.
+//! Boots a firmware in an emulator, QEMU, rp2040js or the one of the Pico 2, and talks to its serial port.
 //!
 //! The serial port is a local socket; what the firmware logs comes out of the emulator's standard
 //! output and is decoded by the module `log`. Dropping an [`Emulator`] ends the program.
@@ -21,7 +21,7 @@ use super::build::Firmware;
 use super::error::DeviceError;
 use super::log;
 use crate::output;
-use crate::toolchain::rp2040js;
+use crate::toolchain::{rp2040js, rp2350};
 
 /// How long the program may take to start and to open the serial port.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,14 +42,14 @@ const SHOWN_BYTES: usize = 120;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options<'a> {
     /// Let virtual time pass by the instruction in QEMU: one instruction is one nanosecond. Slower,
-    /// and the same in every run, as rp2040js is at all times.
+    /// and the same in every run, as the emulators of the Picos are at all times.
     pub count_instructions: bool,
     /// Show the firmware's log on standard error.
     pub log: bool,
     /// Join the USB port of a board that has one beside its UART.
     pub usb: bool,
-    /// Have trouble with the port, which rp2040js alone can: a UART that sends nothing in the first three
-    /// seconds, or a USB host that opens and closes the port 300 times before it stays.
+    /// Have trouble with the port, which the Picos' emulators alone can: a UART that sends nothing in the first
+    /// three seconds, or a USB host that opens and closes the port 300 times before it stays.
     pub trouble: bool,
     /// Write down here what the firmware does to its flash, where the emulator has one.
     pub operations: Option<&'a Path>,
@@ -287,6 +287,11 @@ pub(super) fn machine_of(board: &'static Board) -> Result<Machine, DeviceError> 
         .ok_or(DeviceError::NoEmulator { board: board.name })
 }
 
+/// Whether a machine has a USB port beside its UART.
+pub(super) fn has_usb(machine: Machine) -> bool {
+    machine.program == rp2040js::NODE
+}
+
 /// The command that boots `elf`, with a model in a place of its own if there is one, and connects the
 /// serial port to the local `port`.
 fn command(
@@ -296,17 +301,24 @@ fn command(
     model: Option<(PathBuf, u64)>,
     port: u16,
 ) -> Result<Command, DeviceError> {
-    let mut command = Command::new(machine.program);
-    if machine.program == rp2040js::NODE {
-        run_in_rp2040js(&mut command, options, elf, port)?;
-        if let Some((file, address)) = model {
-            command.arg("--beside").arg(file).arg(address.to_string());
-        }
-    } else if options.usb {
+    let is_rp2040js = machine.program == rp2040js::NODE;
+    if options.usb && !has_usb(machine) {
         return Err(DeviceError::NoUsb {
             machine: machine.machine,
         });
+    }
+    let mut command;
+    if is_rp2040js || machine.program == rp2350::PROGRAM {
+        command = match is_rp2040js {
+            true => rp2040js_with_bridge(elf)?,
+            false => Command::new(rp2350::program()?),
+        };
+        run_as_pico(&mut command, options, elf, port);
+        if let Some((file, address)) = model {
+            command.arg("--beside").arg(file).arg(address.to_string());
+        }
     } else {
+        command = Command::new(machine.program);
         run_in_qemu(&mut command, machine.machine, options, elf, port);
         if let Some((file, address)) = model {
             let file = file.display();
@@ -321,12 +333,8 @@ fn command(
     Ok(command)
 }
 
-fn run_in_rp2040js(
-    node: &mut Command,
-    options: Options<'_>,
-    elf: &Path,
-    port: u16,
-) -> Result<(), DeviceError> {
+/// Node with what joins rp2040js to a socket, and where that is.
+fn rp2040js_with_bridge(elf: &Path) -> Result<Command, DeviceError> {
     if !rp2040js::is_installed() {
         return Err(DeviceError::EmulatorMissing {
             program: "rp2040js",
@@ -336,20 +344,24 @@ fn run_in_rp2040js(
         fs::write(elf.with_file_name(name), script)?;
     }
     let [(bridge, _), _] = RP2040_BRIDGE;
+    let mut node = Command::new(rp2040js::NODE);
+    node.arg(elf.with_file_name(bridge))
+        .arg(rp2040js::package_dir());
+    Ok(node)
+}
+
+/// What both emulators of Picos are told.
+fn run_as_pico(command: &mut Command, options: Options<'_>, elf: &Path, port: u16) {
     let line = match (options.usb, options.trouble) {
         (false, false) => "uart",
         (false, true) => "stuck-uart",
         (true, false) => "usb",
         (true, true) => "fickle-usb",
     };
-    node.arg(elf.with_file_name(bridge))
-        .arg(rp2040js::package_dir())
-        .arg(elf)
-        .args([&port.to_string(), line]);
+    command.arg(elf).args([&port.to_string(), line]);
     if let Some(operations) = options.operations {
-        node.arg("--operations").arg(operations);
+        command.arg("--operations").arg(operations);
     }
-    Ok(())
 }
 
 fn run_in_qemu(qemu: &mut Command, machine: &str, options: Options<'_>, elf: &Path, port: u16) {

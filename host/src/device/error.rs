@@ -104,6 +104,9 @@ pub enum DeviceError {
         /// The program's name.
         program: &'static str,
     },
+    /// The emulator that is built here is not.
+    #[error(transparent)]
+    EmulatorNotBuilt(#[from] crate::toolchain::rp2350::Rp2350Error),
     /// The machine has no USB port.
     #[error("the emulated {machine} has no USB port: leave --usb out")]
     NoUsb {

@@ -18,6 +18,7 @@ pub mod browser;
 pub mod cargo;
 pub mod libtorch;
 pub mod rp2040js;
+pub mod rp2350;
 pub mod tools;
 pub mod trainer;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask bench power-cuts`: what the emulated Pico writes with after power has failed at any moment of an
+//! `cargo xtask bench power-cuts`: what an emulated Pico writes with after power has failed at any moment of an
 //! upload.
 
 use std::collections::BTreeMap;
@@ -10,6 +10,9 @@ use host::device::{self, Firmware, Program};
 /// Options of `bench power-cuts`.
 #[derive(Debug, clap::Args)]
 pub struct PowerCuts {
+    /// The board, which takes models and has a flash where it is emulated
+    #[arg(long, default_value = "pico")]
+    board: String,
     /// Send the model to the slot of the one in use instead, which loses it: shows that the count can
     #[arg(long)]
     spoil: bool,
@@ -28,7 +31,7 @@ struct Count {
 
 /// Tries them, and prints the table in Markdown.
 pub fn run(args: &PowerCuts) -> anyhow::Result<()> {
-    let firmware = Firmware::with_room(device::find("pico")?, Program::Console)?;
+    let firmware = Firmware::with_room(device::find(&args.board)?, Program::Console)?;
     eprintln!("recording an upload");
     let cuts = Cuts::record(firmware)?;
     let all = cuts.all();

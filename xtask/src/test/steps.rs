@@ -84,7 +84,7 @@ pub fn all() -> Vec<Step> {
             "clippy",
             "no lint complains, on the PC and on boards",
             [
-                clippy("-p inkling-boards -p inkling-engine -p inkling-load -p inkling-prompt -p inkling-store -p inkling-web -p firmware -p xtask -p book --all-targets"),
+                clippy("-p inkling-boards -p inkling-engine -p inkling-load -p inkling-prompt -p inkling-store -p inkling-web -p firmware -p rp2350 -p xtask -p book --all-targets"),
                 clippy("-p host -p trainer --all-targets"),
                 clippy(&format!("-p inkling-web --features prompt,board --target {PAGE_TARGET}")),
                 clippy(&format!("-p inkling-web --features checks --target {PAGE_TARGET}"))
@@ -103,7 +103,7 @@ pub fn all() -> Vec<Step> {
             "docs",
             "the documentation has no broken link",
             [cargo(
-                "doc --locked --no-deps -p inkling-boards -p inkling-engine -p inkling-load -p inkling-prompt -p inkling-store -p inkling-web -p firmware -p host -p trainer -p xtask -p book",
+                "doc --locked --no-deps -p inkling-boards -p inkling-engine -p inkling-load -p inkling-prompt -p inkling-store -p inkling-web -p firmware -p host -p rp2350 -p trainer -p xtask -p book",
             )
             .env("RUSTDOCFLAGS", "-D warnings")],
         ),
@@ -127,6 +127,7 @@ pub fn all() -> Vec<Step> {
                 test("inkling-load"),
                 test("inkling-store"),
                 test("firmware"),
+                test("rp2350"),
                 cargo("xtask engine api --check"),
                 cargo("xtask engine oldest-rust"),
             ],
