@@ -173,16 +173,21 @@ impl TextStatistics {
         }
     }
 
+    /// How many symbols there are, whatever a report claims of each.
+    pub(crate) fn total(&self) -> f64 {
+        self.symbols.iter().map(|&(_, count)| count as f64).sum()
+    }
+
     /// The loss of who knows nothing but how frequent each symbol is, in nats per character.
     #[must_use]
     pub fn guessing_loss_nats(&self) -> f64 {
-        let total = self.symbols.iter().map(|&(_, count)| count).sum::<u64>();
-        let shares = self.symbols.iter().map(|&(_, n)| n as f64 / total as f64);
+        let total = self.total();
+        let shares = self.symbols.iter().map(|&(_, n)| n as f64 / total);
         let of_a_symbol: f64 = shares
             .filter(|&share| share > 0.0)
             .map(|share| -share * share.ln())
             .sum();
-        of_a_symbol * total as f64 / self.training_characters.max(1) as f64
+        of_a_symbol * total / self.training_characters.max(1) as f64
     }
 }
 
@@ -217,7 +222,7 @@ impl Report {
     #[must_use]
     pub fn characters_per_second(&self) -> Option<f64> {
         let data = Recipe::from_toml(&self.recipe).ok()?.data;
-        let characters = self.step as f64 * (data.batch * data.seq_len) as f64;
+        let characters = self.step as f64 * data.batch as f64 * data.seq_len as f64;
         let speed = characters / self.seconds;
         (speed.is_finite() && speed > 0.0).then_some(speed)
     }
