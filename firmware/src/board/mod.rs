@@ -184,6 +184,6 @@ pub fn start() -> Selected {
     arch::guard_stack();
     panic::age_message();
     let board = Selected::start();
-    panic::count(board.failure().is_some());
+    panic::count_start(board.failure());
     board
 }
