@@ -17,6 +17,8 @@ use inkling_store::Keeper;
 
 pub mod failure;
 pub mod identity;
+#[cfg(not(target_os = "none"))]
+pub mod wired;
 
 /// The hardware behind the program: a serial line, a clock, a light and perhaps some entropy.
 pub trait Board {

@@ -42,16 +42,20 @@ fn firmware(desk: &Desk) -> (String, Vec<u8>) {
 
 /// Flashes undisturbed: the board starts when its file is whole, and its drive is gone.
 fn takes(firmware: &str, drive: &str) {
-    let mut child = flashing(firmware, drive)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
     let file = Path::new(drive).join("INKLING.UF2");
     let is_whole = || {
         let bytes = fs::read(&file).unwrap_or_default();
         bytes.len() > 512 && is_complete(&bytes)
     };
+    if is_whole() {
+        // Else it could not be told from the one that comes.
+        fs::remove_file(&file).unwrap();
+    }
+    let mut child = flashing(firmware, drive)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     while !is_whole() {
         assert!(child.try_wait().unwrap().is_none(), "it has ended before");
         thread::sleep(Duration::from_millis(2));
