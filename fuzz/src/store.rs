@@ -313,13 +313,20 @@ impl Board {
             };
             if self.store.overwrites() {
                 // The program reads the model no more.
-                self.orders.kept.replace(0..0);
+                let kept = self.orders.kept.replace(0..0);
+                assert!(kept.is_empty() || self.needs_all_room(&kept), "{kept:?}");
             }
             // Where it fails the model is not taken any more.
             if self.store.work().is_err() {
                 assert_eq!(self.store.wanted(), None);
             }
         }
+    }
+
+    /// Whether one of the two models, the one in use or the announced one, is longer than a half.
+    fn needs_all_room(&self, in_use: &Range<usize>) -> bool {
+        let half = Layout::new(REGION).room(Slot::First);
+        self.image().len().max(in_use.len()) > half
     }
 
     /// Sends so many parcels of what is wanted.

@@ -190,6 +190,11 @@ fn stores() -> anyhow::Result<Vec<Vec<u8>>> {
             }
         }
     }
+    // Its record is cut off, does not hold, or fails.
+    for event in [10, 26, 42] {
+        let before = [whole(0), [9, 0], [0, 1], [3, 255], [4, 255]];
+        inputs.push([&before.concat()[..], &[event, 0, 7, 1, 9, 0]].concat());
+    }
     for place in [0, 31, 63, 127] {
         inputs.push([whole(0), whole(1), [11, place], whole(2)].concat());
     }
