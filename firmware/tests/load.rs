@@ -4,13 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::rc::Rc;
 
-use embedded_hal::digital::{self, OutputPin};
-use embedded_io::{ErrorType, Read, ReadReady, Write};
-use firmware::board::Board;
+use firmware::board::wired::{WiredBoard, Wires};
 use firmware::choice::Choice;
 use firmware::protocol::{Heard, Parcel, Parser, Said};
 use firmware::sender::{SendError, Sender, Step};
@@ -19,97 +15,10 @@ use inkling_engine::image::checksum;
 use inkling_engine::writer::made_up;
 use inkling_engine::{AlignedImage, Generator, Settings, State};
 use inkling_store::ram::RamFlash;
-use inkling_store::{Keeper, Layout, Slot, Store};
+use inkling_store::{Layout, Slot, Store};
 use proptest::prelude::*;
 
 const REGION: usize = 16 * 4096;
-
-/// Both ends of a serial line, and a clock.
-#[derive(Default)]
-struct Wires {
-    typed: VecDeque<u8>,
-    printed: Vec<u8>,
-    ticks: u32,
-    is_restarting: bool,
-}
-
-struct FakeBoard<'s> {
-    wires: Rc<RefCell<Wires>>,
-    store: Option<Store<RamFlash<'s>>>,
-}
-
-impl Board for FakeBoard<'_> {
-    const NAME: &'static str = "fake";
-    const TICKS_PER_SECOND: u32 = 1_000;
-    type Serial = Self;
-    type Led = Self;
-
-    fn serial(&mut self) -> &mut Self {
-        self
-    }
-
-    fn led(&mut self) -> &mut Self {
-        self
-    }
-
-    fn ticks(&mut self) -> u32 {
-        self.wires.borrow().ticks
-    }
-
-    fn entropy(&mut self) -> Option<u64> {
-        None
-    }
-
-    fn store(&mut self) -> Option<&mut dyn Keeper> {
-        self.store.as_mut().map(|store| store as &mut dyn Keeper)
-    }
-
-    fn restart(&mut self) {
-        self.wires.borrow_mut().is_restarting = true;
-    }
-}
-
-impl ErrorType for FakeBoard<'_> {
-    type Error = Infallible;
-}
-
-impl digital::ErrorType for FakeBoard<'_> {
-    type Error = Infallible;
-}
-
-impl OutputPin for FakeBoard<'_> {
-    fn set_low(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn set_high(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
-
-impl ReadReady for FakeBoard<'_> {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(!self.wires.borrow().typed.is_empty())
-    }
-}
-
-impl Read for FakeBoard<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        buffer[0] = self.wires.borrow_mut().typed.pop_front().unwrap();
-        Ok(1)
-    }
-}
-
-impl Write for FakeBoard<'_> {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        self.wires.borrow_mut().printed.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
 
 /// A board on a desk: its flash stays over restarts.
 struct Desk {
@@ -148,10 +57,10 @@ impl Desk {
             // The board reads a copy, as some do.
             let copy = AlignedImage::new(self.bytes());
             let flash = RamFlash::new(bytemuck::cast_slice_mut(&mut self.region));
-            let board = FakeBoard {
-                wires: Rc::clone(&self.wires),
-                store: self.has_store.then(|| Store::new(flash)),
-            };
+            let mut board = WiredBoard::at(&self.wires);
+            if self.has_store {
+                board.store = Some(Box::new(Store::new(flash)));
+            }
             let mut memory = Memory::new();
             let models = Choice::new(copy.bytes(), self.linked.bytes());
             let mut session = Session::new(board, models, &mut memory);
@@ -450,10 +359,7 @@ fn a_model_that_rots_while_it_is_used_is_told_of_and_the_one_before_it_is_used()
     // What the board reads changes while it writes: a session of its own over memory that is not the flash's.
     let image = Box::leak(Box::new(AlignedImage::new(newer.bytes())));
     let wires: Rc<RefCell<Wires>> = Rc::default();
-    let board = FakeBoard {
-        wires: Rc::clone(&wires),
-        store: None,
-    };
+    let board = WiredBoard::at(&wires);
     let mut rotten = newer.bytes().to_vec();
     rotten[newer.bytes().len() - 40] ^= 4;
     let rotten = AlignedImage::new(&rotten);

@@ -6,4 +6,6 @@
 pub mod console;
 pub mod files;
 pub mod image;
+pub mod runs;
 pub mod session;
+pub mod store;

@@ -35,8 +35,13 @@ impl RunId {
     /// That of the run in `folder`.
     #[must_use]
     pub fn of_folder(folder: &Path) -> Self {
-        let text = fs::read(folder.join(IDENTITY)).unwrap_or_default();
-        serde_json::from_slice(&text).map_or_else(|_| Self::default(), |Identity { id }| id)
+        Self::from_json(&fs::read(folder.join(IDENTITY)).unwrap_or_default())
+    }
+
+    /// That which these bytes of a file tell; empty where they are no such file.
+    #[must_use]
+    pub fn from_json(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).map_or_else(|_| Self::default(), |Identity { id }| id)
     }
 
     /// That which the metadata of tensors tells of, if any.

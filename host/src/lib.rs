@@ -5,6 +5,7 @@
 //! the file that `inkling_engine::image` reads, and [`device`] brings it to an emulated or real board.
 //! [`cli`] is the command line over all of it.
 
+pub mod checkpoint;
 pub mod cli;
 pub mod compare;
 pub mod corpus;

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use safetensors::tensor::TensorView;
-use safetensors::{SafeTensorError, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde_json::Value;
 
 /// Bytes in front of the header: its length.
@@ -14,6 +14,59 @@ const LENGTH_BYTES: usize = 8;
 
 /// A longer header is no header; the library has the same limit.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// Named tensors and strings on their way to a file.
+#[derive(Debug, Default)]
+pub struct Archive {
+    tensors: Vec<(String, Vec<usize>, Vec<u8>)>,
+    strings: BTreeMap<String, String>,
+}
+
+impl Archive {
+    /// Adds f32 numbers of this size.
+    pub fn numbers(&mut self, name: String, size: &[usize], numbers: &[f32]) {
+        let bytes = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+        self.tensors.push((name, size.to_vec(), bytes));
+    }
+
+    /// Adds one string.
+    pub fn text(&mut self, key: &str, value: impl ToString) {
+        self.strings.insert(key.to_owned(), value.to_string());
+    }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// When there are more or fewer numbers than the size of their tensor says.
+    pub fn to_bytes(self) -> Result<Vec<u8>, SafeTensorError> {
+        let views = self.tensors.iter().map(|(name, size, bytes)| {
+            let view = TensorView::new(Dtype::F32, size.clone(), bytes)?;
+            Ok((name.clone(), view))
+        });
+        let views = views.collect::<Result<_, SafeTensorError>>()?;
+        serialize(views, self.strings)
+    }
+}
+
+/// The numbers of a tensor in a file that was read.
+///
+/// # Errors
+/// With the reason, when it is not there, not of f32 numbers or not of this size.
+pub fn numbers<'f>(
+    file: &SafeTensors<'f>,
+    name: &str,
+    size: &[usize],
+) -> Result<impl ExactSizeIterator<Item = f32> + use<'f>, String> {
+    let view = file.tensor(name).map_err(|error| error.to_string())?;
+    if view.dtype() != Dtype::F32 {
+        return Err(format!("{name} is not of 32-bit floats"));
+    }
+    if view.shape() != size {
+        return Err(format!("{name} is of another size"));
+    }
+    let numbers = view.data().as_chunks::<4>().0.iter();
+    Ok(numbers.map(|&bytes| f32::from_le_bytes(bytes)))
+}
 
 /// The bytes of a file with these tensors and strings.
 ///
@@ -100,8 +153,6 @@ fn sorted(value: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use safetensors::{Dtype, SafeTensors};
-
     use super::*;
 
     #[test]

@@ -157,6 +157,22 @@ fn a_board_that_keeps_failing_stays_at_the_console_without_writing() {
 }
 
 #[test]
+fn failures_before_the_program_is_up_count_as_well() {
+    for board in ["mps2-an386", "microbit", "riscv-virt", "pico"] {
+        let firmware = link(board, Program::Fail);
+        let paused = format!("{OWN}paused, for it keeps failing; ");
+        let (mut emulator, said) = fail(&firmware, "e", &paused);
+        assert!(
+            said.contains(": before it was up (3 times in a row)\n") && !said.contains("start: "),
+            "{board}: {said}"
+        );
+        assert_eq!(said.matches(" on ").count(), 1, "{board}: {said}");
+        emulator.send_line("/resume").unwrap();
+        emulator.read_until("start: ", PATIENCE).unwrap();
+    }
+}
+
+#[test]
 fn the_watchdog_restarts_a_board_that_hangs_which_says_so() {
     for board in PICOS {
         let firmware = link(board, Program::Fail);

@@ -3,14 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::rc::Rc;
 
-use embedded_hal::digital::{self, OutputPin};
-use embedded_io::{ErrorType, Read, ReadReady, Write};
-use firmware::board::Board;
 use firmware::board::failure::{Cause, Failure, MANY};
+use firmware::board::wired::{Take, WiredBoard, Wires};
 use firmware::choice::Choice;
 use firmware::protocol::{DONE_TEXT, Heard, OWN, Parser, Said};
 use firmware::session::{Memory, Session};
@@ -21,145 +17,25 @@ use inkling_engine::format::Planes;
 use inkling_engine::{Generator, Settings, State};
 use proptest::prelude::*;
 
-/// Both ends of a serial line, and a clock that the test moves.
-#[derive(Default)]
-struct Wires {
-    typed: VecDeque<u8>,
-    printed: Vec<u8>,
-    ticks: u32,
-    is_unplugged: bool,
-    has_new_reader: bool,
-    has_boot_loader: bool,
-    boot_loader_starts: u32,
-    /// When the watchdog was fed last, and the longest time it went hungry.
-    fed: u32,
-    hunger: u32,
-    /// How often the program was said to run well.
-    times_well: u32,
-}
-
-#[derive(Clone, Default)]
-struct FakeBoard {
-    wires: Rc<RefCell<Wires>>,
-    entropy: Option<u64>,
-    failure: Option<Failure>,
-}
-
 /// A failure, so many times in a row.
 fn failure(cause: Cause, in_a_row: u32) -> Option<Failure> {
     Some(Failure { cause, in_a_row })
 }
 
-impl Board for FakeBoard {
-    const NAME: &'static str = "fake";
-    const TICKS_PER_SECOND: u32 = 1_000;
-    type Serial = Self;
-    type Led = Self;
-
-    fn serial(&mut self) -> &mut Self {
-        self
-    }
-
-    fn led(&mut self) -> &mut Self {
-        self
-    }
-
-    fn ticks(&mut self) -> u32 {
-        self.wires.borrow().ticks
-    }
-
-    fn entropy(&mut self) -> Option<u64> {
-        self.entropy
-    }
-
-    fn feed_watchdog(&mut self) {
-        let mut wires = self.wires.borrow_mut();
-        wires.hunger = wires.hunger.max(wires.ticks.wrapping_sub(wires.fed));
-        wires.fed = wires.ticks;
-    }
-
-    fn is_well(&mut self) {
-        self.wires.borrow_mut().times_well += 1;
-    }
-
-    fn failure(&self) -> Option<Failure> {
-        self.failure.clone()
-    }
-
-    fn has_boot_loader(&self) -> bool {
-        self.wires.borrow().has_boot_loader
-    }
-
-    fn start_boot_loader(&mut self) {
-        self.wires.borrow_mut().boot_loader_starts += 1;
-    }
-
-    fn has_new_reader(&mut self) -> bool {
-        std::mem::take(&mut self.wires.borrow_mut().has_new_reader)
-    }
-}
-
-impl ErrorType for FakeBoard {
-    type Error = Infallible;
-}
-
-impl digital::ErrorType for FakeBoard {
-    type Error = Infallible;
-}
-
-impl OutputPin for FakeBoard {
-    fn set_low(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn set_high(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
-
-impl ReadReady for FakeBoard {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(!self.wires.borrow().typed.is_empty())
-    }
-}
-
-impl Read for FakeBoard {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        let byte = self.wires.borrow_mut().typed.pop_front();
-        buffer[0] = byte.expect("a session must not wait for input");
-        Ok(1)
-    }
-}
-
-impl Write for FakeBoard {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        let mut wires = self.wires.borrow_mut();
-        if wires.is_unplugged {
-            return Ok(0);
-        }
-        wires.printed.push(bytes[0]);
-        Ok(1)
-    }
-
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
-
 /// A session with its board.
 struct Desk<'s, 'm> {
-    session: &'s mut Session<'m, FakeBoard>,
-    board: FakeBoard,
+    session: &'s mut Session<'m, WiredBoard<'static>>,
+    wires: Rc<RefCell<Wires>>,
 }
 
 impl Desk<'_, '_> {
     fn type_bytes(&mut self, bytes: &[u8]) {
-        self.board.wires.borrow_mut().typed.extend(bytes);
+        self.wires.borrow_mut().typed.extend(bytes);
         // At most so many polls are needed to take them all in.
         for _ in 0..=bytes.len() {
             self.session.poll();
         }
-        assert!(self.board.wires.borrow().typed.is_empty());
+        assert!(self.wires.borrow().typed.is_empty());
     }
 
     fn type_line(&mut self, line: &str) {
@@ -176,14 +52,14 @@ impl Desk<'_, '_> {
 
     /// What has been printed since the last call, with the characters that people do not see.
     fn written(&mut self) -> String {
-        let written = std::mem::take(&mut self.board.wires.borrow_mut().printed);
+        let written = std::mem::take(&mut self.wires.borrow_mut().printed);
         String::from_utf8(written).expect("the board prints UTF-8")
     }
 
     fn wait_milliseconds(&mut self, milliseconds: u32) {
         for _ in 0..milliseconds {
-            let ticks = self.board.wires.borrow().ticks;
-            self.board.wires.borrow_mut().ticks = ticks.wrapping_add(1);
+            let ticks = self.wires.borrow().ticks;
+            self.wires.borrow_mut().ticks = ticks.wrapping_add(1);
             self.session.poll();
         }
     }
@@ -205,13 +81,14 @@ fn image() -> AlignedImage {
     parts.to_image().unwrap()
 }
 
-fn at_a_desk(board: FakeBoard, test: impl FnOnce(&mut Desk)) {
+fn at_a_desk(board: WiredBoard<'static>, test: impl FnOnce(&mut Desk)) {
     let image = image();
+    let wires = Rc::clone(&board.wires);
     let mut memory = Memory::new();
-    let mut session = Session::new(board.clone(), Choice::only(image.bytes()), &mut memory);
+    let mut session = Session::new(board, Choice::only(image.bytes()), &mut memory);
     test(&mut Desk {
         session: &mut session,
-        board,
+        wires,
     });
 }
 
@@ -241,7 +118,7 @@ fn passage(printed: &str) -> &str {
 
 #[test]
 fn a_passage_starts_by_itself_with_seed_1_at_a_readable_pace() {
-    at_a_desk(FakeBoard::default(), |desk| {
+    at_a_desk(WiredBoard::default(), |desk| {
         desk.wait_milliseconds(1_000);
         let printed = desk.printed();
         assert!(printed.starts_with("# Inkling "), "{printed}");
@@ -256,9 +133,9 @@ fn a_passage_starts_by_itself_with_seed_1_at_a_readable_pace() {
 
 #[test]
 fn entropy_gives_the_first_seed() {
-    let board = FakeBoard {
+    let board = WiredBoard {
         entropy: Some(123_456_789_012),
-        ..FakeBoard::default()
+        ..WiredBoard::default()
     };
     at_a_desk(board, |desk| {
         desk.poll(1);
@@ -268,7 +145,7 @@ fn entropy_gives_the_first_seed() {
 
 #[test]
 fn a_script_gets_exactly_the_passage_it_asked_for() {
-    at_a_desk(FakeBoard::default(), |desk| {
+    at_a_desk(WiredBoard::default(), |desk| {
         for line in ["/pause", "/rate max", "/len 50", "/seed 9", "ab\u{e9}c"] {
             desk.type_line(line);
         }
@@ -284,14 +161,14 @@ fn a_script_gets_exactly_the_passage_it_asked_for() {
 
 #[test]
 fn the_boot_loader_starts_when_it_is_asked_for_and_there_is_one() {
-    at_a_desk(FakeBoard::default(), |desk| {
-        let starts = |desk: &Desk| desk.board.wires.borrow().boot_loader_starts;
+    at_a_desk(WiredBoard::default(), |desk| {
+        let starts = |desk: &Desk| desk.wires.borrow().boot_loader_starts;
         desk.type_line("/bootloader");
         let answer = "# this board has no boot loader that a program can start\n";
         assert!(desk.printed().contains(answer));
         assert_eq!(starts(desk), 0);
 
-        desk.board.wires.borrow_mut().has_boot_loader = true;
+        desk.wires.borrow_mut().has_boot_loader = true;
         desk.type_line("/bootloader now");
         assert_eq!(starts(desk), 0);
         assert!(
@@ -307,7 +184,7 @@ fn the_boot_loader_starts_when_it_is_asked_for_and_there_is_one() {
 
 #[test]
 fn every_passage_takes_the_next_seed_and_reset_repeats_one() {
-    at_a_desk(FakeBoard::default(), |desk| {
+    at_a_desk(WiredBoard::default(), |desk| {
         desk.type_line("/len 5");
         desk.type_line("/rate max");
         desk.poll(40);
@@ -330,7 +207,7 @@ fn every_passage_takes_the_next_seed_and_reset_repeats_one() {
 
 #[test]
 fn a_passage_ends_at_the_characters_that_were_asked_for() {
-    at_a_desk(FakeBoard::default(), |desk| {
+    at_a_desk(WiredBoard::default(), |desk| {
         for line in ["/pause", "/rate max", "/until aeio", "/seed 9", "x"] {
             desk.type_line(line);
         }
@@ -353,7 +230,7 @@ fn a_passage_ends_at_the_characters_that_were_asked_for() {
 
 #[test]
 fn the_text_pauses_behind_so_many_passages_and_the_next_prompt_goes_on() {
-    at_a_desk(FakeBoard::default(), |desk| {
+    at_a_desk(WiredBoard::default(), |desk| {
         for line in [
             "/pause",
             "/rate max",
@@ -399,7 +276,7 @@ fn the_text_pauses_behind_so_many_passages_and_the_next_prompt_goes_on() {
 
 #[test]
 fn a_prompt_may_start_with_a_slash() {
-    at_a_desk(FakeBoard::default(), |desk| {
+    at_a_desk(WiredBoard::default(), |desk| {
         for line in ["/pause", "/rate max", "/len 5"] {
             desk.type_line(line);
         }
@@ -433,12 +310,13 @@ fn a_prompt_may_have_characters_that_are_spelt_and_whole_ones_are_written() {
         InputForm::Folded,
     );
     let image = parts.unwrap().to_image().unwrap();
-    let board = FakeBoard::default();
+    let board = WiredBoard::default();
+    let wires = Rc::clone(&board.wires);
     let mut memory = Memory::new();
-    let mut session = Session::new(board.clone(), Choice::only(image.bytes()), &mut memory);
+    let mut session = Session::new(board, Choice::only(image.bytes()), &mut memory);
     let mut desk = Desk {
         session: &mut session,
-        board,
+        wires,
     };
     for line in ["/pause", "/rate max", "/len 300", "/seed 4", "漢字 é😀b"] {
         desk.type_line(line);
@@ -461,7 +339,7 @@ fn a_prompt_may_have_characters_that_are_spelt_and_whole_ones_are_written() {
 
 #[test]
 fn each_typed_line_is_acknowledged_behind_its_answer() {
-    at_a_desk(FakeBoard::default(), |desk| {
+    at_a_desk(WiredBoard::default(), |desk| {
         desk.type_line("/pause");
         desk.written();
         for line in ["/help", "/stats", "/nonsense", "/temp x", "abc", "\x1b[A"] {
@@ -483,7 +361,7 @@ fn each_typed_line_is_acknowledged_behind_its_answer() {
 
 #[test]
 fn a_paused_board_is_silent_and_still_answers() {
-    at_a_desk(FakeBoard::default(), |desk| {
+    at_a_desk(WiredBoard::default(), |desk| {
         desk.type_line("/pause");
         desk.printed();
         desk.wait_milliseconds(500);
@@ -500,7 +378,7 @@ fn a_paused_board_is_silent_and_still_answers() {
 
 #[test]
 fn the_pace_survives_the_wrap_of_the_clock() {
-    let board = FakeBoard::default();
+    let board = WiredBoard::default();
     board.wires.borrow_mut().ticks = u32::MAX - 500;
     at_a_desk(board, |desk| {
         desk.type_line("/rate 100");
@@ -516,11 +394,11 @@ fn the_pace_survives_the_wrap_of_the_clock() {
 
 #[test]
 fn an_unplugged_port_stops_nothing() {
-    at_a_desk(FakeBoard::default(), |desk| {
+    at_a_desk(WiredBoard::default(), |desk| {
         desk.type_line("/rate max");
-        desk.board.wires.borrow_mut().is_unplugged = true;
+        desk.wires.borrow_mut().takes = Take::Nothing;
         desk.poll(100);
-        desk.board.wires.borrow_mut().is_unplugged = false;
+        desk.wires.borrow_mut().takes = Take::Whole;
         desk.printed();
         desk.poll(10);
         assert_eq!(desk.printed().chars().count(), 10);
@@ -529,15 +407,15 @@ fn an_unplugged_port_stops_nothing() {
 
 #[test]
 fn a_reader_who_comes_later_is_greeted_and_told_why_the_board_restarted() {
-    let board = FakeBoard {
+    let board = WiredBoard {
         failure: failure(
             Cause::Ended("panic: src/x.rs:7: ouch".try_into().unwrap()),
             1,
         ),
-        ..FakeBoard::default()
+        ..WiredBoard::default()
     };
     let greeting = format!(
-        "# Inkling {} on fake\n# restarted after a panic: src/x.rs:7: ouch\n# model: ",
+        "# Inkling {} on wired\n# restarted after a panic: src/x.rs:7: ouch\n# model: ",
         env!("CARGO_PKG_VERSION")
     );
     at_a_desk(board, |desk| {
@@ -545,16 +423,16 @@ fn a_reader_who_comes_later_is_greeted_and_told_why_the_board_restarted() {
         assert!(desk.printed().starts_with(&greeting));
         desk.wait_milliseconds(100);
         assert!(!desk.printed().contains("# "));
-        desk.board.wires.borrow_mut().has_new_reader = true;
+        desk.wires.borrow_mut().has_new_reader = true;
         desk.wait_milliseconds(100);
         let printed = desk.printed();
         let (_, rest) = printed.split_once('\n').expect("the text is in mid-line");
         assert!(rest.starts_with(&greeting), "{printed}");
         assert!(!rest.ends_with("commands\n"), "the text goes on");
     });
-    let board = FakeBoard {
+    let board = WiredBoard {
         failure: failure(Cause::Watchdog, 1),
-        ..FakeBoard::default()
+        ..WiredBoard::default()
     };
     at_a_desk(board, |desk| {
         desk.poll(1);
@@ -564,9 +442,9 @@ fn a_reader_who_comes_later_is_greeted_and_told_why_the_board_restarted() {
 
 #[test]
 fn a_program_that_keeps_failing_stays_at_the_console_without_writing() {
-    let failing = |in_a_row| FakeBoard {
+    let failing = |in_a_row| WiredBoard {
         failure: failure(Cause::Watchdog, in_a_row),
-        ..FakeBoard::default()
+        ..WiredBoard::default()
     };
     at_a_desk(failing(MANY - 1), |desk| {
         desk.wait_milliseconds(1_000);
@@ -583,7 +461,7 @@ fn a_program_that_keeps_failing_stays_at_the_console_without_writing() {
         );
         // Who comes later is greeted, and what was asked for by then stays so.
         desk.type_line("/resume");
-        desk.board.wires.borrow_mut().has_new_reader = true;
+        desk.wires.borrow_mut().has_new_reader = true;
         desk.wait_milliseconds(1_000);
         let printed = desk.printed();
         assert!(printed.contains("# start: "), "{printed}");
@@ -593,22 +471,22 @@ fn a_program_that_keeps_failing_stays_at_the_console_without_writing() {
 
 #[test]
 fn failures_are_in_a_row_until_the_program_has_run_well_for_a_minute() {
-    at_a_desk(FakeBoard::default(), |desk| {
+    at_a_desk(WiredBoard::default(), |desk| {
         desk.wait_milliseconds(59_999);
-        assert_eq!(desk.board.wires.borrow().times_well, 0);
+        assert_eq!(desk.wires.borrow().times_well, 0);
         desk.wait_milliseconds(60_000);
-        assert_eq!(desk.board.wires.borrow().times_well, 1);
+        assert_eq!(desk.wires.borrow().times_well, 1);
     });
 }
 
 #[test]
 fn the_watchdog_is_fed_at_any_pace() {
-    at_a_desk(FakeBoard::default(), |desk| {
+    at_a_desk(WiredBoard::default(), |desk| {
         for command in ["/rate 1", "/pause", "/rate max", "/resume"] {
             desk.type_line(command);
             desk.wait_milliseconds(2_500);
         }
-        assert!(desk.board.wires.borrow().hunger <= 1);
+        assert!(desk.wires.borrow().hunger <= 1);
     });
 }
 
@@ -625,11 +503,12 @@ fn a_flashed_model_is_used_if_it_is_one_and_else_refused_in_a_line() {
     let mut broken = flashed.bytes().to_vec();
     broken[200] ^= 1;
     let greeting = |flashed: &AlignedImage| {
-        let board = FakeBoard::default();
+        let board = WiredBoard::default();
+        let wires = Rc::clone(&board.wires);
         let mut memory = Memory::new();
         let models = Choice::new(flashed.bytes(), linked.bytes());
-        Session::new(board.clone(), models, &mut memory).poll();
-        let printed = board.wires.borrow().printed.clone();
+        Session::new(board, models, &mut memory).poll();
+        let printed = wires.borrow().printed.clone();
         String::from_utf8(printed).unwrap()
     };
     let said = greeting(&flashed);
@@ -651,16 +530,17 @@ fn a_flashed_model_is_used_if_it_is_one_and_else_refused_in_a_line() {
 
 #[test]
 fn without_a_model_the_console_lives() {
-    let board = FakeBoard::default();
+    let board = WiredBoard::default();
     let mut memory = Memory::new();
     let mut broken = image().bytes().to_vec();
     broken[200] ^= 1;
     let broken = AlignedImage::new(&broken);
     let models = Choice::only(broken.bytes());
-    let mut session = Session::new(board.clone(), models, &mut memory);
+    let wires = Rc::clone(&board.wires);
+    let mut session = Session::new(board, models, &mut memory);
     let mut desk = Desk {
         session: &mut session,
-        board,
+        wires,
     };
     desk.type_line("hello");
     desk.type_line("/seed 3");
@@ -711,7 +591,7 @@ proptest! {
         lines in proptest::collection::vec("/(stats|help|model|nonsense|rate max|rate x)", 0..6),
         times in proptest::collection::vec(0..9_usize, 6),
     ) {
-        at_a_desk(FakeBoard::default(), |desk| {
+        at_a_desk(WiredBoard::default(), |desk| {
             for line in ["/pause", "/rate max", "/len 60", "/seed 3"] {
                 desk.type_line(line);
             }
@@ -719,7 +599,7 @@ proptest! {
             for (line, times) in lines.iter().zip(times) {
                 desk.poll(times);
                 // Few enough polls that the passage goes on behind it.
-                desk.board.wires.borrow_mut().typed.extend(format!("{line}\n").bytes());
+                desk.wires.borrow_mut().typed.extend(format!("{line}\n").bytes());
             }
             desk.poll(100);
             let text = text_of(&desk.written(), 3);
@@ -729,7 +609,7 @@ proptest! {
 
     #[test]
     fn nothing_that_is_typed_stops_the_stream(noise in noise()) {
-        at_a_desk(FakeBoard::default(), |desk| {
+        at_a_desk(WiredBoard::default(), |desk| {
             desk.type_bytes(&noise);
             for line in ["", "/resume", "/rate max", "/len 40", "/seed 2"] {
                 desk.type_line(line);

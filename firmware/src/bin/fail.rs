@@ -5,6 +5,8 @@
 #![no_main]
 
 use core::hint::black_box;
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use embedded_io::{Read, Write};
 use firmware::board::failure::{Cause, MANY};
@@ -20,6 +22,7 @@ const AGAIN: &str = "once more";
 /// Asks at the first start, and converses at later ones.
 #[entry]
 fn main() -> ! {
+    fail_before_it_is_up();
     let mut board = board::start();
     match board.failure() {
         None => fail(&mut board),
@@ -30,6 +33,28 @@ fn main() -> ! {
     }
     let memory = MEMORY.take().expect("the program starts once");
     Session::new(board, board::models(), memory).run()
+}
+
+/// How often it is still to fail before the board is up; kept over restarts, and noise after power-up.
+// SAFETY: the section holds uninitialized variables only, as this one is.
+#[unsafe(link_section = ".uninit.fail")]
+static EARLY: MaybeUninit<AtomicU32> = MaybeUninit::uninit();
+
+/// What tells a number from noise, in all but the lowest byte.
+const MARK: u32 = u32::from_be_bytes(*b"soo\0");
+
+fn early() -> &'static AtomicU32 {
+    // SAFETY: whatever memory holds after power-up is a value.
+    unsafe { EARLY.assume_init_ref() }
+}
+
+/// Fails at once, if it was told to do so as often.
+fn fail_before_it_is_up() {
+    let left = early().load(Ordering::Relaxed).wrapping_sub(MARK);
+    if (1..=MANY).contains(&left) {
+        early().store(MARK + left - 1, Ordering::Relaxed);
+        panic!("before it was up");
+    }
 }
 
 fn is_again(cause: &Cause) -> bool {
@@ -47,6 +72,10 @@ fn fail(board: &mut Selected) {
         [b'o'] => drop(black_box(overflow(0))),
         [b'j'] => jump(NOWHERE),
         [b'h'] => hang(board),
+        [b'e'] => {
+            early().store(MARK + MANY, Ordering::Relaxed);
+            board.restart();
+        }
         _ => {}
     }
 }

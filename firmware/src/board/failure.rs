@@ -138,7 +138,7 @@ impl Record {
         };
     }
 
-    /// Counts this start if the program failed, else begins again.
+    /// Counts a failure, or begins again where there is none.
     pub fn count(&mut self, has_failed: bool) {
         let count = match has_failed {
             true => self.in_a_row().saturating_add(1),
@@ -259,8 +259,8 @@ mod tests {
         }
         for times in 1..=MANY {
             record.age();
-            record.count(true);
             record.write(&message("ouch"));
+            record.count(true);
             assert_eq!(record.in_a_row(), times);
         }
         record.count(false);

@@ -17,6 +17,8 @@ use inkling_store::Keeper;
 
 pub mod failure;
 pub mod identity;
+#[cfg(not(target_os = "none"))]
+pub mod wired;
 
 /// The hardware behind the program: a serial line, a clock, a light and perhaps some entropy.
 pub trait Board {
@@ -184,6 +186,6 @@ pub fn start() -> Selected {
     arch::guard_stack();
     panic::age_message();
     let board = Selected::start();
-    panic::count(board.failure().is_some());
+    panic::count_start(board.failure());
     board
 }

@@ -120,7 +120,7 @@ impl Board for Mps2 {
     }
 
     fn is_well(&mut self) {
-        panic::count(false);
+        panic::forget_failures();
     }
 
     fn failure(&self) -> Option<Failure> {

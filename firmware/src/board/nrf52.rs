@@ -183,7 +183,7 @@ impl Board for Nrf52 {
     }
 
     fn is_well(&mut self) {
-        panic::count(false);
+        panic::forget_failures();
     }
 
     fn failure(&self) -> Option<Failure> {

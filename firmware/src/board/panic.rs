@@ -63,10 +63,19 @@ pub(super) fn age_message() {
     KEPT.update(Record::age);
 }
 
-/// Takes note of whether the program starts because it failed. The next failure is the first in a row
-/// where it did not, and where it runs well by now.
-pub(super) fn count(has_failed: bool) {
-    KEPT.update(|record| record.count(has_failed));
+/// The program is up. Where it has not failed, the next failure is the first in a row; what had a message has
+/// been counted with that, so that failures count before it is up, too.
+pub(super) fn count_start(failure: Option<Failure>) {
+    match failure.map(|failure| failure.cause) {
+        Some(Cause::Ended(_)) => {}
+        Some(Cause::Watchdog) => KEPT.update(|record| record.count(true)),
+        None => forget_failures(),
+    }
+}
+
+/// The program runs well: the next failure is the first in a row.
+pub(super) fn forget_failures() {
+    KEPT.update(|record| record.count(false));
 }
 
 /// Why the program had to restart; the chip tells whether the watchdog was the reason.
@@ -114,7 +123,10 @@ pub(super) fn end(what: fmt::Arguments<'_>) -> ! {
     let mut message = Message::new();
     // A message that is too long is cut off.
     let _ = Clipped(&mut message).write_fmt(what);
-    KEPT.update(|record| record.write(&message));
+    KEPT.update(|record| {
+        record.write(&message);
+        record.count(true);
+    });
     let mut serial = Selected::last_words();
     let _ = writeln!(Text(&mut serial), "{BREAK}{OWN}{message}");
     let _ = serial.flush();

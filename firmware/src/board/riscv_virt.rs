@@ -146,7 +146,7 @@ impl Board for RiscvVirt {
     }
 
     fn is_well(&mut self) {
-        panic::count(false);
+        panic::forget_failures();
     }
 
     fn failure(&self) -> Option<Failure> {

@@ -174,6 +174,11 @@ impl<F: Flash> Store<F> {
         }
     }
 
+    /// The flash.
+    pub fn flash(&self) -> &F {
+        &self.flash
+    }
+
     fn layout(&self) -> Layout {
         Layout::new(self.flash.bytes().len())
     }

@@ -28,7 +28,7 @@ mod monitor;
 mod page;
 pub mod reading;
 mod run;
-mod runs;
+pub mod runs;
 mod sample;
 mod send;
 mod terminal;

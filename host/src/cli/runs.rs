@@ -8,13 +8,13 @@ use indicatif::HumanCount;
 use jiff::tz::TimeZone;
 
 use crate::name::Name;
-use crate::output::{self, Output, table};
+use crate::output::{self, table};
 use crate::runs::{self, Run};
 use crate::toolchain::human_bytes;
 use crate::words::count;
 use crate::{note, paths};
 
-mod compare;
+pub mod compare;
 
 /// The columns that names and texts have together in a list of 80 columns.
 const NAME_AND_TEXT: usize = 32;
@@ -91,7 +91,8 @@ fn list(args: &Args) -> Result<()> {
 }
 
 /// One row per run.
-fn in_rows(runs: &[Run]) -> String {
+#[must_use]
+pub fn in_rows(runs: &[Run]) -> String {
     let names = runs.iter().map(|run| run.name.as_str().chars().count());
     let room = NAME_AND_TEXT.saturating_sub(names.max().unwrap_or(0));
     let has_text = room >= LEAST_TEXT;
@@ -120,8 +121,11 @@ fn in_rows(runs: &[Run]) -> String {
     )
 }
 
-/// All about one run.
-fn describe(out: &mut Output, run: &Run) -> io::Result<()> {
+/// Writes all about one run.
+///
+/// # Errors
+/// When it cannot be written there.
+pub fn describe(out: &mut impl Write, run: &Run) -> io::Result<()> {
     writeln!(out, "{}", run.name)?;
     let mut line = |title: &str, value: String| writeln!(out, "  {title:<8}  {value}");
     if let Some(text) = &run.text {

@@ -1,7 +1,7 @@
 //! Files that others made, on the drives of boards or out of the net: read no further than they can
 //! sensibly be long, and never followed to another place.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -33,12 +33,18 @@ pub fn read_plain(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     first(file, most)
 }
 
-/// Creates a plain file, or empties the one that is there.
+/// Creates a plain file, or empties the one that is there. It is locked until it is closed, so that two
+/// programs never mix what they write.
 ///
 /// # Errors
-/// When it cannot be written, or what has its name is no plain file, or has other names too.
+/// When it cannot be written, another program has it locked, or what has its name is no plain file, or has
+/// other names too.
 pub fn create_plain(path: &Path) -> io::Result<File> {
     let file = open(path, Access::Write)?;
+    // Where files cannot be locked, people have to look after that themselves.
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        return Err(io::ErrorKind::ResourceBusy.into());
+    }
     file.set_len(0)?;
     Ok(file)
 }

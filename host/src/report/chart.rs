@@ -11,6 +11,11 @@ use super::{Point, ReportError};
 /// More points than this say no more about the training loss.
 const MOST_POINTS: usize = 500;
 
+/// What lies beyond is left out: no training gets there, and the drawing library never ends on axes that are
+/// longer than their numbers are exact.
+const MOST_STEPS: f64 = 1e12;
+const MOST_LOSS: f64 = 1e6;
+
 /// The first losses are so high that the rest would be a flat line: this part of a run may be left out.
 pub const STEEP_PART: f64 = 0.04;
 
@@ -86,10 +91,14 @@ impl Series {
     }
 }
 
-/// What is known of the losses, as far as they are numbers.
+/// What is known of the losses, as far as a chart can show it.
 fn points(curve: &[Point], of: fn(&Point) -> Option<f64>) -> Vec<(f64, f64)> {
-    let finite = |point: &Point| Some((point.step as f64, of(point)?)).filter(|p| p.1.is_finite());
-    curve.iter().filter_map(finite).collect()
+    let known = curve
+        .iter()
+        .filter_map(|point| Some((point.step as f64, of(point)?)));
+    known
+        .filter(|(step, loss)| *step <= MOST_STEPS && (0.0..=MOST_LOSS).contains(loss))
+        .collect()
 }
 
 /// Draws the curve of a run.

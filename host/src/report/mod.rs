@@ -18,6 +18,10 @@ use crate::recipe::{BackendKind, Recipe};
 pub mod chart;
 mod page;
 
+/// What is known, and the page that shows it.
+const JSON: &str = "report.json";
+const PAGE: &str = "report.html";
+
 /// Why a report could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -169,16 +173,21 @@ impl TextStatistics {
         }
     }
 
+    /// How many symbols there are, whatever a report claims of each.
+    pub(crate) fn total(&self) -> f64 {
+        self.symbols.iter().map(|&(_, count)| count as f64).sum()
+    }
+
     /// The loss of who knows nothing but how frequent each symbol is, in nats per character.
     #[must_use]
     pub fn guessing_loss_nats(&self) -> f64 {
-        let total = self.symbols.iter().map(|&(_, count)| count).sum::<u64>();
-        let shares = self.symbols.iter().map(|&(_, n)| n as f64 / total as f64);
+        let total = self.total();
+        let shares = self.symbols.iter().map(|&(_, n)| n as f64 / total);
         let of_a_symbol: f64 = shares
             .filter(|&share| share > 0.0)
             .map(|share| -share * share.ln())
             .sum();
-        of_a_symbol * total as f64 / self.training_characters.max(1) as f64
+        of_a_symbol * total / self.training_characters.max(1) as f64
     }
 }
 
@@ -213,7 +222,7 @@ impl Report {
     #[must_use]
     pub fn characters_per_second(&self) -> Option<f64> {
         let data = Recipe::from_toml(&self.recipe).ok()?.data;
-        let characters = self.step as f64 * (data.batch * data.seq_len) as f64;
+        let characters = self.step as f64 * data.batch as f64 * data.seq_len as f64;
         let speed = characters / self.seconds;
         (speed.is_finite() && speed > 0.0).then_some(speed)
     }
@@ -221,7 +230,7 @@ impl Report {
     /// Where a run's report lies, for people to open.
     #[must_use]
     pub fn path(run_dir: &Path) -> PathBuf {
-        run_dir.join("report.html")
+        run_dir.join(PAGE)
     }
 
     /// Writes the report, its page and its curve to the folder of a run, each whole or not at all.
@@ -229,26 +238,43 @@ impl Report {
     /// # Errors
     /// When a file cannot be written.
     pub fn write(&self, run_dir: &Path) -> Result<(), ReportError> {
-        let write = |name: &str, bytes: &[u8]| {
+        for (name, bytes) in self.files()? {
             let path = run_dir.join(name);
-            paths::write_atomic(&path, bytes).map_err(|source| ReportError::Write { path, source })
-        };
+            paths::write_atomic(&path, &bytes)
+                .map_err(|source| ReportError::Write { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// The files that it is: name and content of each.
+    ///
+    /// # Errors
+    /// When the curve cannot be drawn.
+    pub fn files(&self) -> Result<[(&'static str, Vec<u8>); 3], ReportError> {
         let json = serde_json::to_vec(self).map_err(io::Error::from);
         let json = json.map_err(|source| ReportError::Write {
-            path: run_dir.join("report.json"),
+            path: JSON.into(),
             source,
         })?;
-        write("report.json", &json)?;
         let curve = chart::draw(&self.curve, chart::Paper::White)?;
-        write("curve.svg", curve.as_bytes())?;
-        write("report.html", page::render(self)?.as_bytes())
+        let page = page::render(self)?;
+        Ok([
+            (JSON, json),
+            ("curve.svg", curve.into_bytes()),
+            (PAGE, page.into_bytes()),
+        ])
     }
 
     /// Reads the report of a run; none where there is none that this program wrote.
     #[must_use]
     pub fn read(run_dir: &Path) -> Option<Self> {
-        let bytes = std::fs::read(run_dir.join("report.json")).ok()?;
-        serde_json::from_slice(&bytes).ok()
+        Self::from_json(&std::fs::read(run_dir.join(JSON)).ok()?)
+    }
+
+    /// The report that these bytes of a file are, if this program wrote them.
+    #[must_use]
+    pub fn from_json(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
     }
 
     /// Adds to the report of a run how a model of it compares with what a reader knows.

@@ -268,8 +268,7 @@ fn samples(samples: &[Sample]) -> Markup {
 
 fn text(report: &Report) -> Markup {
     let text = &report.text;
-    let total = text.symbols.iter().map(|&(_, count)| count).sum::<u64>();
-    let total = total.max(1) as f64;
+    let total = text.total().max(1.0);
     html! {
         table.pairs { tbody {
             tr { th { "text" } td { (text.description) } }
@@ -370,6 +369,58 @@ mod tests {
             assert!(page.contains(count), "{count}");
         }
         assert!(!page.contains("<owls>"));
+    }
+
+    #[test]
+    fn a_report_of_absurd_numbers_is_shown_all_the_same() {
+        let mut absurd = report();
+        absurd.text.symbols = vec![('e', u64::MAX), (' ', u64::MAX)];
+        absurd.recipe = absurd
+            .recipe
+            .lines()
+            .map(|line| match line.split_once(" = ") {
+                Some((name @ ("batch" | "seq_len"), _)) => format!("{name} = {}\n", i64::MAX),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        assert_eq!(
+            Recipe::from_toml(&absurd.recipe)
+                .expect("a recipe")
+                .data
+                .batch,
+            i64::MAX
+        );
+        absurd.parameters = i64::MIN;
+        absurd.step = u64::MAX;
+        for (low, high) in [
+            (f64::MIN, f64::MAX),
+            (0.0, f64::MAX),
+            (0.0, f64::MIN_POSITIVE),
+            (1e15, 1e15),
+            (-1e-300, 1e300),
+            (f64::MAX, f64::MAX),
+        ] {
+            for steps in [
+                [1, u64::MAX],
+                [0, 0],
+                [u64::MAX, 1],
+                [u64::MAX - 1, u64::MAX],
+            ] {
+                for (point, (step, loss)) in absurd
+                    .curve
+                    .iter_mut()
+                    .zip(steps.into_iter().zip([low, high]))
+                {
+                    point.step = step;
+                    point.loss_nats = Some(loss);
+                    point.validation_loss_nats = Some(loss);
+                }
+                absurd.curve.truncate(2);
+                absurd.float_loss_nats = Some(high);
+                // It is drawn, or refused in a sentence.
+                let _ = render(&absurd);
+            }
+        }
     }
 
     #[test]

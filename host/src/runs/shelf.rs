@@ -85,17 +85,25 @@ impl Run {
             _ if is_there(CHECKPOINT) => RunState::Interrupted,
             _ => RunState::Empty,
         };
-        let recipe = report
-            .as_ref()
-            .and_then(|report| Recipe::from_toml(&report.recipe).ok());
-        let export = report.as_ref().and_then(|report| report.exports.last());
+        Self::of(name, report.as_ref(), state, disk(folder))
+    }
+
+    /// The run of this name, of which there is this report; its folder takes so many bytes since then.
+    #[must_use]
+    pub fn of(
+        name: Name,
+        report: Option<&Report>,
+        state: RunState,
+        (disk_bytes, changed): (u64, SystemTime),
+    ) -> Self {
+        let recipe = report.and_then(|report| Recipe::from_toml(&report.recipe).ok());
+        let export = report.and_then(|report| report.exports.last());
         let measured = export.and_then(|export| export.engine_loss_nats);
-        let loss_nats = measured.or_else(|| report.as_ref()?.loss_nats());
-        let (disk_bytes, changed) = disk(folder);
+        let loss_nats = measured.or_else(|| report?.loss_nats());
         Self {
             name,
             state,
-            steps: report.as_ref().map(|report| report.step),
+            steps: report.map(|report| report.step),
             all_steps: recipe.and_then(|recipe| match recipe.length {
                 Length::Steps(steps) => Some(steps),
                 Length::Minutes(_) => None,
@@ -104,7 +112,7 @@ impl Run {
             bits_per_char: loss_nats.map(bits),
             model: export.map(|export| export.name.clone()),
             image_bytes: export.map(|export| export.image_bytes),
-            text: report.map(|report| report.text.description),
+            text: report.map(|report| report.text.description.clone()),
             disk_bytes,
             changed: Timestamp::try_from(changed).unwrap_or(Timestamp::UNIX_EPOCH),
         }

@@ -1,17 +1,15 @@
 //! A board at a pseudo-terminal that runs the program of the real ones.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::io::{Read as _, Write as _};
+use std::cell::RefCell;
+use std::io::{Read, Write};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use embedded_hal::digital::{self, OutputPin};
-use embedded_io::{ErrorType, Read, ReadReady, Write};
-use firmware::board::Board;
+use firmware::board::wired::{WiredBoard, Wires};
 use firmware::choice::Choice;
 use firmware::session::{Memory, Session};
 use inkling_engine::AlignedImage;
@@ -40,17 +38,18 @@ impl EmulatedBoard {
         let ends = Arc::clone(&is_over);
         let image = AlignedImage::new(image);
         let thread = thread::spawn(move || {
-            let board = WiredBoard {
-                pty,
-                typed: VecDeque::new(),
-                start: Instant::now(),
-                ends: Arc::clone(&ends),
-            };
+            let wires: Rc<RefCell<Wires>> = Rc::default();
+            let start = Instant::now();
             let mut memory = Memory::new();
+            let board = WiredBoard::at(&wires);
             let mut session = Session::new(board, Choice::only(image.bytes()), &mut memory);
             while !ends.load(Ordering::Relaxed) {
                 for _ in 0..POLLS_PER_MILLISECOND {
+                    receive(&pty, &mut wires.borrow_mut());
+                    wires.borrow_mut().ticks = start.elapsed().as_millis() as u32;
                     session.poll();
+                    let printed = std::mem::take(&mut wires.borrow_mut().printed);
+                    transmit(&pty, &printed, &ends);
                 }
                 thread::sleep(Duration::from_millis(1));
             }
@@ -72,86 +71,22 @@ impl Drop for EmulatedBoard {
     }
 }
 
-struct WiredBoard {
-    pty: Pty,
-    typed: VecDeque<u8>,
-    start: Instant,
-    ends: Arc<AtomicBool>,
-}
-
-impl Board for WiredBoard {
-    const NAME: &'static str = "wired";
-    const TICKS_PER_SECOND: u32 = 1_000;
-    type Serial = Self;
-    type Led = Self;
-
-    fn serial(&mut self) -> &mut Self {
-        self
-    }
-
-    fn led(&mut self) -> &mut Self {
-        self
-    }
-
-    fn ticks(&mut self) -> u32 {
-        self.start.elapsed().as_millis() as u32
-    }
-
-    fn entropy(&mut self) -> Option<u64> {
-        None
+/// Takes what was typed at the other end.
+fn receive(pty: &Pty, wires: &mut Wires) {
+    let mut buffer = [0; 64];
+    if wires.typed.is_empty()
+        && let Ok(count) = (&pty.master).read(&mut buffer)
+    {
+        wires.typed.extend(&buffer[..count]);
     }
 }
 
-impl ErrorType for WiredBoard {
-    type Error = Infallible;
-}
-
-impl digital::ErrorType for WiredBoard {
-    type Error = Infallible;
-}
-
-impl OutputPin for WiredBoard {
-    fn set_low(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn set_high(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
-
-impl ReadReady for WiredBoard {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        let mut buffer = [0; 64];
-        if self.typed.is_empty()
-            && let Ok(count) = (&self.pty.master).read(&mut buffer)
-        {
-            self.typed.extend(&buffer[..count]);
+/// Sends all of it, as a board with flow control does: it waits for a reader.
+fn transmit(pty: &Pty, mut bytes: &[u8], ends: &AtomicBool) {
+    while !bytes.is_empty() && !ends.load(Ordering::Relaxed) {
+        match (&pty.master).write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(_) => thread::sleep(Duration::from_millis(1)),
         }
-        Ok(!self.typed.is_empty())
-    }
-}
-
-impl Read for WiredBoard {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        buffer[0] = self.typed.pop_front().unwrap();
-        Ok(1)
-    }
-}
-
-impl Write for WiredBoard {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        // As a board with flow control does: it waits for a reader.
-        while !self.ends.load(Ordering::Relaxed) {
-            match (&self.pty.master).write(bytes) {
-                Ok(count) => return Ok(count),
-                Err(_) => thread::sleep(Duration::from_millis(1)),
-            }
-        }
-        Ok(0)
-    }
-
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
     }
 }

@@ -17,6 +17,8 @@ mod files;
 mod hostile;
 #[cfg(unix)]
 mod tools;
+#[cfg(unix)]
+mod trials;
 
 #[path = "../common/mod.rs"]
 mod common;

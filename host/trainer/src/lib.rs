@@ -24,6 +24,7 @@ pub mod run;
 mod shape;
 
 pub use error::TrainError;
+pub use host::checkpoint::Job;
 pub use run::events::Observer;
-pub use run::trainer::{Job, Trainer};
+pub use run::trainer::Trainer;
 pub use shape::Shape;

@@ -5,6 +5,8 @@
 
 use tch::{Device, Kind, Tensor};
 
+use host::checkpoint;
+
 use crate::data::random::{Purpose, seed_torch};
 
 /// The dimensions of a network.
@@ -47,27 +49,13 @@ impl Shape {
     /// The tensors of a network of this shape, in the order in which they lie in the flat one.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
-        let Self {
-            symbols,
-            embedding,
-            hidden,
-            layers,
-        } = *self;
-        let entry = |name: String, size: &[usize]| Entry {
-            name,
-            size: size.to_vec(),
-        };
-        let mut entries = vec![entry("embedding.weight".into(), &[symbols, embedding])];
-        for k in 0..layers {
-            let input = if k == 0 { embedding } else { hidden };
-            entries.push(entry(format!("lstm.weight_ih_l{k}"), &[4 * hidden, input]));
-            entries.push(entry(format!("lstm.weight_hh_l{k}"), &[4 * hidden, hidden]));
-            entries.push(entry(format!("lstm.bias_ih_l{k}"), &[4 * hidden]));
-            entries.push(entry(format!("lstm.bias_hh_l{k}"), &[4 * hidden]));
-        }
-        entries.push(entry("output.weight".into(), &[symbols, hidden]));
-        entries.push(entry("output.bias".into(), &[symbols]));
-        entries
+        let entry = |(name, size)| Entry { name, size };
+        self.layout().into_iter().map(entry).collect()
+    }
+
+    /// The same as names and sizes.
+    pub(crate) fn layout(&self) -> Vec<(String, Vec<usize>)> {
+        checkpoint::layout(self.symbols, self.embedding, self.hidden, self.layers)
     }
 
     /// How many numbers a network of this shape has.

@@ -5,15 +5,21 @@ use std::fs;
 use anyhow::Context;
 use firmware::console::Command;
 use firmware::protocol::{BREAK, DONE_TEXT, End, OWN, Shown, Start};
+use host::checkpoint::{self, HEADER_KEY, Header, Job, NETWORKS, Progress, STATES};
+use host::compare::{Comparison, Compressors, Writing};
+use host::corpus::{Reading, Source, Standard};
 use host::device::flash::load::Load;
 use host::device::flash::uf2;
+use host::device::{BOARDS, Prospect};
 use host::export::export;
 use host::name::Name;
 use host::quantize::InputForm;
 use host::quantize::float::{FORMAT, FloatModel};
-use host::recipe::Recipe;
+use host::recipe::{BackendKind, Recipe};
+use host::report::{Export, Point, Report, Sample, State, TextStatistics};
 use host::starts;
 use host::synthetic::float_model;
+use host::tensors::Archive;
 use inkling_engine::anything::{image, settings};
 use inkling_engine::format::Planes;
 use inkling_engine::sampler::Rng;
@@ -45,7 +51,7 @@ impl Target {
 }
 
 /// All of them, in the order of `fuzz/Cargo.toml`.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 14] = [
     target("image_bytes", "model images, as any bytes", image_bytes),
     target(
         "image",
@@ -55,12 +61,15 @@ pub const TARGETS: [Target; 11] = [
     target("console", "what a board is sent", console),
     target("protocol", "what a board says", protocol),
     target("session", "what happens to a board", sessions),
+    target("store", "what is sent to a store of models", stores),
     target("uf2", "UF2 files", uf2_files),
     target("hex", "Intel hex files", hex_files),
     target("elf", "ELF files", elf_files),
     target("weights", "float weights of a run", weights),
     target("integers", "quantized tensors of a model", integers),
     target("recipe", "recipes", recipes),
+    target("checkpoint", "checkpoints of a run", checkpoints),
+    target("report", "reports of runs", reports),
 ];
 
 const fn target(
@@ -163,6 +172,37 @@ fn sessions() -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(inputs)
 }
 
+/// An event is two bytes, as for sessions; see `fuzz/src/store.rs` for which.
+fn stores() -> anyhow::Result<Vec<Vec<u8>>> {
+    let whole = |model| [13, model];
+    let by_steps = |model| [[0, model], [3, 255], [4, 255], [7, 1]].concat();
+    let mut inputs = vec![
+        whole(0).to_vec(),
+        by_steps(1),
+        [whole(0), whole(4), [9, 0], whole(1)].concat(),
+    ];
+    // After two models, a third is cut off, does not hold, or fails, sooner or later.
+    for model in [2, 4] {
+        for event in [10, 26, 42] {
+            for operations in [0, 1, 5, 20, 60] {
+                let before = [whole(0), [9, 0], whole(1), [9, 0], [event, operations]];
+                inputs.push([before.concat(), by_steps(model), by_steps(model)].concat());
+            }
+        }
+    }
+    // Its record is cut off, does not hold, or fails.
+    for event in [10, 26, 42] {
+        let before = [whole(0), [9, 0], [0, 1], [3, 255], [4, 255]];
+        inputs.push([&before.concat()[..], &[event, 0, 7, 1, 9, 0]].concat());
+    }
+    for place in [0, 31, 63, 127] {
+        inputs.push([whole(0), whole(1), [11, place], whole(2)].concat());
+    }
+    inputs.push([[0, 3], [3, 255], [4, 9], [6, 70], [4, 255], [7, 1], [8, 0]].concat());
+    inputs.push([&[2, 77, 12, 4][..], b"INKL", &[1, 9, 12, 2, 1, 2, 3, 9]].concat());
+    Ok(inputs)
+}
+
 fn loads() -> anyhow::Result<Vec<Load>> {
     let mut loads = Vec::new();
     for parts in [
@@ -260,4 +300,146 @@ fn recipes() -> anyhow::Result<Vec<Vec<u8>>> {
         inputs.push(format!("inherits = \"{name}\"\nseed = 1\n").into_bytes());
     }
     Ok(inputs)
+}
+
+/// A few points of a learning curve.
+fn curve() -> Vec<Point> {
+    let point = |n: u32| Point {
+        step: u64::from(n) * 50,
+        seconds: f64::from(n) * 1.5,
+        loss_nats: (n > 0).then(|| 1.5 + 1.0 / f64::from(n)),
+        validation_loss_nats: n.is_multiple_of(2).then_some(1.625),
+    };
+    (0..7).map(point).collect()
+}
+
+fn sample() -> Sample {
+    Sample {
+        step: 50,
+        text: "It is\nan owl.".to_owned(),
+    }
+}
+
+/// As the trainer writes them, of networks as small as can be.
+fn checkpoints() -> anyhow::Result<Vec<Vec<u8>>> {
+    let of = |layers: usize| -> anyhow::Result<Vec<u8>> {
+        let mut recipe = Recipe::find("quick")?;
+        recipe.model.embedding = 2;
+        recipe.model.hidden = 3;
+        recipe.model.layers = layers as i64;
+        recipe.data.batch = 2;
+        let source = [
+            Source::Standard(Standard::Tinyshakespeare),
+            Source::File("owls.txt".into()),
+        ][layers % 2]
+            .clone();
+        let header = Header {
+            job: Job::new(Name::like("seed"), source, Reading::default(), recipe),
+            progress: Progress {
+                step: 50,
+                seconds: 1.5,
+                step_seconds: 1.25,
+                best: Some((1.625, 50)),
+                rounded_since: Some(40),
+                curve: curve(),
+                samples: vec![sample()],
+            },
+            corpus_sha256: "0badcafe".repeat(8),
+        };
+        let mut archive = Archive::default();
+        archive.text("format", checkpoint::FORMAT);
+        archive.text(HEADER_KEY, serde_json::to_string(&header)?);
+        for prefix in NETWORKS {
+            for (name, size) in checkpoint::layout(6, 2, 3, layers) {
+                let numbers = vec![0.5; size.iter().product()];
+                archive.numbers(format!("{prefix}{name}"), &size, &numbers);
+            }
+        }
+        for name in STATES {
+            archive.numbers(name.to_owned(), &[layers, 2, 3], &vec![0.5; layers * 6]);
+        }
+        Ok(archive.to_bytes()?)
+    };
+    (1..=2).map(of).collect()
+}
+
+/// As a run has them before its first measurement, on the way, and when all has been done with it.
+fn reports() -> anyhow::Result<Vec<Vec<u8>>> {
+    let writing = Writing {
+        characters: 900,
+        known_words: Some(0.875),
+        longest_copy: 40,
+        mean_copy: 5.5,
+    };
+    let begun = Report {
+        name: "seed".to_owned(),
+        state: State::Training,
+        step: 0,
+        done: 0.0,
+        seconds: 0.0,
+        parameters: 1_234,
+        device: "cpu".to_owned(),
+        backend: None,
+        recipe: "[length]\nsteps = 9\n".to_owned(),
+        text: TextStatistics {
+            description: "owls.txt".to_owned(),
+            sha256: "0badcafe".repeat(8),
+            training_characters: 9_000,
+            validation_characters: 1_000,
+            symbols: vec![('e', 5_000), ('\n', 3_000), ('\u{e000}', 1_000)],
+        },
+        notes: vec!["the text is short".to_owned()],
+        curve: Vec::new(),
+        samples: Vec::new(),
+        float_loss_nats: None,
+        exports: Vec::new(),
+        comparison: None,
+    };
+    let under_way = Report {
+        state: State::Interrupted,
+        step: 300,
+        done: 0.5,
+        seconds: 9.5,
+        backend: Some(BackendKind::Native),
+        recipe: Recipe::find("quick")?.to_toml(),
+        curve: curve(),
+        samples: vec![sample()],
+        ..begun.clone()
+    };
+    let image = made_up(6, 4, 1, 1);
+    let model = image.model()?;
+    let finished = Report {
+        state: State::Finished,
+        float_loss_nats: Some(1.5),
+        exports: vec![Export {
+            name: "seed".to_owned(),
+            weights: "2 trits".to_owned(),
+            image_bytes: model.image_bytes(),
+            engine_loss_nats: Some(1.625),
+            float_loss_nats: Some(1.5),
+            samples: Vec::new(),
+            boards: BOARDS
+                .iter()
+                .map(|board| Prospect::of(board, &model.dimensions()))
+                .collect(),
+        }],
+        comparison: Some(Comparison {
+            compressors: Compressors {
+                gzip_bits: 3.5,
+                xz_bits: 3.25,
+                ppmd_bits: 2.5,
+                characters_before: 9_000,
+            },
+            written: writing,
+            unseen: writing,
+        }),
+        ..under_way.clone()
+    };
+    let reports = [begun, under_way, finished];
+    let mut files: Vec<_> = reports
+        .iter()
+        .map(serde_json::to_vec)
+        .collect::<Result<_, _>>()?;
+    files.push(br#"{"id":"0123456789abcdef0123456789abcdef"}"#.to_vec());
+    Ok(files)
 }

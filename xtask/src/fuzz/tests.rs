@@ -6,7 +6,7 @@ use std::path::Path;
 
 use inkling_engine::sampler::Rng;
 
-use super::functions::{console, files, image, session};
+use super::functions::{console, files, image, runs, session, store};
 use super::seeds::TARGETS;
 use super::*;
 
@@ -31,12 +31,15 @@ functions! {
     "console": console::typed,
     "protocol": console::heard,
     "session": session::session,
+    "store": store::store,
     "uf2": files::uf2_file,
     "hex": files::hex_file,
     "elf": files::elf_file,
     "weights": files::weights,
     "integers": files::integers,
     "recipe": files::recipe,
+    "checkpoint": runs::checkpoint,
+    "report": runs::report,
 }
 
 /// The targets as cargo builds them: the name of each, and what its program calls.

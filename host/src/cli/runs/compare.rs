@@ -12,7 +12,7 @@ use crate::evaluate::bits;
 use crate::name::Name;
 use crate::output::{self, name_cell, table};
 use crate::report::chart::{self, Paper, STEEP_PART, Series};
-use crate::report::{Point, Report};
+use crate::report::{Point, Report, ReportError};
 use crate::runs::RunError;
 use crate::{note, paths};
 
@@ -59,19 +59,12 @@ struct Compared<'a> {
 /// Runs it.
 pub fn run(args: &Args) -> Result<()> {
     let reports = args.names.iter().map(read).collect::<Result<Vec<_>>>()?;
-    let settings = differing(&reports);
     if args.json {
-        let runs = args.names.iter().zip(&reports);
-        let comparison = Comparison {
-            settings,
-            runs: runs.map(|(name, report)| compared(name, report)).collect(),
-        };
-        let json = serde_json::to_string_pretty(&comparison)?;
-        writeln!(output::stdout(), "{json}")?;
+        writeln!(output::stdout(), "{}", as_json(&args.names, &reports)?)?;
         return Ok(());
     }
     let mut out = output::prose();
-    for line in in_words(&args.names, &reports, &settings) {
+    for line in in_words(&args.names, &reports) {
         writeln!(out, "{line}")?;
     }
     let digests = reports.iter().map(|report| &report.text.sha256);
@@ -93,6 +86,18 @@ fn read(name: &Name) -> Result<Report> {
     let report = Report::read(&folder);
     report.with_context(|| {
         format!("the run '{name}' has no report yet: it comes with the first measurement")
+    })
+}
+
+/// What differs between runs of these names, and their curves, as JSON.
+///
+/// # Errors
+/// When a number of a report has no place in JSON.
+pub fn as_json(names: &[Name], reports: &[Report]) -> serde_json::Result<String> {
+    let runs = names.iter().zip(reports);
+    serde_json::to_string_pretty(&Comparison {
+        settings: differing(reports),
+        runs: runs.map(|(name, report)| compared(name, report)).collect(),
     })
 }
 
@@ -148,12 +153,10 @@ fn settings(recipe: &str) -> BTreeMap<String, String> {
     all
 }
 
-/// A block per run, and the settings that differ.
-fn in_words(
-    names: &[Name],
-    reports: &[Report],
-    settings: &BTreeMap<String, Vec<Option<String>>>,
-) -> Vec<String> {
+/// A row per run, the settings that differ, and the curves, in lines.
+#[must_use]
+pub fn in_words(names: &[Name], reports: &[Report]) -> Vec<String> {
+    let settings = differing(reports);
     let mut rows = table(
         &[
             "run",
@@ -184,7 +187,7 @@ fn in_words(
     } else {
         lines.push("settings that differ, in the order of the runs:".to_owned());
     }
-    for (name, values) in settings {
+    for (name, values) in &settings {
         let values = values.iter().map(|value| value.as_deref().unwrap_or("-"));
         let values = output::one_line(&values.collect::<Vec<_>>().join(", "));
         lines.push(format!("  {name:<32}  {values}"));
@@ -235,12 +238,15 @@ fn in_rows(curves: &[Vec<(f64, f64)>]) -> Vec<String> {
 }
 
 /// The validation losses in one picture.
-fn draw(names: &[Name], reports: &[Report]) -> Result<String> {
+///
+/// # Errors
+/// When it cannot be drawn.
+pub fn draw(names: &[Name], reports: &[Report]) -> Result<String, ReportError> {
     let series = names.iter().zip(reports);
     let series: Vec<_> = series
         .map(|(name, report)| Series::validation(name.as_str(), &report.curve))
         .collect();
-    Ok(chart::draw_series(&series, Paper::White)?)
+    chart::draw_series(&series, Paper::White)
 }
 
 #[cfg(test)]

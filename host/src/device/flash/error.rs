@@ -219,6 +219,15 @@ pub enum FlashError {
         /// Where the drive is mounted.
         drive: PathBuf,
     },
+    /// Another process copies something there.
+    #[error(
+        "another program is copying to {}: wait until it has ended, and repeat",
+        shown(drive)
+    )]
+    Busy {
+        /// Where the drive is mounted.
+        drive: PathBuf,
+    },
     /// The drive belongs to somebody else.
     #[error(
         "you may not write to {}: mount the drive as yourself, or run this as the user who mounted it",
@@ -307,6 +316,9 @@ impl FlashError {
     pub(super) fn copy(drive: &Path, reason: io::Error) -> Self {
         match reason.kind() {
             io::ErrorKind::PermissionDenied => FlashError::NotYours {
+                drive: drive.into(),
+            },
+            io::ErrorKind::ResourceBusy => FlashError::Busy {
                 drive: drive.into(),
             },
             // Not the system's, but that of the module `files`.

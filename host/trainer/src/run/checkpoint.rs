@@ -7,19 +7,17 @@
 
 use std::path::{Path, PathBuf};
 
-use safetensors::SafeTensors;
-use serde::{Deserialize, Serialize};
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::TrainError;
 use crate::backend::StreamState;
 use crate::run::optimizer::Adam;
-use crate::run::safetensors_io::{self, Archive};
-use crate::run::trainer::{Job, Progress, Tensors, Trainer};
+use crate::run::safetensors_io;
+use crate::run::trainer::{Tensors, Trainer};
+use host::checkpoint::{FORMAT, HEADER_KEY, Header, Job, NETWORKS, Numbers, STATES};
 use host::corpus::Corpus;
 use host::runs::{self, RunError, RunId};
-
-const FORMAT: &str = "inkling-checkpoint-2";
+use host::tensors::Archive;
 
 /// Where the checkpoint of a run lies.
 #[must_use]
@@ -35,13 +33,6 @@ pub struct Checkpoint {
     header: Header,
     path: PathBuf,
     bytes: Vec<u8>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Header {
-    job: Job,
-    progress: Progress,
-    corpus_sha256: String,
 }
 
 /// Saves a training.
@@ -69,22 +60,18 @@ pub fn save(trainer: &Trainer, run_dir: &Path) -> Result<PathBuf, TrainError> {
     let mut archive = Archive::default();
     archive.text("format", FORMAT);
     archive.text(runs::IDENTITY_KEY, trainer.job.run.as_str());
-    archive.text("header", header);
-    for (prefix, flat) in [
-        ("weights/", weights),
-        ("average/", average),
-        ("best/", best),
-        ("adam.mean/", &adam.mean),
-        ("adam.square/", &adam.square),
-    ] {
-        archive.network(prefix, &trainer.shape, flat);
+    archive.text(HEADER_KEY, header);
+    let networks = [weights, average, best, &adam.mean, &adam.square];
+    for (prefix, flat) in NETWORKS.into_iter().zip(networks) {
+        safetensors_io::add_network(&mut archive, prefix, &trainer.shape, flat);
     }
     let shape = &trainer.shape;
     let streams = state.hidden.len() / (shape.layers * shape.hidden);
     let size = [shape.layers, streams, shape.hidden];
-    archive.numbers("state.hidden".to_owned(), &size, &state.hidden);
-    archive.numbers("state.cell".to_owned(), &size, &state.cell);
-    archive.write(&path)?;
+    for (name, numbers) in STATES.into_iter().zip([&state.hidden, &state.cell]) {
+        archive.numbers(name.to_owned(), &size, numbers);
+    }
+    safetensors_io::write(archive, &path)?;
     Ok(path)
 }
 
@@ -99,21 +86,7 @@ impl Checkpoint {
             std::io::ErrorKind::NotFound => TrainError::NoCheckpoint(run_dir.to_owned()),
             _ => bad(&path, error.to_string()),
         })?;
-        let (_, metadata) =
-            SafeTensors::read_metadata(&bytes).map_err(|error| bad(&path, error.to_string()))?;
-        let strings = metadata.metadata().clone().unwrap_or_default();
-        if strings.get("format").map(String::as_str) != Some(FORMAT) {
-            let reason = format!(
-                "it is not of the format {FORMAT}; a run that another version began is to be trained anew"
-            );
-            return Err(bad(&path, reason));
-        }
-        let header: Header = strings
-            .get("header")
-            .ok_or_else(|| bad(&path, "it has no header".to_owned()))
-            .and_then(|text| {
-                serde_json::from_str(text).map_err(|error| bad(&path, error.to_string()))
-            })?;
+        let header = Header::read(&bytes).map_err(|reason| bad(&path, reason))?;
         if header.job.run != RunId::of_folder(run_dir) {
             return Err(RunError::Stranger(path).into());
         }
@@ -134,8 +107,7 @@ impl Checkpoint {
     /// How much of its run was done then, from 0 to 1.
     #[must_use]
     pub fn done(&self) -> f64 {
-        let progress = &self.header.progress;
-        self.job.recipe.length.done(progress.step, progress.seconds)
+        self.header.done()
     }
 
     /// The training as it was, with the settings of `job`.
@@ -151,29 +123,19 @@ impl Checkpoint {
         }
         let cut = Trainer::cut(&self.job, &corpus)?;
         let shape = Trainer::shape_of(&self.job, &corpus);
-        let tensors = (|| {
-            let file = SafeTensors::deserialize(&self.bytes).map_err(|error| error.to_string())?;
-            let flat = |prefix| {
-                safetensors_io::network(&file, prefix, &shape)
-                    .map(|tensor| tensor.to_device(device))
-            };
-            let size = [shape.layers, cut.batch as usize, shape.hidden];
-            let state = |name| safetensors_io::numbers(&file, name, &size);
-            Ok(Tensors {
-                weights: flat("weights/")?,
-                average: flat("average/")?,
-                best: flat("best/")?,
-                adam: Adam {
-                    mean: flat("adam.mean/")?,
-                    square: flat("adam.square/")?,
-                },
-                state: StreamState {
-                    hidden: state("state.hidden")?,
-                    cell: state("state.cell")?,
-                },
-            })
-        })()
-        .map_err(|reason: String| bad(&self.path, reason))?;
+        let size = [shape.layers, cut.batch as usize, shape.hidden];
+        let numbers = Numbers::read(&self.bytes, &shape.layout(), &size)
+            .map_err(|reason| bad(&self.path, reason))?;
+        let flat = |numbers: Vec<f32>| Tensor::from_slice(&numbers).to_device(device);
+        let [weights, average, best, mean, square] = numbers.networks.map(flat);
+        let [hidden, cell] = numbers.states;
+        let tensors = Tensors {
+            weights,
+            average,
+            best,
+            adam: Adam { mean, square },
+            state: StreamState { hidden, cell },
+        };
         Trainer::assemble(self.job, corpus, device, tensors, self.header.progress)
     }
 }

@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 
 use crate::TrainError;
 use crate::run::events::{Event, Observer, Step};
-use crate::run::safetensors_io::Archive;
 use crate::run::trainer::Trainer;
 use crate::run::verdict::{verdict, worse_in_a_row};
 use host::figures::{self, Figures};
@@ -25,6 +24,7 @@ use host::quantize::float::FORMAT;
 use host::recipe::Length;
 use host::report::{Point, Report, Sample, State, TextStatistics};
 use host::runs::{self, IDENTITY_KEY};
+use host::tensors::Archive;
 use host::words::count;
 
 /// A training part shorter than so many characters per weight is learned by heart.
@@ -437,7 +437,7 @@ impl Run<'_> {
         let trainer = &*self.trainer;
         let corpus = &trainer.corpus;
         let mut archive = Archive::default();
-        archive.network("", &trainer.shape, trainer.result());
+        safetensors_io::add_network(&mut archive, "", &trainer.shape, trainer.result());
         archive.text("format", FORMAT);
         archive.text("name", &trainer.job.name);
         archive.text(IDENTITY_KEY, trainer.job.run.as_str());
@@ -469,7 +469,7 @@ impl Run<'_> {
         archive.text("source", source);
         archive.text("validation_loss_nats", loss.unwrap_or(f64::NAN));
         archive.text("steps", trainer.progress.step);
-        archive.write(path)
+        safetensors_io::write(archive, path)
     }
 
     fn end(&mut self, interrupted: bool, loss: Option<f64>, weights: Option<&Path>) {

@@ -1,9 +1,7 @@
 //! The trainer: everything that changes from step to step, and what one step does to it.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::TrainError;
@@ -17,55 +15,15 @@ use crate::run::evaluate;
 use crate::run::optimizer::{self, Adam};
 use crate::run::start;
 use crate::shape::Shape;
-use host::corpus::{Corpus, Reading, Source};
-use host::name::Name;
+use host::checkpoint::{Job, Progress};
+use host::corpus::Corpus;
 use host::quantize::FloatModel;
-use host::recipe::{AlphabetKind, BackendKind, Keep, Recipe};
+use host::recipe::{BackendKind, Keep};
 use host::report::{Point, Sample};
-use host::runs::RunId;
 use host::starts;
 
 /// Parallel streams for the measurements on the way.
 const VALIDATION_STREAMS: usize = 64;
-
-/// What is to be trained: enough to start a run, and to start it again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Job {
-    /// The run's name.
-    pub name: Name,
-    /// What ties the run's files together.
-    #[serde(default)]
-    pub run: RunId,
-    /// The text.
-    pub source: Source,
-    /// How the text is read.
-    pub reading: Reading,
-    /// Every setting.
-    pub recipe: Recipe,
-    /// The float weights to start with, instead of random ones.
-    #[serde(default)]
-    pub from: Option<PathBuf>,
-}
-
-impl Job {
-    /// A job whose alphabet and validation part are those of its recipe.
-    #[must_use]
-    pub fn new(name: Name, source: Source, reading: Reading, recipe: Recipe) -> Self {
-        let reading = Reading {
-            printable: recipe.model.alphabet == AlphabetKind::Printable,
-            validation: recipe.data.validation,
-            ..reading
-        };
-        Self {
-            name,
-            run: RunId::default(),
-            source,
-            reading,
-            recipe,
-            from: None,
-        }
-    }
-}
 
 /// A training between two steps.
 #[derive(Debug)]
@@ -81,26 +39,6 @@ pub struct Trainer {
     workers: Workers,
     /// The weights that workers compute with: the same memory, or fake-quantized copies.
     seen: Tensor,
-}
-
-/// How far a training is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Steps done.
-    pub step: u64,
-    /// Seconds spent, measuring included.
-    pub seconds: f64,
-    /// Seconds spent, measuring not included.
-    pub step_seconds: f64,
-    /// The lowest validation loss on the way and its step.
-    pub best: Option<(f64, u64)>,
-    /// The step from which on weights are rounded.
-    pub rounded_since: Option<u64>,
-    /// The learning curve.
-    pub curve: Vec<Point>,
-    /// What was written on the way.
-    #[serde(default)]
-    pub samples: Vec<Sample>,
 }
 
 /// The numbers of a training. What is as long as the weights is a flat tensor on the device.

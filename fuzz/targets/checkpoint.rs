@@ -1,0 +1,5 @@
+//! Checkpoints.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inkling_fuzz::runs::checkpoint(bytes));

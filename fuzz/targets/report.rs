@@ -1,0 +1,5 @@
+//! Reports of runs.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inkling_fuzz::runs::report(bytes));
