@@ -10,8 +10,9 @@ use super::functions::{console, files, image, runs, session, store};
 use super::seeds::TARGETS;
 use super::*;
 
-/// How often an input is changed, and how often where each takes long.
+/// How often an input is changed, and how often where each takes long or longer.
 const CHANGES: usize = 200;
+const SOME_CHANGES: usize = 20;
 const FEW_CHANGES: usize = 4;
 
 /// For each target what it calls, and how its program has to name that.
@@ -111,10 +112,10 @@ fn sound_and_slightly_changed_inputs_stop_no_reader() {
         for seed in &seeds {
             function(seed);
         }
-        let changes = if name.starts_with("image") {
-            FEW_CHANGES
-        } else {
-            CHANGES
+        let changes = match *name {
+            "image_bytes" | "image" => FEW_CHANGES,
+            "store" => SOME_CHANGES,
+            _ => CHANGES,
         };
         let mut random = Rng::new(1);
         for _ in 0..changes * seeds.len() {
