@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use host::device::find;
 use host::device::flash::{Order, prepare};
 use inkling_engine::AlignedImage;
 use inkling_engine::format::{OLDEST_VERSION, VERSION};
 use inkling_engine::image::checksum;
 use inkling_engine::writer::made_up;
-use inkling_store::record::RECORD_BYTES;
-use inkling_store::{Layout, Record, Slot, places};
+use inkling_store::places;
 
 use super::*;
 
