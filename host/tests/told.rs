@@ -303,6 +303,14 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
         "takes a firmware for addresses beyond 32 bits",
     ),
     (
+        "cannot run cargo to build the emulator of the Pico 2",
+        "takes a checkout without cargo",
+    ),
+    (
+        "the emulator of the Pico 2 did not build",
+        "takes a checkout whose sources are broken",
+    ),
+    (
         "interrupted; the board is as it was",
         "a test of signals matches the exit code",
     ),

@@ -2,6 +2,8 @@
 
 use unicode_normalization::char::is_combining_mark;
 
+use crate::transliteration;
+
 /// Makes line ends `\n`, removes byte-order marks and what no board should print, and, unless
 /// `unicode`, transliterates everything else to ASCII.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ impl Cleaner {
                 c => {
                     self.letters += u64::from(c.is_alphabetic());
                     self.by_sound += u64::from(is_east_asian(c));
-                    let ascii = unidecode::unidecode_char(c).chars();
+                    let ascii = transliteration::ascii(c).chars();
                     let mut ascii = ascii.filter(|c| matches!(c, ' '..='~' | '\n')).peekable();
                     if ascii.peek().is_none() && !is_invisible(c) {
                         self.left_out.foreign += 1;

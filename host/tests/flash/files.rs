@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use host::device::find;
 use host::device::flash::{Order, prepare};
 use inkling_engine::AlignedImage;
 use inkling_engine::format::{OLDEST_VERSION, VERSION};
 use inkling_engine::image::checksum;
 use inkling_engine::writer::made_up;
-use inkling_store::record::RECORD_BYTES;
-use inkling_store::{Layout, Record, Slot, places};
+use inkling_store::places;
 
 use super::*;
 
@@ -191,6 +189,13 @@ fn a_program_from_a_release_flashes_the_firmware_beside_it_and_needs_no_compiler
             "there is no source here to build the firmware for pico2 from",
         ));
     run(&["sample", "novel", "--length", "10"]).success();
+    // Nor is there anything to build an emulator from.
+    let elsewhere = desk.file("pico2.elf", &elf(PICO, "pico2", &image(16)));
+    run(&["emulate", "--elf", &elsewhere, "--length", "10"])
+        .code(1)
+        .stderr(predicate::str::contains(
+            "the Pico 2 is built from source, and there",
+        ));
 }
 
 #[test]

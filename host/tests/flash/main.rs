@@ -8,7 +8,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use assert_cmd::Command;
+use host::device::find;
 use host::device::flash::{Load, uf2};
+use inkling_store::record::RECORD_BYTES;
+use inkling_store::{Layout, Record, Slot};
 use predicates::prelude::*;
 use tempfile::TempDir;
 
@@ -106,6 +109,24 @@ fn sectors(parts: &[(u32, &[u8])]) -> Load {
         load.insert(*address, &part).unwrap();
     }
     load
+}
+
+/// What goes to the flash for models of a board that takes them over the line: the model, and what says there
+/// that it is the newest, and the only one.
+fn with_records(board: &str, image: &[u8]) -> Vec<(u32, Vec<u8>)> {
+    let region = find(board).unwrap().model_region.unwrap();
+    let start = region.address as u32;
+    let layout = Layout::new(region.bytes as usize);
+    let (newest, record) = Record::from_outside(image, layout).unwrap();
+    let mut parts = vec![(start, image.to_vec())];
+    for at in [Slot::First, Slot::Second].map(|slot| layout.record(slot)) {
+        let mut page = vec![0xFF; 256];
+        if at == newest {
+            page[..RECORD_BYTES].copy_from_slice(&record.to_bytes());
+        }
+        parts.push((start + at as u32, page));
+    }
+    parts
 }
 
 /// A pseudo-terminal: this end of it, and the name of the other.
