@@ -178,7 +178,9 @@ impl Pico2 {
         {
             core.regs.r[pack.to] = pack.of(&core.regs.r);
         }
-        if core.regs.r[13] < core.regs.msplim || core.ppb.cfsr & STACK_OVERFLOW != 0 {
+        // The handler of the fault has a stack of its own; the status stays until the board restarts.
+        let is_below = core.regs.r[13] < core.regs.msplim || core.ppb.cfsr & STACK_OVERFLOW != 0;
+        if is_below && core.regs.ipsr() != HARD_FAULT {
             overflow(core, bus, stack, pc);
         }
         if !bus.stale.is_empty() {
