@@ -262,6 +262,10 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ),
     ("so it may never end", "takes a pipe of 4 GiB"),
     (
+        "tells nothing of its speed",
+        "only the measurement of boards says it",
+    ),
+    (
         "the alphabet {0}, so it belongs",
         "only files say it, and tests match the variant",
     ),

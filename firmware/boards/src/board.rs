@@ -207,11 +207,8 @@ pub struct Machine {
     pub machine: &'static str,
     /// How fast the clock that the firmware counts runs, in virtual time.
     pub ticks_per_second: u64,
-    /// What virtual time passes by.
-    pub unit: Unit,
-    /// And how many of these are a second.
-    #[serde(skip)]
-    pub units_per_second: f64,
+    /// What virtual time passes by; none where that tells nothing of the chip's speed.
+    pub unit: Option<Unit>,
 }
 
 /// What an emulator counts, and so what the benchmark measures in.
@@ -220,8 +217,8 @@ pub struct Machine {
 pub enum Unit {
     /// Instructions of QEMU, each of which takes a nanosecond.
     Instructions,
-    /// Cycles of the processor at its usual clock, in the emulators of the Picos. Loads take two and taken
-    /// branches as many as on the chip; flash is never waited for, as if everything were in its cache.
+    /// Cycles of rp2040js at 125 MHz. Loads take two and taken branches as many as on the chip; flash
+    /// is never waited for, as if everything were in its cache.
     Cycles,
 }
 
@@ -232,6 +229,15 @@ impl Unit {
         match self {
             Unit::Instructions => "instructions",
             Unit::Cycles => "cycles",
+        }
+    }
+
+    /// How many pass in a second of virtual time.
+    #[must_use]
+    pub fn per_second(self) -> f64 {
+        match self {
+            Unit::Instructions => 1e9,
+            Unit::Cycles => 125e6,
         }
     }
 

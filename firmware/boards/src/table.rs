@@ -10,9 +10,6 @@ use super::board::{Alias, Board, Device, Flasher, Link, Machine, Region, Speed, 
 /// What processors want of the ends of a stack.
 const STACK_ALIGNMENT: u64 = 8;
 
-/// An instruction of QEMU takes a nanosecond.
-const INSTRUCTIONS_PER_SECOND: f64 = 1e9;
-
 /// What a table says.
 #[derive(Debug)]
 pub struct Table {
@@ -112,7 +109,8 @@ impl From<Memory> for Region {
 struct WrittenMachine {
     program: &'static str,
     machine: &'static str,
-    unit: Unit,
+    #[serde(default)]
+    unit: Option<Unit>,
 }
 
 /// A list that stays for the life of the program, as the table does.
@@ -228,14 +226,6 @@ impl Entry {
         require(
             self.flasher.is_some() == self.speed.is_some(),
             &"needs 'speed' if it has a 'flasher', and only then",
-        )?;
-        let counts_cycles = self
-            .emulator
-            .as_ref()
-            .is_some_and(|machine| machine.unit == Unit::Cycles);
-        require(
-            !counts_cycles || self.speed.is_some(),
-            &"is emulated by the cycle, and needs 'speed' to tell how many there are",
         )
     }
 }
@@ -258,10 +248,6 @@ impl From<&Entry> for Board {
                 machine: machine.machine,
                 ticks_per_second: entry.ticks_per_second.into(),
                 unit: machine.unit,
-                units_per_second: match (machine.unit, entry.speed) {
-                    (Unit::Cycles, Some(speed)) => 1e6 * speed.mega_hertz,
-                    _ => INSTRUCTIONS_PER_SECOND,
-                },
             }),
             flasher: entry.flasher,
             link: Link {

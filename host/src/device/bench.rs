@@ -1,8 +1,8 @@
 //! Counts the instructions that a board needs for a character, and the memory it takes.
 //!
-//! QEMU lets one instruction take one nanosecond of virtual time, the emulators of the Picos count cycles. The firmware's
+//! QEMU lets one instruction take one nanosecond of virtual time, rp2040js counts cycles. The firmware's
 //! program `bench` reads a hardware timer around each part, and a loop of known length checks the scale.
-//! What is called instructions below is cycles on the Picos: [`BenchReport::unit`] says so.
+//! What is called instructions below is cycles on the Pico: [`BenchReport::unit`] says so.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -186,7 +186,7 @@ pub fn run(board: &'static Board, model: &Path) -> Result<BenchReport, DeviceErr
         symbols,
         weights: words::weights(&model.dimensions()),
         input_form: InputForm::of(&model.dimensions()),
-        unit: machine_of(board)?.unit,
+        unit: unit_of(board)?,
         instructions_per_char: total,
         parts: Parts {
             inputs,
@@ -243,9 +243,16 @@ pub fn instructions_per_char(firmware: &Firmware) -> Result<f64, DeviceError> {
     measure(firmware, "\"character\"")?.per_count("character")
 }
 
+/// What the board's emulator counts.
+fn unit_of(board: &'static Board) -> Result<Unit, DeviceError> {
+    let unit = machine_of(board)?.unit;
+    unit.ok_or(DeviceError::NoUnit { board: board.name })
+}
+
 /// Runs the bench program until the end of the line with this text.
 fn measure(firmware: &Firmware, last: &str) -> Result<Figures, DeviceError> {
     let machine = machine_of(firmware.board)?;
+    let unit = unit_of(firmware.board)?;
     let options = Options {
         count_instructions: true,
         ..Options::default()
@@ -261,10 +268,10 @@ fn measure(firmware: &Firmware, last: &str) -> Result<Figures, DeviceError> {
     }
     let figures = Figures {
         by_name,
-        instructions_per_tick: machine.units_per_second / machine.ticks_per_second as f64,
+        instructions_per_tick: unit.per_second() / machine.ticks_per_second as f64,
     };
     let calibration = figures.get("calibration")?;
-    let length = calibration.count as f64 * machine.unit.per_loop_instruction();
+    let length = calibration.count as f64 * unit.per_loop_instruction();
     let scale = calibration.ticks as f64 * figures.instructions_per_tick / length;
     if (scale - 1.0).abs() > CALIBRATION_TOLERANCE {
         return Err(DeviceError::Bench(format!(

@@ -27,6 +27,14 @@ pub enum DeviceError {
         /// The board's name.
         board: &'static str,
     },
+    /// Its emulator counts neither instructions nor cycles as the chip has them.
+    #[error(
+        "the emulator of {board} tells nothing of its speed: measure a board with the same core; `inkling boards` lists all"
+    )]
+    NoUnit {
+        /// The board's name.
+        board: &'static str,
+    },
     /// The model file cannot be read.
     #[error("cannot read the model {}: {reason}", shown(path))]
     ReadModel {

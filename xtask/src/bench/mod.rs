@@ -144,12 +144,15 @@ fn measure(args: &Device) -> anyhow::Result<BenchReport> {
     Ok(bench::run(board, &image_path(&model)?)?)
 }
 
-/// Every emulated board with the tutorial's shape, then every hidden size and every model that ships on
+/// Every board whose emulator counts with the tutorial's shape, then every hidden size and every model that ships on
 /// the default board.
 fn measure_all() -> anyhow::Result<Vec<BenchReport>> {
     let default = device::find(device::DEFAULT_BOARD)?;
-    let emulated = BOARDS.iter().filter(|board| board.emulator.is_some());
-    let boards = emulated.map(|board| (board, TUTORIAL_HIDDEN));
+    let counts = |board: &&Board| board.emulator.is_some_and(|machine| machine.unit.is_some());
+    let boards = BOARDS
+        .iter()
+        .filter(counts)
+        .map(|board| (board, TUTORIAL_HIDDEN));
     let other_sizes = HIDDEN_SIZES.iter().filter(|&&size| size != TUTORIAL_HIDDEN);
     let sizes = other_sizes.map(|&size| (default, size));
     let mut reports = Vec::new();
