@@ -48,7 +48,7 @@ fn link(board: &str, program: Program, image: &[u8]) -> Firmware {
 fn is_slow(board: &Board) -> bool {
     board
         .emulator
-        .is_some_and(|machine| machine.unit == Unit::Cycles)
+        .is_some_and(|machine| machine.unit != Some(Unit::Instructions))
 }
 
 fn start(firmware: &Firmware, options: Options) -> Emulator {
