@@ -262,7 +262,7 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ),
     ("so it may never end", "takes a pipe of 4 GiB"),
     (
-        "tells nothing of its speed",
+        "takes one cycle for everything",
         "only the measurement of boards says it",
     ),
     (

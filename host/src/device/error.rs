@@ -29,7 +29,7 @@ pub enum DeviceError {
     },
     /// Its emulator counts neither instructions nor cycles as the chip has them.
     #[error(
-        "the emulator of {board} tells nothing of its speed: measure a board with the same core; `inkling boards` lists all"
+        "the emulator of {board} takes one cycle for everything, so that no speed comes of it: name another board with its core"
     )]
     NoUnit {
         /// The board's name.
