@@ -99,3 +99,25 @@ impl Backend for Libtorch {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_draws_itself_drops_that_share_and_keeps_the_mean() {
+        let shape = Shape {
+            symbols: 3,
+            embedding: 2,
+            hidden: 4,
+            layers: 1,
+        };
+        let backend = Libtorch::new(&shape, &shape.first_weights(1, Device::Cpu));
+        let drawn = backend.draw(0.75, &[100, 200]);
+        assert_eq!(drawn.size(), [100, 200]);
+        let factors: Vec<f32> = Vec::try_from(drawn.reshape([-1])).expect("numbers");
+        let kept = factors.iter().filter(|&&factor| factor > 0.0);
+        assert!(kept.clone().all(|factor| (factor - 4.0 / 3.0).abs() < 1e-6));
+        assert!((14_500..15_500).contains(&kept.count()));
+    }
+}
