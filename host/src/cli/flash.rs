@@ -60,7 +60,7 @@ pub struct Args {
     /// Do not open the monitor afterwards
     #[arg(long)]
     no_monitor: bool,
-    /// Write the udev rule that lets you use boards on Linux, and end
+    /// Write the udev rule that lets you use boards on Linux, and end; - shows it
     #[arg(
         long,
         value_name = "DIR",
@@ -266,6 +266,9 @@ fn ask(question: &str) -> Result<String> {
 }
 
 fn install_rule(dir: &Path) -> Result<()> {
+    if dir == Path::new("-") {
+        return Ok(write!(output::stdout(), "{}", udev::rules())?);
+    }
     match udev::install(dir) {
         Ok(path) => {
             note!("written to {}", path.display());

@@ -11,6 +11,7 @@ use inkling_load::elf::{self, Footprint};
 use super::board::Board;
 use super::error::DeviceError;
 use super::files::{self, LINKED_BYTES};
+use crate::output::one_line;
 use crate::toolchain::cargo;
 use crate::{note, paths};
 
@@ -110,8 +111,14 @@ impl Firmware {
         };
         let elf = files::read(path, LINKED_BYTES).map_err(|reason| error(reason.to_string()))?;
         let footprint = Footprint::read(&elf).map_err(error)?;
+        let board = super::board::find(&footprint.board).map_err(|_| {
+            let name = one_line(&footprint.board);
+            error(format!(
+                "it is for a board '{name}', which this Inkling does not know: is there a newer one?"
+            ))
+        })?;
         Ok(Firmware {
-            board: super::board::find(&footprint.board)?,
+            board,
             elf,
             footprint,
             flashed_model: None,

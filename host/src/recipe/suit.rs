@@ -18,8 +18,8 @@ const SAMPLES: f64 = 4.0;
 /// Measurements in a row that are clearly worse than the best one, after which a run ends.
 const PATIENCE: usize = 3;
 
-/// Steps of the default recipe, so that it takes two minutes on two cores.
-pub const SHORT: u64 = 3_400;
+/// The most steps where nothing is said of size or time: two minutes on two cores, for a model of 64 KiB.
+pub const SHORT: u64 = 2_800;
 
 /// Pulls weights towards zero, in every training that suits a text.
 const WEIGHT_DECAY: f64 = 0.1;
@@ -33,9 +33,9 @@ const NEAR_PASSES_FOR_PLENTY: f64 = 2.0;
 
 /// The learning rate of a training from a model that writes like the text, as a part of a fresh one's: with
 /// so few characters for each weight, and what each factor of e more of them adds.
-const NEAR_RATE: f64 = 0.1;
+const NEAR_RATE: f64 = 0.055;
 const FEW: f64 = 0.08;
-const NEAR_RATE_FOR_PLENTY: f64 = 0.08;
+const NEAR_RATE_FOR_PLENTY: f64 = 0.044;
 
 /// Bits per character of a model on a text that it has never seen: of its own language and style, and of
 /// another language.
@@ -48,17 +48,22 @@ const PLENTY: f64 = 4.0;
 const DROPPED_MORE: f64 = 0.19;
 const MOST_DROPPED: f64 = 0.5;
 
-/// The loss beside PPMd's: of a model of [`EXPECTED_WEIGHTS`] that knew how to write like the text before it
-/// learned from [`EXPECTED_CHARACTERS`] of it, what each factor of e more of them adds, and of one that knew
-/// nothing; what half the weights add; and how far off that may be.
-const EXPECTED_NEAR: f64 = 0.73;
-const EXPECTED_CHARACTERS: f64 = 18_000.0;
-const EXPECTED_WEIGHTS: f64 = 230_000.0;
-const EXPECTED_FOR_LENGTH: f64 = 0.07;
-const EXPECTED_FAR: f64 = 1.06;
-const EXPECTED_FOR_HALF: f64 = 0.05;
-const EXPECTED_LEAST: f64 = 0.93;
-const EXPECTED_MOST: f64 = 1.1;
+/// The loss beside PPMd's of a model that knew how to write like the text before: with one character for each
+/// weight, what each factor of e more of them adds, and how far off that may be. A compressor remembers all
+/// that it has read; a model has only so much room.
+const EXPECTED_NEAR: f64 = 0.895;
+const EXPECTED_NEAR_FOR_PLENTY: f64 = 0.056;
+const EXPECTED_NEAR_MARGIN: f64 = 0.06;
+
+/// The same of one that knew nothing, which learns too little of a text with fewer characters than those that
+/// are best.
+const EXPECTED_FAR: f64 = 0.96;
+const EXPECTED_FAR_FOR_PLENTY: f64 = 0.09;
+const EXPECTED_FAR_MARGIN: f64 = 0.12;
+const EXPECTED_FAR_BEST: f64 = 1.65;
+
+/// The least and the most characters for each weight of which that is known.
+const EXPECTED_PLENTY: [f64; 2] = [0.01, 100.0];
 
 /// What the weights start from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,14 +110,14 @@ struct Anchor {
     steps: f64,
 }
 
-/// The recipes `32k` to `512k`, and a model too small to learn anything by heart.
+/// Sizes and dropping of the recipes `32k` to `512k`, and a model too small to learn anything by heart.
 const ANCHORS: [Anchor; 6] = [
-    anchor(16.0, 0.011, 0.0, 0.0, 3_000.0),
-    anchor(140.0, 0.011, 0.03, 0.0, 10_000.0),
-    anchor(220.0, 0.011, 0.06, 0.0, 10_000.0),
-    anchor(340.0, 0.008, 0.13, 0.05, 10_000.0),
-    anchor(510.0, 0.006, 0.20, 0.10, 10_000.0),
-    anchor(745.0, 0.0045, 0.28, 0.18, 10_000.0),
+    anchor(16.0, 0.02, 0.0, 0.0, 3_000.0),
+    anchor(140.0, 0.02, 0.03, 0.0, 16_000.0),
+    anchor(220.0, 0.02, 0.06, 0.0, 16_000.0),
+    anchor(340.0, 0.0145, 0.13, 0.05, 12_000.0),
+    anchor(510.0, 0.011, 0.20, 0.10, 12_000.0),
+    anchor(745.0, 0.008, 0.28, 0.18, 10_000.0),
 ];
 
 const fn anchor(
@@ -182,18 +187,20 @@ fn dropped_more(plenty: f64) -> f64 {
 }
 
 /// The loss to expect of a model, as a part of the bits per character that PPMd needs for the same text: at
-/// least and at most. A rough guess from the trainings that the rule rests on: what a model brings along is worth
-/// the more the shorter the text is, and twice the weights are worth a twentieth.
+/// least and at most. A guess from trainings on texts of many kinds (`weights/README.md`); lists that count
+/// something are learned better, which no compressor sees.
 #[must_use]
 pub fn expected(model: &Model, conditions: &Conditions) -> [f64; 2] {
-    let characters = conditions.characters as f64;
-    let near =
-        EXPECTED_NEAR + EXPECTED_FOR_LENGTH * (characters / EXPECTED_CHARACTERS).max(1.0).ln();
+    let plenty = conditions.characters as f64 / weights(model, conditions.symbols);
+    let [least, most] = EXPECTED_PLENTY;
+    let plenty = plenty.clamp(least, most);
+    let near = EXPECTED_NEAR + EXPECTED_NEAR_FOR_PLENTY * plenty.ln();
+    let far = EXPECTED_FAR + EXPECTED_FAR_FOR_PLENTY * (plenty / EXPECTED_FAR_BEST).ln().abs();
     let distance = conditions.start.distance();
-    let text = near.min(EXPECTED_FAR) * (1.0 - distance) + EXPECTED_FAR * distance;
-    let doublings = (EXPECTED_WEIGHTS / weights(model, conditions.symbols)).log2();
-    let size = EXPECTED_FOR_HALF * doublings.clamp(-1.0, 6.0);
-    [EXPECTED_LEAST, EXPECTED_MOST].map(|margin| (text + size) * margin)
+    let between = |near: f64, far: f64| near + distance * (far - near);
+    let part = between(near, far);
+    let margin = between(EXPECTED_NEAR_MARGIN, EXPECTED_FAR_MARGIN);
+    [part * (1.0 - margin), part * (1.0 + margin)]
 }
 
 /// Spreads measurements, samples and the memory of averaged weights over the steps of a recipe.

@@ -423,6 +423,13 @@ fn what_does_not_fit_or_is_broken_never_reaches_the_board() {
     );
     together(&model, "cannot read the firmware");
     together("no-such.elf", "cannot read the firmware no-such.elf");
+    for board in ["pico9", ""] {
+        let unknown = desk.file("unknown.elf", &elf(PICO, board, &sound));
+        together(
+            &unknown,
+            &format!("it is for a board '{board}', which this Inkling does not know"),
+        );
+    }
     complains(
         &["--firmware", &high, "--drive", &drive],
         "does not fit pico: it lies from 0x10100000 to",

@@ -228,6 +228,7 @@ fn the_udev_rule_is_written_or_shown() {
         );
         assert!(text.contains(&line), "{line}{text}");
     }
+    flash(&["--udev=-"]).assert().success().stdout(text.clone());
     let file = desk.file("file", b"");
     flash(&[&format!("--udev={file}/rules.d")])
         .assert()

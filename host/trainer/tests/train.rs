@@ -517,6 +517,14 @@ mod command_line {
             .success()
             .stdout(contains("planes = 1\n"))
             .stdout(contains("output_dropout = 0."));
+
+        // Where nothing is said of size, a text gets the model that fits every board.
+        let recipe = |more: &[&str]| {
+            let all = [&["--text", "owls.txt", "--print-recipe"], more].concat();
+            let said = train(folder.path(), &all).assert().success();
+            String::from_utf8(said.get_output().stdout.clone()).unwrap()
+        };
+        assert_eq!(recipe(&[]), recipe(&["--budget", "64k"]));
     }
 
     #[test]

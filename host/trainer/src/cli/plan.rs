@@ -22,7 +22,7 @@ const NONE: &str = "none";
 /// A base model is worth a look when its alphabet covers at least so much of the text.
 const COVERED: f64 = 0.98;
 
-/// The most flash that a model takes which starts from a base unasked: what every board has.
+/// The flash that a model takes where nothing says how much there is: every board has it.
 const SMALL: usize = 64 * 1024;
 
 /// With fewer characters for each weight of a model that fills its flash, one of less than half its size that
@@ -155,10 +155,7 @@ fn starts_from(args: &Args) -> Option<&Path> {
 /// The recipe of a training from random weights.
 fn fresh(args: &Args, corpus: &Corpus, most: Option<usize>) -> Result<Recipe> {
     let symbols = corpus.alphabet.len();
-    let mut recipe = match most {
-        Some(bytes) => budget::recipe(bytes, symbols, args.settings.planes)?,
-        None => Recipe::find(DEFAULT_RECIPE)?,
-    };
+    let mut recipe = budget::recipe(most.unwrap_or(SMALL), symbols, args.settings.planes)?;
     args.apply(&mut recipe);
     adapt(args, corpus, &mut recipe, Start::Fresh);
     Ok(recipe)
