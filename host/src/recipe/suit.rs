@@ -86,6 +86,11 @@ impl Start {
             Self::Trained { bits } => ((bits - NEAR_BITS) / (FAR_BITS - NEAR_BITS)).clamp(0.0, 1.0),
         }
     }
+
+    /// What is `near` for a model that writes like the text and `far` for one that knows nothing of it.
+    fn between(self, near: f64, far: f64) -> f64 {
+        near + self.distance() * (far - near)
+    }
 }
 
 /// What settings have to suit.
@@ -158,14 +163,13 @@ pub fn suit(recipe: &mut Recipe, conditions: &Conditions) {
     // Characters for each weight: with few, the model learns the text by heart.
     let plenty = characters as f64 / weights(&recipe.model, symbols);
     let step = (recipe.data.batch * recipe.data.seq_len) as f64;
-    let distance = start.distance();
     let near_passes = (NEAR_PASSES + NEAR_PASSES_FOR_PLENTY * plenty).min(FRESH_PASSES);
-    let passes = near_passes + distance * (FRESH_PASSES - near_passes);
-    let least = LEAST_STEPS[0] + distance * (LEAST_STEPS[1] - LEAST_STEPS[0]);
+    let passes = start.between(near_passes, FRESH_PASSES);
+    let least = start.between(LEAST_STEPS[0], LEAST_STEPS[1]);
     let near_rate = NEAR_RATE + NEAR_RATE_FOR_PLENTY * (plenty / FEW).max(1.0).ln();
-    let rate = (near_rate + distance * (1.0 - near_rate).max(0.0)) * anchor.learning_rate;
+    let rate = start.between(near_rate, near_rate.max(1.0)) * anchor.learning_rate;
     // What a model brings along it need not learn by heart.
-    let more = distance * dropped_more(plenty);
+    let more = start.between(0.0, dropped_more(plenty));
     let output_dropout = (anchor.output_dropout + more).min(MOST_DROPPED);
     let steps = (passes * characters as f64 / step)
         .max(least)
@@ -196,10 +200,9 @@ pub fn expected(model: &Model, conditions: &Conditions) -> [f64; 2] {
     let plenty = plenty.clamp(least, most);
     let near = EXPECTED_NEAR + EXPECTED_NEAR_FOR_PLENTY * plenty.ln();
     let far = EXPECTED_FAR + EXPECTED_FAR_FOR_PLENTY * (plenty / EXPECTED_FAR_BEST).ln().abs();
-    let distance = conditions.start.distance();
-    let between = |near: f64, far: f64| near + distance * (far - near);
-    let part = between(near, far);
-    let margin = between(EXPECTED_NEAR_MARGIN, EXPECTED_FAR_MARGIN);
+    let start = conditions.start;
+    let part = start.between(near, far);
+    let margin = start.between(EXPECTED_NEAR_MARGIN, EXPECTED_FAR_MARGIN);
     [part * (1.0 - margin), part * (1.0 + margin)]
 }
 

@@ -133,8 +133,9 @@ pub fn suitable(args: &Args, corpus: &Corpus) -> Result<Vec<Plan>> {
         let base = Base { path, model };
         return Ok(vec![trained(args, corpus, base, most, name)?]);
     }
-    let fresh = fresh(args, corpus, most)?;
-    let base = base(args, corpus, most, &fresh.model);
+    let room = most.unwrap_or(SMALL);
+    let fresh = fresh(args, corpus, room)?;
+    let base = base(args, corpus, room, &fresh.model);
     let mut plans = vec![Plan {
         name: name.clone(),
         recipe: fresh,
@@ -153,9 +154,9 @@ fn starts_from(args: &Args) -> Option<&Path> {
 }
 
 /// The recipe of a training from random weights.
-fn fresh(args: &Args, corpus: &Corpus, most: Option<usize>) -> Result<Recipe> {
+fn fresh(args: &Args, corpus: &Corpus, most: usize) -> Result<Recipe> {
     let symbols = corpus.alphabet.len();
-    let mut recipe = budget::recipe(most.unwrap_or(SMALL), symbols, args.settings.planes)?;
+    let mut recipe = budget::recipe(most, symbols, args.settings.planes)?;
     args.apply(&mut recipe);
     adapt(args, corpus, &mut recipe, Start::Fresh);
     Ok(recipe)
@@ -259,7 +260,7 @@ pub fn set_passes(args: &Args, corpus: &Corpus, recipe: &mut Recipe) {
 }
 
 /// The largest base model that fits, where the text is written in its alphabet and no setting forbids it.
-fn base(args: &Args, corpus: &Corpus, most: Option<usize>, fresh: &Model) -> Option<Base> {
+fn base(args: &Args, corpus: &Corpus, most: usize, fresh: &Model) -> Option<Base> {
     let settings = &args.settings;
     let is_shaped = settings.hidden.is_some()
         || settings.layers.is_some()
@@ -271,7 +272,6 @@ fn base(args: &Args, corpus: &Corpus, most: Option<usize>, fresh: &Model) -> Opt
     }
     let counts = corpus.counts();
     let total: u64 = counts.iter().sum();
-    let most = most.unwrap_or(SMALL);
     // A long text teaches a model that fills its flash more than a small one can have learned before.
     let is_short = (total as f64) < SHORT * suit::weights(fresh, counts.len());
     let fits = |model: &FloatModel| {
