@@ -13,7 +13,7 @@ use crate::corpus::{Charset, Reading, Split, Standard};
 use crate::device;
 use crate::name::Name;
 use crate::recipe::{
-    AlphabetKind, BackendKind, DEFAULT_RECIPE, Length, Recipe, RecipeError, budget,
+    AlphabetKind, BackendKind, DEFAULT_RECIPE, Length, Model, Recipe, RecipeError, budget,
 };
 use crate::toolchain::trainer;
 
@@ -154,17 +154,24 @@ pub enum DeviceChoice {
     Cuda,
 }
 
+/// Puts a value in the place of a setting, where there is one.
+fn set<T: Copy>(setting: &mut T, value: Option<T>) {
+    *setting = value.unwrap_or(*setting);
+}
+
 impl Settings {
+    /// Puts what was given of the network's shape over `model`.
+    pub fn shape(&self, model: &mut Model) {
+        set(&mut model.hidden, self.hidden);
+        set(&mut model.layers, self.layers);
+        set(&mut model.planes, self.planes);
+        set(&mut model.input_planes, self.input_planes);
+        set(&mut model.output_planes, self.output_planes);
+    }
+
     /// Puts what was given over `recipe`.
     pub fn apply(&self, recipe: &mut Recipe) {
-        fn set<T: Copy>(setting: &mut T, value: Option<T>) {
-            *setting = value.unwrap_or(*setting);
-        }
-        set(&mut recipe.model.hidden, self.hidden);
-        set(&mut recipe.model.layers, self.layers);
-        set(&mut recipe.model.planes, self.planes);
-        set(&mut recipe.model.input_planes, self.input_planes);
-        set(&mut recipe.model.output_planes, self.output_planes);
+        self.shape(&mut recipe.model);
         set(&mut recipe.quantization.start, self.round_from);
         set(&mut recipe.data.batch, self.batch);
         set(&mut recipe.data.seq_len, self.seq_len);

@@ -21,15 +21,19 @@ const SMALL_BYTES: usize = 96 * 1024;
 
 /// The recipe for a model of so many symbols whose image takes at most `budget` bytes.
 ///
-/// Recurrent weights have one trit, since more units are worth more than more trits, unless `planes`
-/// says otherwise.
+/// It has one layer and recurrent weights of one trit, since more units are worth more than more trits,
+/// unless `shape` says otherwise. Hidden units are as many as fit, whatever it says.
 ///
 /// # Errors
 /// When not even the smallest model fits.
-pub fn recipe(budget: usize, symbols: usize, planes: Option<u8>) -> Result<Recipe, RecipeError> {
+pub fn recipe(
+    budget: usize,
+    symbols: usize,
+    shape: impl FnOnce(&mut Model),
+) -> Result<Recipe, RecipeError> {
     let mut recipe = Recipe::find(BASE)?;
     recipe.model.layers = 1;
-    recipe.model.planes = planes.unwrap_or(recipe.model.planes);
+    shape(&mut recipe.model);
     recipe.check()?;
     let model = &mut recipe.model;
     let mut largest = None;
@@ -137,22 +141,29 @@ mod tests {
         fn no_choice_is_over_budget_and_the_next_size_would_be(
             budget in 1_usize..3_000_000,
             symbols in 1_usize..=255,
-            planes in proptest::option::of(1_u8..=5),
+            shape in proptest::option::of((1_i64..=2, [1_u8..=5, 1_u8..=5, 1_u8..=5])),
         ) {
-            match recipe(budget, symbols, planes) {
+            let shaped = |model: &mut Model| {
+                if let Some((layers, [planes, input_planes, output_planes])) = shape {
+                    *model = Model { layers, planes, input_planes, output_planes, ..model.clone() };
+                }
+            };
+            match recipe(budget, symbols, shaped) {
                 Ok(recipe) => {
                     recipe.check().expect("a sound recipe");
                     let bytes = image_bytes(&recipe.model, symbols).expect("a model that fits");
                     prop_assert!(bytes <= budget);
-                    prop_assert!(planes.is_none_or(|planes| planes == recipe.model.planes));
+                    let mut asked = recipe.model.clone();
+                    shaped(&mut asked);
+                    prop_assert_eq!(&asked, &recipe.model);
                     let mut next = recipe.model.clone();
                     next.hidden += GROUP as i64;
                     prop_assert!(image_bytes(&next, symbols).is_none_or(|bytes| bytes > budget));
                 }
                 Err(RecipeError::BudgetTooSmall { least, .. }) => {
                     prop_assert!(least > budget);
-                    prop_assert!(recipe(least, symbols, planes).is_ok());
-                    prop_assert!(recipe(least - 1, symbols, planes).is_err());
+                    prop_assert!(recipe(least, symbols, shaped).is_ok());
+                    prop_assert!(recipe(least - 1, symbols, shaped).is_err());
                 }
                 Err(error) => prop_assert!(false, "{error}"),
             }
@@ -165,7 +176,7 @@ mod tests {
             symbols in 1_usize..=255,
         ) {
             let (Ok(small), Ok(large)) =
-                (recipe(budget, symbols, None), recipe(budget + more, symbols, None))
+                (recipe(budget, symbols, |_| ()), recipe(budget + more, symbols, |_| ()))
             else {
                 return Ok(());
             };
@@ -200,7 +211,7 @@ mod tests {
                 board.name
             );
             for symbols in [2, 30, 65, 120, 255] {
-                let model = recipe(budget, symbols, None).expect("a recipe").model;
+                let model = recipe(budget, symbols, |_| ()).expect("a recipe").model;
                 let dimensions = dimensions(&model, symbols).expect("dimensions");
                 assert!(holds(board, &dimensions), "{}: {dimensions:?}", board.name);
             }

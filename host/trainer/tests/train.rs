@@ -525,6 +525,16 @@ mod command_line {
             String::from_utf8(said.get_output().stdout.clone()).unwrap()
         };
         assert_eq!(recipe(&[]), recipe(&["--budget", "64k"]));
+        // What is asked for of its shape leaves room for more units, or for fewer.
+        let hidden = |more: &[&str]| -> usize {
+            let recipe = recipe(more);
+            let mut lines = recipe.lines();
+            let hidden = lines.find_map(|line| line.strip_prefix("hidden = "));
+            hidden.unwrap().parse().unwrap()
+        };
+        let planes = ["--budget", "64k", "--input-planes", "1"];
+        assert!(hidden(&planes) > hidden(&["--budget", "64k"]));
+        assert!(hidden(&["--layers", "2"]) < hidden(&[]));
     }
 
     #[test]

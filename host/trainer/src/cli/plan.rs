@@ -156,7 +156,7 @@ fn starts_from(args: &Args) -> Option<&Path> {
 /// The recipe of a training from random weights.
 fn fresh(args: &Args, corpus: &Corpus, most: usize) -> Result<Recipe> {
     let symbols = corpus.alphabet.len();
-    let mut recipe = budget::recipe(most, symbols, args.settings.planes)?;
+    let mut recipe = budget::recipe(most, symbols, |model| args.settings.shape(model))?;
     args.apply(&mut recipe);
     adapt(args, corpus, &mut recipe, Start::Fresh);
     Ok(recipe)
