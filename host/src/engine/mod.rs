@@ -54,9 +54,7 @@ pub struct Wide {
 #[derive(Clone, Debug)]
 struct Fast {
     simd: simd::Simd,
-    recurrent: Vec<Spread>,
-    from_below: Vec<Spread>,
-    output: Spread,
+    parts: Vec<(Part, Spread)>,
     /// The sums that each embedded symbol leads to.
     inputs: HashMap<Vec<i8>, Vec<Sums>>,
 }
@@ -96,8 +94,6 @@ impl Wide {
 
     fn of(model: Model<'_>, simd: simd::Simd) -> Self {
         let dimensions = model.dimensions();
-        let square = |matrix| Spread::new(matrix, dimensions.hidden, dimensions.hidden);
-        let layers = model.lstm_layers();
         let mut inputs = HashMap::new();
         if let Inputs::Embedded { embedding, matrix } = model.inputs() {
             let columns = embedding.len() / dimensions.symbols;
@@ -111,13 +107,9 @@ impl Wide {
         }
         let fast = Fast {
             simd,
-            recurrent: layers.iter().map(|layer| square(layer.recurrent)).collect(),
-            from_below: layers
-                .iter()
-                .skip(1)
-                .map(|layer| square(layer.from_below))
+            parts: Part::all(&model)
+                .map(|(part, matrix, tiles)| (part, Spread::new(matrix, tiles, dimensions.hidden)))
                 .collect(),
-            output: Spread::new(model.output(), dimensions.output_tiles(), dimensions.hidden),
             inputs,
         };
         Self {
@@ -128,11 +120,8 @@ impl Wide {
 
 impl Fast {
     fn spread(&self, part: Part) -> Option<&Spread> {
-        match part {
-            Part::Recurrent(layer) => self.recurrent.get(layer),
-            Part::FromBelow(layer) => self.from_below.get(layer.checked_sub(1)?),
-            Part::Output => Some(&self.output),
-        }
+        let of = self.parts.iter().find(|(of, _)| *of == part);
+        of.map(|(_, spread)| spread)
     }
 }
 

@@ -74,6 +74,24 @@ pub enum Part {
     Output,
 }
 
+impl Part {
+    /// The matrices of a model that hidden units are multiplied by, and how many tiles each has.
+    pub fn all<'m>(model: &Model<'m>) -> impl Iterator<Item = (Self, Matrix<'m>, usize)> {
+        let dimensions = model.dimensions();
+        let layers = model.lstm_layers().iter().enumerate();
+        let of_layers = layers.flat_map(|(index, layer)| {
+            let recurrent = (Self::Recurrent(index), layer.recurrent);
+            let from_below = (Self::FromBelow(index), layer.from_below);
+            [Some(recurrent), (index > 0).then_some(from_below)]
+        });
+        let hidden = dimensions.hidden;
+        let of_layers = of_layers
+            .flatten()
+            .map(move |(part, matrix)| (part, matrix, hidden));
+        of_layers.chain([(Self::Output, model.output(), dimensions.output_tiles())])
+    }
+}
+
 /// How matrices are multiplied. All kernels give the same sums.
 ///
 /// A board has [`Tables`]; where there is memory to spread weights out, there may be another one.

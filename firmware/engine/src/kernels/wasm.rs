@@ -44,9 +44,7 @@ type Shared = [i16; TILE_ROWS * COLUMNS];
 /// A kernel that knows a model's matrices beforehand.
 #[derive(Clone, Debug)]
 pub struct Wide {
-    recurrent: Vec<Spread>,
-    from_below: Vec<Spread>,
-    output: Spread,
+    parts: Vec<(Part, Spread)>,
     /// The sums that each embedded symbol leads to.
     inputs: BTreeMap<Box<[i8]>, Vec<Sums>>,
 }
@@ -56,8 +54,6 @@ impl Wide {
     #[must_use]
     pub fn new(model: Model<'_>) -> Self {
         let dimensions = model.dimensions();
-        let square = |matrix| Spread::new(matrix, dimensions.hidden, dimensions.hidden);
-        let layers = model.lstm_layers();
         let mut inputs = BTreeMap::new();
         if let Inputs::Embedded { embedding, matrix } = model.inputs() {
             let columns = embedding.len() / dimensions.symbols.max(1);
@@ -70,23 +66,16 @@ impl Wide {
             }
         }
         Self {
-            recurrent: layers.iter().map(|layer| square(layer.recurrent)).collect(),
-            from_below: layers
-                .iter()
-                .skip(1)
-                .map(|layer| square(layer.from_below))
+            parts: Part::all(&model)
+                .map(|(part, matrix, tiles)| (part, Spread::new(matrix, tiles, dimensions.hidden)))
                 .collect(),
-            output: Spread::new(model.output(), dimensions.output_tiles(), dimensions.hidden),
             inputs,
         }
     }
 
     fn spread(&self, part: Part) -> Option<&Spread> {
-        match part {
-            Part::Recurrent(layer) => self.recurrent.get(layer),
-            Part::FromBelow(layer) => self.from_below.get(layer.checked_sub(1)?),
-            Part::Output => Some(&self.output),
-        }
+        let of = self.parts.iter().find(|(of, _)| *of == part);
+        of.map(|(_, spread)| spread)
     }
 }
 
