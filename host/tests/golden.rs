@@ -24,18 +24,18 @@ const MEASURED: usize = 10_000;
 const GOLDEN: [(&str, &str, f64); 6] = [
     (
         "shakespeare-32k",
-        "03e139eeda94fed6288593ed6df34ce9f386093f847f46ee00d3736409ab493a",
-        1.438_253_228_161_239_2,
+        "3b1a0c5aff8b633313e3de15a28033c5391e1132a63eb6a753b586065df45773",
+        1.414_518_207_719_421_6,
     ),
     (
         "shakespeare-40k",
-        "ea8f054e3845ccaef46239d66e705503dcf880997648279eea9b44c986485ba3",
-        1.408_895_931_007_749_1,
+        "a14377bed30b7efba13ef6c0b2c7c2dd1893bc2059b95e251d002b4a77c705f8",
+        1.396_166_171_267_339_4,
     ),
     (
         "shakespeare-64k",
-        "15e89f204ae8bf68cff37fb8a243c24ec7f6b4c20c937269b39220f68d44c085",
-        1.335_388_722_063_566_5,
+        "a0baba7abb52083de9a3fb5519901ef5876e9869dae57435160930436751467a",
+        1.327_041_030_743_662_6,
     ),
     (
         "shakespeare-128k",
