@@ -12,7 +12,7 @@ use inkling_engine::sampler::Rng;
 use inkling_engine::{AlignedImage, Generator, Lstm, Settings, State};
 
 /// What [`a_shipped_model_writes_twenty_characters_as_ever`] sums up.
-const TWENTY_CHARACTERS: u32 = 0x8207_32BD;
+const TWENTY_CHARACTERS: u32 = 0x2EB9_D464;
 
 #[test]
 fn a_shipped_model_writes_twenty_characters_as_ever() {
