@@ -22,7 +22,8 @@ const SMALL_BYTES: usize = 96 * 1024;
 /// The recipe for a model of so many symbols whose image takes at most `budget` bytes.
 ///
 /// It has one layer and recurrent weights of one trit, since more units are worth more than more trits,
-/// unless `shape` says otherwise. Hidden units are as many as fit, whatever it says.
+/// unless `shape` says otherwise. Hidden units are as many as fit, whatever it says; of a shape that the engine
+/// cannot hold in any size they stay as they are, see [`check_engine`].
 ///
 /// # Errors
 /// When not even the smallest model fits.
@@ -36,21 +37,25 @@ pub fn recipe(
     shape(&mut recipe.model);
     recipe.check()?;
     let model = &mut recipe.model;
-    let mut largest = None;
-    model.hidden = GROUP as i64;
-    while image_bytes(model, symbols).is_some_and(|bytes| bytes <= budget) {
-        largest = Some(model.hidden);
-        model.hidden += GROUP as i64;
-    }
-    let Some(hidden) = largest else {
-        model.hidden = GROUP as i64;
+    let smallest = Model {
+        hidden: GROUP as i64,
+        ..model.clone()
+    };
+    let Some(least) = image_bytes(&smallest, symbols) else {
+        return Ok(recipe);
+    };
+    if least > budget {
         return Err(RecipeError::BudgetTooSmall {
             budget,
             symbols,
-            least: image_bytes(model, symbols).unwrap_or_default(),
+            least,
         });
-    };
-    model.hidden = hidden;
+    }
+    let mut next = smallest;
+    while image_bytes(&next, symbols).is_some_and(|bytes| bytes <= budget) {
+        model.hidden = next.hidden;
+        next.hidden += GROUP as i64;
+    }
     Ok(recipe)
 }
 
